@@ -1,0 +1,1 @@
+"""Lands raw events from Kafka in Postgres, each exactly once."""
