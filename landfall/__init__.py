@@ -1,0 +1,1 @@
+"""The `landfall` command: settings, and one module a subcommand."""

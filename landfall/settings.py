@@ -1,0 +1,161 @@
+"""Every setting of the product, read in one place from environment variables.
+
+A server's address comes from its variable, or else from the local stack that `landfall up` started in LANDFALL_HOME.
+The two are never mixed within one server: with one Postgres DSN set, the others must be set too.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from landfall.errors import UserError
+from landfall.kafka_settings import KafkaSettings
+from local_stack.endpoints import Endpoints, read_endpoints
+
+LogFormat = Literal["text", "json"]
+
+DSN_VARIABLES = {
+    "transformer": "LANDFALL_POSTGRES_DSN",
+    "landing_writer": "LANDFALL_LANDING_DSN",
+    "admin": "LANDFALL_ADMIN_DSN",
+    "bi_reader": "LANDFALL_BI_DSN",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every command needs to know; asking for an address that is not known raises UserError."""
+
+    home: Path
+    """LANDFALL_HOME: the state folder of the local stack. Default: `.landfall` in the project's folder."""
+    dsns: Mapping[str, str] = field(repr=False)
+    """libpq URLs by role: transformer, landing_writer, admin, bi_reader."""
+    kafka_or_none: KafkaSettings | None = field(repr=False)
+    trigger_seconds: float = 1.0
+    """LANDFALL_TRIGGER_SECONDS: how often the landing stream looks for new events."""
+    max_offsets_per_trigger: int = 300_000
+    """LANDFALL_MAX_OFFSETS_PER_TRIGGER: most events of one load; bounds memory (300,000 did best, see benchmarks)."""
+    log_format: LogFormat = "text"
+    """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment (default: of this process) and the endpoints of the state folder.
+
+        Raises UserError for a value that does not fit, by the name of its variable.
+        """
+        env = os.environ if environ is None else environ
+        home = home_folder(env)
+        local = read_endpoints(home)
+        return cls(
+            home=home,
+            dsns={role: env[name] for role, name in DSN_VARIABLES.items() if env.get(name)} or local_dsns(local),
+            kafka_or_none=KafkaSettings.load(env) or local_kafka(local),
+            trigger_seconds=number(env, "LANDFALL_TRIGGER_SECONDS", cls.trigger_seconds, least=0.0),
+            max_offsets_per_trigger=int(
+                number(env, "LANDFALL_MAX_OFFSETS_PER_TRIGGER", cls.max_offsets_per_trigger, least=1)
+            ),
+            log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
+        )
+
+    @classmethod
+    def of_home(cls, home: Path) -> "Settings":
+        """Settings of the local stack in `home` alone, whatever servers the environment names."""
+        own_servers = set(DSN_VARIABLES.values())
+        kept = {k: v for k, v in os.environ.items() if k not in own_servers and not k.startswith("LANDFALL_KAFKA_")}
+        return cls.load({**kept, "LANDFALL_HOME": str(home)})
+
+    def with_dsns(self, **dsns: str) -> "Settings":
+        """A copy that uses these DSNs by role (transformer=, landing_writer=, admin=, bi_reader=)."""
+        return replace(self, dsns={**self.dsns, **dsns})
+
+    @property
+    def postgres_dsn(self) -> str:
+        """Login of role transformer, which reads every schema."""
+        return self._dsn("transformer")
+
+    @property
+    def landing_dsn(self) -> str:
+        """Login of role landing_writer."""
+        return self._dsn("landing_writer")
+
+    @property
+    def admin_dsn(self) -> str:
+        """Login that owns the database and may create roles; never a superuser on the local stack."""
+        return self._dsn("admin")
+
+    @property
+    def bi_dsn(self) -> str | None:
+        """Login of role bi_reader; None when servers of one's own name none."""
+        return self.dsns.get("bi_reader")
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """The Kafka cluster."""
+        if self.kafka_or_none is None:
+            raise UserError("No Kafka to talk to: run `landfall up`, or set LANDFALL_KAFKA_BOOTSTRAP_SERVERS.")
+        return self.kafka_or_none
+
+    def _dsn(self, role: str) -> str:
+        name = DSN_VARIABLES[role]
+        if role in self.dsns:
+            return self.dsns[role]
+        if self.dsns:
+            known = ", ".join(DSN_VARIABLES[other] for other in self.dsns)
+            raise UserError(f"{name} is not set, though {known} is: set it too, for a login on the same server.")
+        raise UserError(f"No Postgres to talk to: run `landfall up`, or set {name}.")
+
+
+def local_dsns(local: Endpoints | None) -> dict[str, str]:
+    """DSNs by role of a local stack, none when it was not started."""
+    if local is None:
+        return {}
+    return {
+        "transformer": local.postgres_dsn,
+        "landing_writer": local.landing_dsn,
+        "admin": local.admin_dsn,
+        "bi_reader": local.bi_dsn,
+    }
+
+
+def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
+    """Kafka settings of a local stack, None when it was not started."""
+    return None if local is None else KafkaSettings(bootstrap_servers=local.kafka_bootstrap_servers)
+
+
+def home_folder(env: Mapping[str, str]) -> Path:
+    """LANDFALL_HOME, or `.landfall` in the project's folder around the current one, or else in the current one."""
+    if given := env.get("LANDFALL_HOME"):
+        return Path(given).expanduser().absolute()
+    here = Path.cwd()
+    project = next((folder for folder in (here, *here.parents) if is_project(folder)), here)
+    return project / ".landfall"
+
+
+def is_project(folder: Path) -> bool:
+    """Whether this folder is a clone of the product."""
+    return (folder / "pyproject.toml").is_file() and (folder / "landing_stream").is_dir()
+
+
+def number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+    """A number of at least `least`; raises UserError by name."""
+    text = env.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value < float("inf"):
+        raise UserError(f"{name} is {text!r}: write a number of at least {least:g}.")
+    return value
+
+
+def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """One of `allowed`, the first by default; raises UserError by name."""
+    value = env.get(name) or allowed[0]
+    if value not in allowed:
+        raise UserError(f"{name} is {value!r}: write one of {', '.join(allowed)}.")
+    return value

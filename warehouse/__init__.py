@@ -1,0 +1,1 @@
+"""The Postgres side: connections, roles, numbered migrations, reference data."""
