@@ -1,0 +1,1 @@
+"""Realistic events for the three streams, seeded, and replay of files into their topics."""

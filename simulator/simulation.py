@@ -1,0 +1,134 @@
+"""What is simulated: the streams chosen, their proportions, and the event clock. No Kafka in here."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.batch import Generator, MixedBatch, Seconds
+from simulator.job_tracking import JobTracking
+from simulator.mixture import Mixture, Shares
+from simulator.product_views import ProductViews
+from simulator.web_logs import WebLogs
+
+PROPORTIONS = {"product_views": 0.70, "web_logs": 0.20, "job_tracking": 0.10}
+"""How many of all events each stream has, when all are simulated."""
+STREAMS = tuple(PROPORTIONS)
+
+TICK_SECONDS = 0.05
+"""How much is made and sent at once under a rate: short, so that the simulator adds little to a latency that is measured."""
+LARGEST_TICK = 10_000
+"""Events made at once without a rate: numpy's fixed cost per batch is spread, and 10 MB are held."""
+
+# Events a second of *event time* where no rate is given: a shop's pace for a count, and for a duration about what the
+# fastest run makes, so that event times do not run ahead of the clock by much.
+_PACE_OF_COUNT, _PACE_OF_DURATION = 2_000.0, 100_000.0
+_LONGEST_PAST = 86_400.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to simulate.
+
+    `rate` (events/s) and `count` are over all `streams`; `duration` in seconds; what is None does not limit. `start`: the event
+    time of the first event (epoch seconds); by default events happen as they are produced, and a count without a rate
+    ends now. The same options with the same `start` give the same bytes in the same order.
+    """
+
+    streams: tuple[str, ...] = STREAMS
+    rate: float | None = None
+    duration: float | None = None
+    count: int | None = None
+    seed: int = 1
+    shares: Shares = Shares()
+    start: float | None = None
+
+    @property
+    def total(self) -> int | None:
+        """How many messages will be produced in all; None when only the clock ends it."""
+        counts = [self.count] if self.count is not None else []
+        if self.rate is not None and self.duration is not None:
+            counts.append(int(self.rate * self.duration))
+        return min(counts) if counts else None
+
+    @property
+    def pace(self) -> float:
+        """Events a second of event time."""
+        if self.rate is not None:
+            return self.rate
+        if self.count is None:
+            return _PACE_OF_DURATION
+        return max(_PACE_OF_COUNT, self.count / _LONGEST_PAST)
+
+    @property
+    def first_event(self) -> float:
+        """Event time of the first event, epoch seconds."""
+        if self.start is not None:
+            return self.start
+        if self.rate is None and self.count is not None:
+            return time.time() - self.count / self.pace
+        return time.time()
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Messages that are produced together: those up to the `until`-th of the run."""
+
+    until: int
+    batches: dict[str, MixedBatch]
+
+
+def ticks(options: Options) -> Iterator[Tick]:
+    """The run's messages in order; endless where neither a count nor a rate with a duration bounds it."""
+    shares = _split(options.streams)
+    mixtures = {stream: _mixture(stream, share, options) for stream, share in shares.items()}
+    size = LARGEST_TICK if options.rate is None else max(1, min(LARGEST_TICK, int(options.rate * TICK_SECONDS)))
+    total, first, pace = options.total, options.first_event, options.pace
+    credit = dict.fromkeys(shares, 0.0)
+    made = 0
+    while total is None or made < total:
+        count = size if total is None else min(size, total - made)
+        counts = _counts(count, shares, credit)
+        batches = {
+            stream: mixtures[stream].batch(_instants(first + made / pace, count / pace, number))
+            for stream, number in counts.items()
+            if number
+        }
+        made += count
+        yield Tick(made, batches)
+
+
+def _split(streams: tuple[str, ...]) -> dict[str, float]:
+    whole = sum(PROPORTIONS[stream] for stream in streams)
+    return {stream: PROPORTIONS[stream] / whole for stream in STREAMS if stream in streams}
+
+
+def _counts(count: int, shares: dict[str, float], credit: dict[str, float]) -> dict[str, int]:
+    """`count` messages over the streams; `credit` carries what rounding left, so that long runs keep the proportions."""
+    for stream, share in shares.items():
+        credit[stream] += count * share
+    counts = {stream: max(0, int(owed)) for stream, owed in credit.items()}
+    for stream in sorted(credit, key=lambda name: counts[name] - credit[name])[: count - sum(counts.values())]:
+        counts[stream] += 1
+    for stream, number in counts.items():
+        credit[stream] -= number
+    return counts
+
+
+def _instants(begin: float, length: float, count: int) -> Seconds:
+    return begin + length * (np.arange(count) + 0.5) / count
+
+
+def _mixture(stream: str, share: float, options: Options) -> Mixture:
+    pace = options.pace * share
+    count = None if options.total is None else int(options.total * share)
+    generator: Generator
+    match stream:
+        case "product_views":
+            generator = ProductViews(options.seed, pace=pace, count=count)
+        case "web_logs":
+            generator = WebLogs(options.seed, pace=pace, count=count)
+        case _:
+            generator = JobTracking(options.seed)
+    return Mixture(generator, options.shares, options.seed, stream)
