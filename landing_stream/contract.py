@@ -1,6 +1,7 @@
 """Contracts: one Open Data Contract Standard (v3) file a stream, read and validated.
 
-A contract names the topic, the event key, the event time and its unit, the fields and the limits. The landing table follows from it.
+A contract names the topic, the event key, the event time and its unit, the fields and the limits. The landing table
+follows from it.
 Only the parts of the standard that are used here are checked: https://bitol-io.github.io/open-data-contract-standard/
 """
 
@@ -17,7 +18,15 @@ import yaml
 CONTRACTS = Path(__file__).parent / "contracts"
 
 # Columns that every landing table has beside the contract's fields, in their order: see landing_stream.tables.
-POSITION_COLUMNS = ("load_id", "topic_id", "kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_key", "landed_at")
+POSITION_COLUMNS = (
+    "load_id",
+    "topic_id",
+    "kafka_partition",
+    "kafka_offset",
+    "kafka_timestamp",
+    "kafka_key",
+    "landed_at",
+)
 EXTRA_COLUMN = "extra"
 
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
@@ -42,7 +51,8 @@ class Field:
 class Contract:
     """What a stream's records hold.
 
-    `key_fields`: the event key is the first of them that is neither null nor empty. `max_value_bytes`: a larger record is quarantined.
+    `key_fields`: the event key is the first of them that is neither null nor empty. `max_value_bytes`: a larger record
+    is quarantined.
     """
 
     stream: str
@@ -129,7 +139,9 @@ def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
         contract = read_contract(path)
         for other in contracts.values():
             if contract.stream == other.stream or contract.topic == other.topic:
-                raise ContractError(f"{path}: stream or topic is that of another contract ({other.stream}); give it a name of its own.")
+                raise ContractError(
+                    f"{path}: stream or topic is that of another contract ({other.stream}); give it a name of its own."
+                )
         contracts[contract.stream] = contract
     if not contracts:
         raise ContractError(f"{folder}: no contract here; write one <stream>.yaml for each stream.")
@@ -170,7 +182,10 @@ def read_contract(path: Path) -> Contract:
 
 def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     """What is wrong with a contract, the first mistake of the file first: (sentence, path)."""
-    errors = sorted(jsonschema.Draft202012Validator(_SCHEMA).iter_errors(document), key=lambda error: [str(p) for p in error.absolute_path])
+    errors = sorted(
+        jsonschema.Draft202012Validator(_SCHEMA).iter_errors(document),
+        key=lambda error: [str(p) for p in error.absolute_path],
+    )
     for error in errors:
         yield _sentence(error), list(error.absolute_path)
     if errors:
@@ -192,7 +207,13 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
         found.add(item["property"])
         for error in jsonschema.Draft202012Validator(_CUSTOM_SCHEMA[item["property"]]).iter_errors(item["value"]):
             yield _sentence(error), at + list(error.absolute_path)
-        names = item["value"] if item["property"] == "eventKey" else [item["value"]] if item["property"] == "eventTime" else []
+        names = (
+            item["value"]
+            if item["property"] == "eventKey"
+            else [item["value"]]
+            if item["property"] == "eventTime"
+            else []
+        )
         for name in names:
             if name not in seen:
                 yield f"{name!r} is no field of this contract; write one of: {', '.join(sorted(seen))}.", at
@@ -203,22 +224,25 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
 
 def _sentence(error: jsonschema.ValidationError) -> str:
     """A schema error as one sentence that says what to write."""
-    found = repr(error.instance) if len(repr(error.instance)) <= 60 else "this"
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    instance: Any = error.instance
+    found = repr(instance) if len(repr(instance)) <= 60 else "this"
     match error.validator:
         case "required":
-            missing = [name for name in error.validator_value if name not in error.instance]
+            missing = [name for name in rule if name not in instance]
             return f"{', '.join(missing)} is missing; add it."
         case "additionalProperties":
-            unknown = sorted(set(error.instance) - set(error.schema["properties"]))
-            return f"{', '.join(unknown)} is not known here; use: {', '.join(error.schema['properties'])}."
+            unknown = sorted(set(instance) - set(schema["properties"]))
+            return f"{', '.join(unknown)} is not known here; use: {', '.join(schema['properties'])}."
         case "const":
-            return f"found {found}; write {error.validator_value}."
+            return f"found {found}; write {rule}."
         case "enum":
-            return f"found {found}; write one of: {', '.join(map(str, error.validator_value))}."
+            return f"found {found}; write one of: {', '.join(map(str, rule))}."
         case "type":
-            return f"found {found}; write a value of type {error.validator_value}."
+            return f"found {found}; write a value of type {rule}."
         case "pattern":
-            return f"found {found}; write a text that matches {error.validator_value}."
+            return f"found {found}; write a text that matches {rule}."
         case _:
             return f"{error.message}."
 

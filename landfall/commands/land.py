@@ -1,0 +1,30 @@
+"""`landfall land`: the landing stream."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(name="land")
+@click.option("--once", is_flag=True, help="Drain what is in the topics now, then end.")
+@click.option(
+    "--stream", "streams", multiple=True, metavar="STREAM", help="Only this stream; may be given more than once."
+)
+def command(once: bool, streams: tuple[str, ...]) -> None:
+    """Land events from Kafka in Postgres, each exactly once, until stopped.
+
+    One Spark application for all contracts, one query a stream. Ctrl-C or SIGTERM stops it between batches.
+    Kafka or Postgres may go away and come back; nothing is lost and nothing needs a restart.
+
+    \b
+    Exit codes: 0 stopped, or drained with --once; 1 failed; 3 another `landfall land` has taken over.
+    """
+    from landfall.settings import Settings
+    from landing_stream.land import land
+    from landing_stream.logs import configure_logging
+
+    settings = Settings.load()
+    configure_logging(settings.log_format)
+    sys.exit(land(settings, streams, once))

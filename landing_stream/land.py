@@ -1,0 +1,77 @@
+"""The landing stream as a process: `landfall land`, or `spark-submit landing_stream/land.py`."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from landfall.errors import UserError
+from landfall.settings import Settings
+from landing_stream.contract import Contract, load_contracts
+from landing_stream.logs import configure_logging
+from landing_stream.query import LandingOptions, LandingQuery
+from landing_stream.session import spark_session
+from landing_stream.supervisor import Supervisor
+from local_stack.jars import spark_jars
+from warehouse.connect import connect
+
+logger = logging.getLogger(__name__)
+
+
+def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) -> int:
+    """Lands all contracts' streams (or those named) until SIGTERM or SIGINT; with `once`, drains them and ends.
+
+    Returns the exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer.
+    Raises UserError for a setting that does not fit.
+    """
+    contracts = _chosen(load_contracts(), streams)
+    _check_ready(settings)
+    kafka = settings.kafka
+    folder = settings.home / "landing"
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="spark-", dir=folder))
+    try:
+        spark = spark_session(spark_jars(), scratch)
+        options = LandingOptions(settings.trigger_seconds, settings.max_offsets_per_trigger, once)
+        queries = [
+            LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
+        ]
+        supervisor = Supervisor(spark, queries, once)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.stop())
+        exit_code = supervisor.run()
+        landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
+        logger.info("landed %d and quarantined %d events", landed, quarantined)
+        return exit_code
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Contract]:
+    if unknown := [stream for stream in streams if stream not in contracts]:
+        raise UserError(f"There is no stream {unknown[0]!r}: the contracts name {', '.join(contracts)}.")
+    return [contracts[stream] for stream in streams] or list(contracts.values())
+
+
+def _check_ready(settings: Settings) -> None:
+    """A database that was never migrated is a mistake, one that is away is waited for."""
+    try:
+        with connect(settings.landing_dsn, role="landing_writer", autocommit=True) as connection:
+            connection.execute("select 1 from landing.loads limit 1")
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InvalidParameterValue):
+        raise UserError("The database has no ledger yet: run `landfall migrate` (or `landfall up`) first.") from None
+    except psycopg.OperationalError as error:
+        logger.warning("Postgres does not answer yet (%s); waiting for it", str(error).strip().splitlines()[0])
+
+
+if __name__ == "__main__":
+    _settings = Settings.load()
+    configure_logging(_settings.log_format)
+    sys.exit(land(_settings))

@@ -1,0 +1,175 @@
+"""Raw record values to the columns of a landing table, one Arrow batch at a time.
+
+Measured per event of 960 bytes and 32 fields, one core: the strict check by msgspec 0.8 µs, DuckDB's json_transform 2.0
+µs;
+Spark's from_json costs 20 µs over both cores. msgspec decides what is JSON (RFC 8259) and whether a field is unknown;
+DuckDB,
+whose own reader is laxer, only splits what msgspec has let through.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from landing_stream.classify import Reason, classify, deep_recursion
+from landing_stream.contract import EXTRA_COLUMN, Contract
+
+_NUL_ESCAPE = b"\\u0000"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A record that cannot be landed: its index in the batch, and why."""
+
+    index: int
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A batch, split.
+
+    `columns`: the contract's fields and `extra`, all text, one row for each of `good` (indices into the batch).
+    """
+
+    good: pa.Array
+    columns: pa.RecordBatch
+    bad: list[Bad]
+
+
+class Parser:
+    """Parses batches of one contract's records. Keeps a DuckDB connection: make one a process and keep it."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._fields = contract.field_names
+        self._max_bytes = contract.max_value_bytes
+        # Names of struct members are positions: a field may have any name, also one that is no Python identifier.
+        members = [
+            (f"f{i}", msgspec.Raw, msgspec.field(default=msgspec.Raw(), name=name))
+            for i, name in enumerate(self._fields)
+        ]
+        record = msgspec.defstruct("Record", members, forbid_unknown_fields=True, gc=False)
+        self._strict = msgspec.json.Decoder(record).decode
+        self._raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._duckdb = duckdb.connect(config={"threads": 1})
+        structure = json.dumps(dict.fromkeys(self._fields, "VARCHAR"))
+        self._transform = f"select unnest(json_transform(value, {_literal(structure)})) from batch"
+
+    def parse(self, values: pa.Array) -> Parsed:
+        """Splits `values` (binary, null for a tombstone) into rows that land and records that do not."""
+        bad: list[Bad] = []
+        extra: dict[int, str] = {}
+        suspects = self._suspects(values)
+        for index in suspects:
+            value = values[index].as_py()
+            if (problem := classify(value, self._max_bytes)) is not None:
+                bad.append(Bad(index, *problem))
+            elif unknown := self._unknown_fields(value):
+                extra[index] = unknown
+        dropped = {record.index for record in bad}
+        good = (
+            pa.array([i for i in range(len(values)) if i not in dropped], pa.int64())
+            if dropped
+            else pa.array(range(len(values)), pa.int64())
+        )
+        texts = (values.take(good) if dropped else values).cast(pa.string())
+        try:
+            split = self._split(texts)
+        except duckdb.Error:
+            return self._parse_one_by_one(values, good, bad, extra)
+        return Parsed(good, self._with_extra(split, good, extra), bad)
+
+    def _suspects(self, values: pa.Array) -> list[int]:
+        """Indices that the strict check did not take, or that need the exact one: a superset of what cannot land."""
+        strict, limit = self._strict, self._max_bytes
+        suspects: set[int] = set()
+        records = values.to_pylist()
+        for index, value in enumerate(records):
+            try:
+                strict(value)
+            except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
+                suspects.add(index)
+        if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
+            suspects.update(i for i, value in enumerate(records) if value is not None and len(value) > limit)
+        # One search over the whole buffer, 0.3 µs an event: the strict check takes the escape, Postgres does not.
+        if _bytes_of(values).find(_NUL_ESCAPE) >= 0:
+            suspects.update(i for i, value in enumerate(records) if value is not None and _NUL_ESCAPE in value)
+        try:
+            values.cast(pa.string())
+        except pa.ArrowInvalid:
+            suspects.update(i for i, value in enumerate(records) if value is not None and not _is_utf8(value))
+        return sorted(suspects)
+
+    def _unknown_fields(self, value: bytes) -> str | None:
+        """The fields that the contract does not know, as a JSON object with each value as sent."""
+        known = set(self._fields)
+        with deep_recursion():
+            unknown = [(name, raw) for name, raw in self._raw_fields(value).items() if name not in known]
+        if not unknown:
+            return None
+        return (
+            "{"
+            + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{bytes(raw).decode()}" for name, raw in unknown)
+            + "}"
+        )
+
+    def _split(self, texts: pa.Array) -> pa.RecordBatch:
+        self._duckdb.register("batch", pa.table({"value": texts}))
+        table = self._duckdb.sql(self._transform).to_arrow_table().combine_chunks()
+        self._duckdb.unregister("batch")
+        # An empty result has no batch; the columns are the same.
+        return table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+    def _with_extra(self, split: pa.RecordBatch, good: pa.Array, extra: dict[int, str]) -> pa.RecordBatch:
+        column = (
+            pa.array([extra.get(i) for i in good.to_pylist()], pa.string())
+            if extra
+            else pa.nulls(len(good), pa.string())
+        )
+        return pa.RecordBatch.from_arrays([*split.columns, column], names=[*self._fields, EXTRA_COLUMN])
+
+    def _parse_one_by_one(self, values: pa.Array, good: pa.Array, bad: list[Bad], extra: dict[int, str]) -> Parsed:
+        """Where DuckDB refuses the batch: the record at fault is set apart, the rest goes on."""
+        parts, kept = [], []
+        for index in good.to_pylist():
+            try:
+                parts.append(self._split(values.slice(index, 1).cast(pa.string())))
+                kept.append(index)
+            except duckdb.Error as error:
+                bad.append(Bad(index, Reason.UNSTORABLE, type(error).__name__))
+        rows = pa.array(kept, pa.int64())
+        empty = self._split(pa.array([], pa.string()))
+        split = pa.Table.from_batches([*parts, empty]).combine_chunks().to_batches()
+        return Parsed(
+            rows,
+            self._with_extra(split[0] if split else empty, rows, extra),
+            sorted(bad, key=lambda record: record.index),
+        )
+
+
+def _bytes_of(values: pa.Array) -> bytes:
+    """The data of a binary array in one piece, without what lies outside of a slice."""
+    _, offsets, data = values.buffers()
+    if data is None or not len(values):
+        return b""
+    bounds = memoryview(offsets).cast("i")
+    return bytes(memoryview(data)[bounds[values.offset] : bounds[values.offset + len(values)]])
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,219 @@
+"""The Structured Streaming query of one stream: from the ledger's offsets, one load a micro-batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from landfall.kafka_settings import KafkaSettings
+from landing_stream.contract import Contract
+from landing_stream.ledger import (
+    Fenced,
+    Writer,
+    draw_load,
+    finish_load,
+    prepare_partitions,
+    start_writer,
+    starting_offsets,
+)
+from landing_stream.plan import planned_ends, spans
+from landing_stream.tables import ensure_tables
+from landing_stream.task import REPORT_SCHEMA, Plan, landing_task
+from landing_stream.topics import Topics
+from warehouse.connect import connect
+
+logger = logging.getLogger(__name__)
+
+DOOR = "stream"
+
+# Kafka's clients wait for a dead broker up to a minute by default; the supervisor backs off and asks again sooner.
+_SOURCE_OPTIONS = {
+    "kafka.isolation.level": "read_committed",
+    "failOnDataLoss": "true",
+    "kafka.default.api.timeout.ms": "20000",
+    "kafka.request.timeout.ms": "15000",
+    "kafkaConsumer.pollTimeoutMs": "30000",
+    # A poll gives all that a fetch brought: 500 records (the default) cost 4 % more.
+    "kafka.max.poll.records": "10000",
+    "kafka.max.partition.fetch.bytes": str(8 << 20),
+    "kafka.fetch.max.bytes": str(32 << 20),
+    "kafka.receive.buffer.bytes": str(1 << 20),
+    "fetchOffset.numRetries": "1",
+}
+
+
+class SliceFailed(RuntimeError):
+    """A task could not land its slice; nothing of it was committed. The query starts again from the ledger."""
+
+
+class Stopping(RuntimeError):
+    """The batch was not started, because the process is about to stop."""
+
+
+@dataclass(frozen=True)
+class LandingOptions:
+    """How the queries run. `once`: drain what is there and end."""
+
+    trigger_seconds: float
+    max_offsets_per_trigger: int
+    once: bool = False
+
+
+class LandingQuery:
+    """Lands one stream. `start` takes the stream over and may be called again after a failure."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        contract: Contract,
+        dsn: str,
+        kafka: KafkaSettings,
+        checkpoints: Path,
+        options: LandingOptions,
+    ) -> None:
+        self.contract = contract
+        self.landed = self.quarantined = 0
+        self._spark, self._dsn, self._kafka = spark, dsn, kafka
+        self._checkpoints = checkpoints / contract.stream
+        self._options = options
+        self._topics = Topics(kafka.client_config())
+        self._connection: psycopg.Connection | None = None
+        self._days: set[dt.date] = set()
+        self._ends: dict[int, int] = {}
+        # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
+        self._gate = threading.Lock()
+        self._failure: BaseException | None = None
+
+    def start(self) -> StreamingQuery:
+        """Takes the stream's door and starts a query at the ledger's offsets. Raises what Kafka and Postgres raise."""
+        self._failure = None
+        connection = self._connect()
+        ensure_tables(connection, [self.contract])
+        topic_id, partitions = self._topics.describe(self.contract.topic)
+        writer = start_writer(connection, self.contract.stream, DOOR)
+        starts = starting_offsets(connection, writer, topic_id, self._topics.earliest(self.contract.topic, partitions))
+        prepare_partitions(connection, self.contract.stream, self._days)
+        self._ends = dict(starts)
+        checkpoint = self._fresh_checkpoint(writer)
+        query = self._reader(starts).writeStream.queryName(f"land {self.contract.stream}")
+        query = query.option("checkpointLocation", str(checkpoint))
+        if self._options.once:
+            query = query.trigger(availableNow=True)
+        else:
+            query = query.trigger(processingTime=f"{round(self._options.trigger_seconds * 1000)} milliseconds")
+
+        def land(batch: DataFrame, batch_id: int) -> None:
+            self._land_batch(batch, batch_id, checkpoint, writer, topic_id)
+
+        logger.info(
+            "stream %s: landing from the ledger's offsets",
+            self.contract.stream,
+            extra={"generation": writer.generation, "topic_id": str(topic_id), "offsets": starts},
+        )
+        # One stream's backlog must not hold the others back: a pool each, fairly shared.
+        self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.contract.stream)
+        return query.foreachBatch(land).start()
+
+    def stop_between_batches(self, query: StreamingQuery, timeout_seconds: float) -> None:
+        """Waits for the running batch, then stops the query; no batch starts any more."""
+        if self._gate.acquire(timeout=timeout_seconds):
+            query.stop()
+
+    def why_failed(self, error: BaseException) -> BaseException:
+        """What the batch function raised, rather than what Spark made of it."""
+        return self._failure or error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = connect(
+                self._dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger"
+            )
+        return self._connection
+
+    def _fresh_checkpoint(self, writer: Writer) -> Path:
+        """An empty folder: with an old checkpoint Spark ignores startingOffsets.
+
+        Older ones are of no use to anybody.
+        """
+        shutil.rmtree(self._checkpoints, ignore_errors=True)
+        checkpoint = self._checkpoints / f"generation-{writer.generation}"
+        checkpoint.mkdir(parents=True)
+        return checkpoint
+
+    def _reader(self, starts: dict[int, int]) -> DataFrame:
+        topic = self.contract.topic
+        offsets = {topic: {str(partition): offset for partition, offset in starts.items()}}
+        reader = (
+            self._spark.readStream.format("kafka")
+            .options(**self._kafka.spark_options(), **_SOURCE_OPTIONS)
+            .option("subscribe", topic)
+            .option("startingOffsets", json.dumps(offsets))
+            .option("maxOffsetsPerTrigger", self._options.max_offsets_per_trigger)
+        )
+        return reader.load().select("partition", "offset", "timestamp", "key", "value")
+
+    def _land_batch(self, batch: DataFrame, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+        if not self._gate.acquire(blocking=False):
+            raise Stopping
+        try:
+            self._land(batch, batch_id, checkpoint, writer, topic_id)
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._gate.release()
+
+    def _land(self, batch: DataFrame, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+        began = time.monotonic()
+        stream, connection = self.contract.stream, self._connect()
+        ends = planned_ends(checkpoint, batch_id, self.contract.topic)
+        planned = spans(self._ends, ends)
+        if not planned:
+            self._ends = ends
+            return
+        self._topics.check_same(self.contract.topic, topic_id)
+        prepare_partitions(connection, stream, self._days)
+        load = draw_load(connection, writer)
+        plan = Plan(self.contract, writer, load, topic_id, planned, self._dsn, self._kafka.client_config())
+        reports = batch.mapInArrow(landing_task(plan), REPORT_SCHEMA).collect()
+        _raise_failure(reports)
+        self._topics.check_same(self.contract.topic, topic_id)
+        reported = {report.kafka_partition for report in reports}
+        finish_load(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
+        self._ends = ends
+        landed = sum(report.landed for report in reports)
+        quarantined = sum(report.quarantined for report in reports)
+        self.landed += landed
+        self.quarantined += quarantined
+        logger.info(
+            "stream %s: load %d landed %d, quarantined %d in %.2f s", stream, load.load_id, landed, quarantined,
+            time.monotonic() - began,
+            extra={"holes": sum(s.until_offset - s.from_offset for s in planned.values()) - landed - quarantined,
+                   "slices": len(planned)},
+        )  # fmt: skip
+
+
+def _raise_failure(reports: list[Row]) -> None:
+    failures = [report for report in reports if report.failure]
+    for report in failures:
+        if report.failure == Fenced.__name__:
+            raise Fenced(report.detail)
+    if failures:
+        first = failures[0]
+        raise SliceFailed(f"partition {first.kafka_partition}: {first.failure}: {first.detail}")

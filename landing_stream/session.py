@@ -1,0 +1,67 @@
+"""The Spark session of the landing stream: one process, all streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+
+def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None) -> SparkSession:
+    """The Spark session: local and on loopback, where spark-submit or spark-defaults.conf say nothing else.
+
+    `scratch`: a folder for Spark's own files. `cores`: tasks at a time; default: the machine's.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    scratch.mkdir(parents=True, exist_ok=True)
+    conf = SparkConf()
+    for name, value in _settings(jars, scratch, cores or os.cpu_count() or 2).items():
+        conf.setIfMissing(name, value)  # what spark-submit or spark-defaults.conf says comes first
+    session = SparkSession.builder.config(conf=conf).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    return session
+
+
+def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]:
+    java_options = " ".join(
+        (
+            "-Xss16m",  # deep plans and query.stop() overflowed the default stack
+            "-XX:+UseParallelGC",  # throughput: two cores have none to spare for a concurrent collector
+            f"-Djava.io.tmpdir={scratch}",
+            f"-Dderby.system.home={scratch}",
+        )
+    )
+    return {
+        "spark.app.name": "landfall land",
+        "spark.master": f"local[{cores}]",
+        "spark.jars": ",".join(map(str, jars)),
+        "spark.driver.memory": "2g",
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.scheduler.mode": "FAIR",
+        "spark.task.maxFailures": "1",
+        "spark.python.worker.reuse": "true",
+        # A batch of 20,000 events of 1 kB is 20 MB; the second bound holds for large records.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),
+        # Two small files a batch are kept, not a hundred: the checkpoint is disposable, the ledger is in Postgres.
+        "spark.sql.streaming.minBatchesToRetain": "2",
+        "spark.sql.streaming.numRecentProgressUpdates": "1",
+        "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+        "spark.sql.streaming.kafka.useDeprecatedOffsetFetching": "false",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.cleaner.periodicGC.interval": "15min",
+    }

@@ -1,0 +1,76 @@
+"""What Kafka says of a topic: its id, its partitions, its first and last offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+# A broker that is away is noticed after this many seconds; the caller backs off and asks again.
+TIMEOUT_SECONDS = 10.0
+
+
+class KafkaUnavailable(RuntimeError):
+    """Kafka did not answer, or the topic does not exist (now)."""
+
+
+class TopicReplaced(RuntimeError):
+    """The topic was deleted and made again under the same name: other records, from offset 0."""
+
+
+class Topics:
+    """Asks one Kafka cluster about its topics.
+
+    Keeps a client with a background thread: make one a process and keep it.
+    """
+
+    def __init__(self, client_config: Mapping[str, Any]) -> None:
+        # Refresh metadata rarely by itself: each question here asks the broker anyway.
+        self._admin = AdminClient({"topic.metadata.refresh.interval.ms": 300_000, "log_level": 0, **client_config})
+
+    def describe(self, topic: str) -> tuple[UUID, list[int]]:
+        """(topic id, partitions). Raises KafkaUnavailable."""
+        try:
+            futures = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS)
+            found = futures[topic].result(timeout=TIMEOUT_SECONDS + 5)
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
+        return _uuid(found.topic_id), sorted(partition.id for partition in found.partitions)
+
+    def check_same(self, topic: str, topic_id: UUID) -> None:
+        """Raises TopicReplaced when the topic is not the one of `topic_id`, KafkaUnavailable when it cannot be told."""
+        now, _ = self.describe(topic)
+        if now != topic_id:
+            raise TopicReplaced(f"topic {topic} was deleted and made again (id {topic_id} before, {now} now)")
+
+    def earliest(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition to its first offset that Kafka still has."""
+        return self._offsets(topic, partitions, OffsetSpec.earliest())
+
+    def latest(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition to the offset that its next record will have."""
+        return self._offsets(topic, partitions, OffsetSpec.latest())
+
+    def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+        try:
+            futures = self._admin.list_offsets(
+                {TopicPartition(topic, partition): spec for partition in partitions}, request_timeout=TIMEOUT_SECONDS
+            )
+            return {key.partition: future.result(timeout=TIMEOUT_SECONDS + 5).offset for key, future in futures.items()}
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
+
+
+def _uuid(kafka_uuid: Any) -> UUID:
+    mask = 0xFFFF_FFFF_FFFF_FFFF
+    high, low = kafka_uuid.get_most_significant_bits() & mask, kafka_uuid.get_least_significant_bits() & mask
+    return UUID(int=high << 64 | low)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, KafkaException) and error.args and hasattr(error.args[0], "str"):
+        return str(error.args[0].str())
+    return str(error) or type(error).__name__
