@@ -1,7 +1,7 @@
 """Where the servers of one state folder answer, as `landfall up` wrote it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from landfall.errors import UserError
@@ -13,10 +13,10 @@ FILE_NAME = "endpoints.json"
 class Endpoints:
     """Addresses of a running local stack. DSNs are libpq URLs that hold a password: never log them."""
 
-    postgres_dsn: str
-    landing_dsn: str
-    admin_dsn: str
-    bi_dsn: str
+    postgres_dsn: str = field(repr=False)
+    landing_dsn: str = field(repr=False)
+    admin_dsn: str = field(repr=False)
+    bi_dsn: str = field(repr=False)
     kafka_bootstrap_servers: str
 
 

@@ -1,0 +1,201 @@
+"""The Kafka broker of one state folder: a single KRaft node, broker and controller in one JVM, loopback only."""
+
+import base64
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from landfall.errors import UserError
+from local_stack.jars import broker_classpath
+from local_stack.java import java
+from local_stack.processes import alive, free_port, gone, last_lines, processes_with, wait_until
+from local_stack.state import damaged
+
+START_SECONDS = 120.0
+"""3 s in practice; after a kill the open segments are read again, and the machine may be busy."""
+STOP_SECONDS = 60.0
+
+CONFIG = """
+# Written by `landfall up` at every start; changes here are lost.
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+# A topic that nobody made is a mistake in a name.
+auto.create.topics.enable=false
+num.partitions=6
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+# At most 2 GiB (two million events of 890 bytes) or three days a partition: 36 GiB for the three topics.
+log.retention.hours=72
+log.retention.bytes=2147483648
+log.segment.bytes=268435456
+"""
+LOGGING = """
+# Written by `landfall up` at every start; changes here are lost.
+appender.file.type=RollingFile
+appender.file.name=file
+appender.file.fileName={log}/server.log
+appender.file.filePattern={log}/server.log.%i
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d %p %c{{1}}: %m%n
+appender.file.policies.type=Policies
+appender.file.policies.size.type=SizeBasedTriggeringPolicy
+appender.file.policies.size.size=20MB
+appender.file.strategy.type=DefaultRolloverStrategy
+appender.file.strategy.max=5
+rootLogger.level=INFO
+rootLogger.appenderRef.file.ref=file
+"""
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """One broker in `folder` (the state folder's `kafka/`)."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "server.properties"
+
+    def exists(self) -> bool:
+        """Whether the storage was made. Raises UserError when only parts of it are there."""
+        if self.data.exists() and not (self.data / "meta.properties").exists():
+            raise damaged(self.data / "meta.properties")
+        return self.data.exists()
+
+    def broker(self) -> psutil.Process | None:
+        """The running broker of this very configuration file."""
+        found = processes_with(str(self.config))
+        return found[0] if found else None
+
+    def ports(self) -> tuple[int | None, int | None]:
+        """Ports of broker and controller, those of the last start when it does not run."""
+        with contextlib.suppress(OSError, ValueError):
+            broker, controller = (self.folder / "ports").read_text(encoding="ascii").split()
+            return int(broker), int(controller)
+        return None, None
+
+    def make(self) -> None:
+        """Format the storage unless it is there; made beside its place and renamed, so that a kill leaves no half."""
+        if self.exists():
+            return
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        new = self.folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        properties = self.folder / "format.properties"
+        properties.write_text(CONFIG.format(broker=9092, controller=9093, data=new), encoding="utf-8")
+        command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(properties)]
+        log = self.folder / "format.log"
+        with log.open("wb") as output:
+            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False, env=environment())
+        if done.returncode != 0:
+            raise UserError(f"Kafka's storage could not be made: {last_lines(log)}")
+        new.rename(self.data)
+
+    def launch(self) -> None:
+        """Start the broker unless it runs, and return at once: its JVM takes seconds, time for other work."""
+        if self.broker() is not None:
+            return
+        before = self.ports()
+        broker = free_port(before[0])
+        controller = free_port(before[1], taken=(broker,))
+        (self.folder / "ports").write_text(f"{broker} {controller}\n", encoding="ascii")
+        self.config.write_text(CONFIG.format(broker=broker, controller=controller, data=self.data), encoding="utf-8")
+        log = self.folder / "log"
+        log.mkdir(exist_ok=True)
+        (self.folder / "log4j2.properties").write_text(LOGGING.format(log=log), encoding="utf-8")
+        with (self.folder / "start.log").open("wb") as output:
+            # A session of its own: neither Ctrl-C in this terminal nor its closing reaches the broker.
+            subprocess.Popen(
+                [*self._java(), "kafka.Kafka", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=environment(),
+                start_new_session=True,
+            )
+
+    def start(self) -> str:
+        """Start the broker unless it runs, and wait until it answers; returns its bootstrap address.
+
+        Raises UserError, with the log's last lines, when it does not come up.
+        """
+        for _ in range(3):
+            self.launch()
+            if wait_until(lambda: self.broker() is None or self.answers(), START_SECONDS) and self.broker() is not None:
+                return f"127.0.0.1:{self.ports()[0]}"
+            if self.broker() is not None:
+                break
+        said = last_lines(self.folder / "start.log")
+        raise UserError(f"Kafka did not start; it says: {said}. More is in {self.folder / 'log' / 'server.log'}.")
+
+    def answers(self) -> bool:
+        """Whether the broker answers a client."""
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        client = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.ports()[0]}", "log_level": 0})
+        try:
+            return bool(client.list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def stop(self) -> bool:
+        """Stop the broker, its logs flushed and closed. Returns whether it ran."""
+        processes = processes_with(str(self.config))
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGTERM)
+        if not wait_until(lambda: gone(processes), STOP_SECONDS):
+            # Safe: what was acknowledged is in the files, and is checked at the next start.
+            for process in processes:
+                if alive(process):
+                    process.kill()
+            wait_until(lambda: gone(processes), 10)
+        return bool(processes)
+
+    def _java(self) -> list[str]:
+        return [
+            java(),
+            *("-Xms256m", "-Xmx768m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"),
+            "-Djava.awt.headless=true",
+            f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+            *("-cp", broker_classpath()),
+        ]
+
+
+def environment() -> dict[str, str]:
+    """What the JVM gets of the environment: nothing of Landfall's own settings, which hold passwords."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+
+
+def cluster_id() -> str:
+    """A random cluster id as Kafka writes them; never one that a command line would take for an option."""
+    while (drawn := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return drawn

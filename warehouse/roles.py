@@ -1,0 +1,132 @@
+"""Who may do what: three roles, the schemas they own, and what each may read. Safe to run again and again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.conninfo import conninfo_to_dict
+
+from landfall.errors import UserError
+
+WRITER, TRANSFORMER, READER = "landing_writer", "transformer", "bi_reader"
+ROLES = (WRITER, TRANSFORMER, READER)
+OWNERS = {
+    "landing": WRITER,
+    "reference": TRANSFORMER,
+    "enrichment": TRANSFORMER,
+    "staging": TRANSFORMER,
+    "intermediate": TRANSFORMER,
+    "marts": TRANSFORMER,
+    "snapshots": TRANSFORMER,
+    "ops": TRANSFORMER,
+}
+READERS = {"landing": TRANSFORMER, "marts": READER}
+"""Who may read a schema beside its owner: all of its tables and views, also those made later."""
+LEAST_VERSION = 160_000
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Login:
+    """The user of a DSN; on servers of one's own it may be named otherwise than the role it acts as."""
+
+    role: str
+    user: str
+    password: str | None
+
+    @classmethod
+    def of(cls, role: str, dsn: str) -> "Login":
+        """Raises UserError for a DSN without a user."""
+        parts = conninfo_to_dict(dsn)
+        if not parts.get("user"):
+            raise UserError(
+                f"The DSN of role {role} names no user: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+            )
+        return cls(role, str(parts["user"]), None if parts.get("password") is None else str(parts["password"]))
+
+
+def check_server(admin: Connection) -> None:
+    """Raise UserError unless the server is new enough and this login owns the database."""
+    if admin.info.server_version < LEAST_VERSION:
+        raise UserError(f"Postgres {admin.info.server_version // 10_000} is too old: Landfall needs 16 or newer.")
+    row = admin.execute(
+        "select pg_has_role(current_user, datdba, 'usage'), current_user, datname from pg_database"
+        " where datname = current_database()"
+    ).fetchone()
+    assert row is not None
+    owns, user, database = row
+    if not owns:
+        raise UserError(
+            f"LANDFALL_ADMIN_DSN: {user} does not own database {database}; as its owner or a superuser run "
+            f'`alter database "{database}" owner to "{user}"`.'
+        )
+
+
+def ensure_roles(admin: Connection, logins: list[Login]) -> None:
+    """Make the three roles and the logins that are missing, and let each login act as its role.
+
+    Raises UserError when this login may not do so.
+    """
+    user = admin.info.user
+    try:
+        for role in ROLES:
+            named_so = next((login for login in logins if login.user == role), None)
+            ensure_role(admin, role, named_so)
+            grant_role(admin, role, user)
+        for login in logins:
+            if login.user not in (login.role, user):
+                ensure_role(admin, login.user, login)
+                grant_role(admin, login.role, login.user)
+        admin.execute(f"alter role {READER} set default_transaction_read_only = on")
+    except errors.InsufficientPrivilege as error:
+        raise UserError(
+            f"LANDFALL_ADMIN_DSN: {user} may not set up roles ({error.diag.message_primary}). As a superuser run "
+            f'`alter role "{user}" createrole`, and for each role of {", ".join(ROLES)} that is there already '
+            f'`grant ROLE to "{user}" with admin option`.'
+        ) from error
+
+
+def ensure_role(admin: Connection, name: str, login: Login | None) -> None:
+    """Make the role if it is missing: with a login, able to log in with that password, sent as a verifier only."""
+    if admin.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
+        return
+    statement = sql.SQL("create role {}").format(sql.Identifier(name))
+    if login is not None:
+        statement += sql.SQL(" login")
+        if login.password is not None:
+            verifier = admin.pgconn.encrypt_password(login.password.encode(), name.encode(), b"scram-sha-256")
+            statement += sql.SQL(" password {}").format(sql.Literal(verifier.decode()))
+    admin.execute(statement)
+
+
+def grant_role(admin: Connection, role: str, member: str) -> None:
+    """Let `member` act as `role`, unless it may already."""
+    able = "select pg_has_role(%(member)s, %(role)s, 'usage') and pg_has_role(%(member)s, %(role)s, 'set')"
+    row = admin.execute(able, {"member": member, "role": role}).fetchone()
+    if row == (True,):
+        return
+    grant = sql.SQL("grant {} to {} with inherit true, set true")
+    admin.execute(grant.format(sql.Identifier(role), sql.Identifier(member)))
+
+
+def ensure_schemas(admin: Connection) -> None:
+    """Make the schemas with their owners, and grant what each role needs and no more."""
+    database = sql.Identifier(admin.info.dbname)
+    admin.execute(sql.SQL("revoke all on database {} from public").format(database))
+    for role, rights in (
+        (WRITER, "connect, temporary"),
+        (TRANSFORMER, "connect, temporary, create"),
+        (READER, "connect"),
+    ):
+        admin.execute(sql.SQL("grant {} on database {} to {}").format(sql.SQL(rights), database, sql.Identifier(role)))
+    for schema, owner in OWNERS.items():
+        name = sql.Identifier(schema)
+        admin.execute(sql.SQL("create schema if not exists {} authorization {}").format(name, sql.Identifier(owner)))
+    for schema, reader in READERS.items():
+        names = {"s": sql.Identifier(schema), "r": sql.Identifier(reader), "o": sql.Identifier(OWNERS[schema])}
+        admin.execute(sql.SQL("grant usage on schema {s} to {r}").format(**names))
+        admin.execute(sql.SQL("grant select on all tables in schema {s} to {r}").format(**names))
+        later = "alter default privileges for role {o} in schema {s} grant select on tables to {r}"
+        admin.execute(sql.SQL(later).format(**names))
