@@ -12,10 +12,11 @@ import psycopg
 import pyarrow as pa
 
 from landing_stream.contract import Contract
+from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import Fenced, LedgerError, Load, LoadNotOpen, Span, Writer
 from landing_stream.logs import safe_message
 from landing_stream.parse import Parser
-from landing_stream.slice import RECORD_SCHEMA, Account, Slice, land_slice
+from landing_stream.slice import Account, Slice, land_slice
 from landing_stream.topics import KafkaUnavailable, TopicReplaced, Topics
 from warehouse.connect import connect
 
@@ -87,7 +88,7 @@ def _this_worker() -> _Worker:
 
 
 def landing_task(plan: Plan) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function for `mapInArrow` over (partition, offset, timestamp, key, value): lands a slice and reports it."""
+    """The function for mapInArrow over (partition, offset, timestamp, key, value): lands a slice and reports it."""
 
     def land(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         records = (batch for batch in batches if batch.num_rows)
@@ -115,7 +116,7 @@ def _land(
             worker.connection(plan.dsn),
             Slice(plan.writer, plan.load, plan.topic_id, plan.spans[partition]),
             worker.parser(plan.contract),
-            (_of_partition(batch, partition) for batch in _chain(first, rest)),
+            (_with_position(batch, partition, plan.topic_id) for batch in _chain(first, rest)),
             lambda: topics.check_same(plan.contract.topic, plan.topic_id),
         )
     except (Fenced, LoadNotOpen, LedgerError, TopicReplaced, KafkaUnavailable, psycopg.Error) as error:
@@ -139,12 +140,13 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
     yield from rest
 
 
-def _of_partition(batch: pa.RecordBatch, partition: int) -> pa.RecordBatch:
-    """The records as RECORD_SCHEMA. A Spark task reads one Kafka partition; anything else would break the ledger."""
+def _with_position(batch: pa.RecordBatch, partition: int, topic_id: UUID) -> pa.RecordBatch:
+    """Spark's records as RECORD_SCHEMA. A task reads one Kafka partition; anything else would break the ledger."""
     partitions = batch.column("partition")
     if partitions[0].as_py() != partition or partitions[-1].as_py() != partition:
         raise RuntimeError(
             "a task received records of two Kafka partitions: minPartitions and maxRecordsPerPartition must not be set"
         )
-    columns = [batch.column(name).cast(RECORD_SCHEMA.field(name).type) for name in _SOURCE_COLUMNS[1:]]
+    arrays = [pa.repeat(pa.scalar(topic_id.bytes, pa.binary()), batch.num_rows), *map(batch.column, _SOURCE_COLUMNS)]
+    columns = [array.cast(field.type) for array, field in zip(arrays, RECORD_SCHEMA, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=RECORD_SCHEMA)

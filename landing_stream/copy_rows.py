@@ -1,0 +1,120 @@
+"""Records to rows of a landing table or of quarantine, by COPY, within the caller's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pgpq
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from landing_stream.classify import Reason
+from landing_stream.contract import POSITION_COLUMNS
+from landing_stream.ledger import Load
+from landing_stream.parse import Bad, Parser
+
+# Records with their place in Kafka. A topic id is sent as its 16 bytes, which is the binary form of a uuid in Postgres.
+RECORD_SCHEMA = pa.schema(
+    [
+        ("topic_id", pa.binary()),
+        ("kafka_partition", pa.int32()),
+        ("kafka_offset", pa.int64()),
+        ("kafka_timestamp", pa.timestamp("us", "UTC")),
+        ("kafka_key", pa.binary()),
+        ("value", pa.binary()),
+    ]
+)
+
+# Kafka's timestamp is whatever a producer wrote; Postgres' timestamptz starts in the year 4713 BC and ends in 294276.
+_FIRST, _LAST = dt.datetime(1, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+
+def land_records(
+    connection: psycopg.Connection, stream: str, load: Load, parser: Parser, records: pa.RecordBatch
+) -> list[Bad]:
+    """Copies into the landing table what can be landed of `records` (RECORD_SCHEMA); gives the rest with reasons."""
+    parsed = parser.parse(records.column("value"))
+    if not len(parsed.good):
+        return parsed.bad
+    positions = _positions(load, records.take(parsed.good) if parsed.bad else records)
+    names = [*POSITION_COLUMNS, *parsed.columns.schema.names]
+    rows = pa.RecordBatch.from_arrays([*positions, *parsed.columns.columns], names=names)
+    refused = _copy_or_isolate(connection, sql.Identifier("landing", stream), rows)
+    return parsed.bad + [Bad(parsed.good[index].as_py(), Reason.UNSTORABLE, why) for index, why in refused]
+
+
+def quarantine_records(
+    connection: psycopg.Connection, stream: str, load: Load, records: pa.RecordBatch, bad: list[Bad]
+) -> None:
+    """Copies the records of `bad` into quarantine, byte for byte."""
+    chosen = records.take(pa.array([record.index for record in bad], pa.int64()))
+    columns = {
+        "stream": pa.repeat(pa.scalar(stream), len(bad)),
+        **dict(zip(POSITION_COLUMNS, _positions(load, chosen), strict=True)),
+        "reason": pa.array([str(record.reason) for record in bad]),
+        "detail": pa.array([record.detail for record in bad], pa.string()),
+        "value": chosen.column("value"),
+    }
+    _copy(connection, sql.Identifier("landing", "quarantine"), pa.RecordBatch.from_pydict(columns))
+
+
+def _positions(load: Load, records: pa.RecordBatch) -> list[pa.Array]:
+    """The columns of POSITION_COLUMNS."""
+    count = records.num_rows
+    return [
+        pa.repeat(pa.scalar(load.load_id, pa.int64()), count),
+        records.column("topic_id"),
+        records.column("kafka_partition"),
+        records.column("kafka_offset"),
+        storable(records.column("kafka_timestamp")),
+        records.column("kafka_key"),
+        pa.repeat(pa.scalar(load.landed_at, pa.timestamp("us", "UTC")), count),
+    ]
+
+
+def storable(timestamps: pa.Array) -> pa.Array:
+    """Timestamps, null where Postgres could not hold them."""
+    low, high = pa.scalar(_FIRST, timestamps.type), pa.scalar(_LAST, timestamps.type)
+    usable = pc.and_(pc.greater_equal(timestamps, low), pc.less_equal(timestamps, high))
+    return pc.if_else(usable, timestamps, pa.scalar(None, timestamps.type))
+
+
+def _copy(connection: psycopg.Connection, table: sql.Composable, rows: pa.RecordBatch) -> None:
+    """COPY in Postgres' binary format: 1.8 µs a row in the server, text costs 4.5."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(rows.schema)
+    encoder.write_header()
+    payload = encoder.write_batch(rows)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)) as copy,
+    ):
+        copy.write(payload)
+        copy.write(encoder.finish())
+
+
+def _copy_or_isolate(
+    connection: psycopg.Connection, table: sql.Composable, rows: pa.RecordBatch
+) -> list[tuple[int, str]]:
+    """Copies all rows but those that Postgres refuses, which it gives: (index, SQLSTATE name).
+
+    Halves the batch to find them.
+    """
+    if not rows.num_rows:
+        return []
+    try:
+        with connection.transaction():
+            _copy(connection, table, rows)
+        return []
+    except (psycopg.DataError, psycopg.ProgrammingError, psycopg.errors.ProgramLimitExceeded) as error:
+        if isinstance(error, psycopg.ProgrammingError) and not isinstance(
+            error, psycopg.errors.UntranslatableCharacter
+        ):
+            raise
+        if rows.num_rows == 1:
+            return [(0, f"Postgres refused the row: {type(error).__name__}")]
+    half = rows.num_rows // 2
+    refused = _copy_or_isolate(connection, table, rows.slice(0, half))
+    return refused + [(half + i, why) for i, why in _copy_or_isolate(connection, table, rows.slice(half))]
