@@ -44,6 +44,9 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+# After a kill the broker may register again only when its old session has run out: 4 s instead of 9.
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=4000
 # At most 2 GiB (two million events of 890 bytes) or three days a partition: 36 GiB for the three topics.
 log.retention.hours=72
 log.retention.bytes=2147483648

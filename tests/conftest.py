@@ -1,0 +1,161 @@
+"""One real Postgres and one real Kafka for the whole run; each test that writes gets its own database and topics."""
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from psycopg import sql
+
+from landfall.settings import Settings
+from local_stack.environment import exports
+from local_stack.stack import down, prepare, up
+from warehouse.connect import connect
+from warehouse.migrate import migrate
+from warehouse.roles import TRANSFORMER, WRITER
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class MakeDatabase(Protocol):
+    """Makes a migrated database with landing tables, dropped after the test; `models`: with dbt's empty relations."""
+
+    def __call__(self, *, models: bool = False) -> Settings: ...
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers that the caller's shell names are not the tests' to write to; a terminated run stops its servers."""
+    for name in [*os.environ]:
+        if name.startswith(("LANDFALL_", "PG", "DBT_", "DAGSTER_HOME")) and name != "LANDFALL_BUILD":
+            del os.environ[name]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """State folder of a running Postgres and Kafka, stopped at the end of the run."""
+    home = tmp_path_factory.mktemp("stack") / "home"
+    try:
+        up(home, models=False)
+        yield home
+    finally:
+        down(home)
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Path) -> Settings:
+    """Settings of the session's stack and its shared database: to read, and to derive others from."""
+    return Settings.of_home(stack)
+
+
+@pytest.fixture(scope="session")
+def templates(settings: Settings) -> Callable[[bool], str]:
+    """Name of a database to copy, made at the first request: copying takes a tenth of making."""
+    made: dict[bool, str] = {}
+
+    def template(models: bool) -> str:
+        if models not in made:
+            name = "template_models" if models else "template_landing"
+            create(settings, name)
+            prepare(at_database(settings, name), topics=False, models=models)
+            made[models] = name
+        return made[models]
+
+    return template
+
+
+@pytest.fixture
+def make_database(settings: Settings, templates: Callable[[bool], str]) -> Iterator[MakeDatabase]:
+    """A maker of databases, so that no test sees another's rows."""
+    names: list[str] = []
+
+    def make(*, models: bool = False) -> Settings:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        create(settings, name, template=templates(models))
+        names.append(name)
+        fresh = at_database(settings, name)
+        # The copy brings no rights on the database itself.
+        migrate(fresh)
+        return fresh
+
+    yield make
+    with connect(settings.admin_dsn, autocommit=True) as admin:
+        for name in names:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Settings:
+    """Settings of a fresh database with landing tables and no models."""
+    return make_database()
+
+
+@pytest.fixture
+def admin(database: Settings) -> Iterator[Connection]:
+    """The owner of the fresh database; every statement commits."""
+    with connect(database.admin_dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def landing(database: Settings) -> Iterator[Connection]:
+    """Role landing_writer in the fresh database; every statement commits."""
+    with connect(database.landing_dsn, role=WRITER, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def transformer(database: Settings) -> Iterator[Connection]:
+    """Role transformer in the fresh database; every statement commits."""
+    with connect(database.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def kafka_admin(settings: Settings) -> AdminClient:
+    """Admin client of the session's broker."""
+    return AdminClient(settings.kafka.client_config())
+
+
+@pytest.fixture
+def make_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
+    """A maker of topics with names of their own, deleted after the test: make_topic(partitions=6) -> name."""
+    names: list[str] = []
+
+    def make(partitions: int = 6) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        kafka_admin.create_topics([NewTopic(name, num_partitions=partitions)])[name].result(timeout=30)
+        names.append(name)
+        return name
+
+    yield make
+    if names:
+        for future in kafka_admin.delete_topics(names).values():
+            future.exception(timeout=30)  # a test may have deleted its topic itself
+
+
+@pytest.fixture(scope="session")
+def environ_of() -> Callable[[Settings], dict[str, str]]:
+    """environ_of(settings): the environment in which `landfall`, dbt and dagster reach those very servers."""
+    return lambda settings: {**os.environ, **exports(settings)}
+
+
+def create(settings: Settings, name: str, template: str = "template0") -> None:
+    """Make a database that only its owner may enter."""
+    with connect(settings.admin_dsn, autocommit=True) as admin:
+        statement = sql.SQL("create database {} template {}")
+        admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def at_database(settings: Settings, name: str) -> Settings:
+    """The same logins at another database of the same server."""
+    return settings.with_dsns(
+        **{role: urlsplit(dsn)._replace(path=f"/{name}").geturl() for role, dsn in settings.dsns.items()}
+    )

@@ -1,0 +1,130 @@
+"""Settings: found, refused by name, never mixed between servers."""
+
+from pathlib import Path
+
+import pytest
+
+from landfall.errors import UserError
+from landfall.settings import Settings
+from local_stack.endpoints import Endpoints, write_endpoints
+
+OWN_SERVERS = {
+    "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall",
+    "LANDFALL_LANDING_DSN": "postgresql://l:p@db/landfall",
+    "LANDFALL_ADMIN_DSN": "postgresql://a:p@db/landfall",
+    "LANDFALL_KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A state folder whose servers were started."""
+    dsns = [f"postgresql://{role}:p@127.0.0.1:1/landfall" for role in ("transformer", "writer", "admin", "reader")]
+    write_endpoints(tmp_path, Endpoints(*dsns, "127.0.0.1:2"))
+    return tmp_path
+
+
+def test_a_started_local_stack_needs_no_variables(home: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(home)})
+    assert settings.postgres_dsn == "postgresql://transformer:p@127.0.0.1:1/landfall"
+    assert settings.bi_dsn == "postgresql://reader:p@127.0.0.1:1/landfall"
+    assert settings.kafka.bootstrap_servers == "127.0.0.1:2"
+
+
+def test_variables_win_over_the_local_stack(home: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(home), **OWN_SERVERS})
+    assert settings.postgres_dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
+    assert settings.kafka.bootstrap_servers == "broker:9092"
+    assert settings.bi_dsn is None
+
+
+def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(home), "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall"})
+    with pytest.raises(UserError, match="LANDFALL_ADMIN_DSN is not set, though LANDFALL_POSTGRES_DSN is"):
+        _ = settings.admin_dsn
+
+
+def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(tmp_path / "none")})
+    with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_POSTGRES_DSN"):
+        _ = settings.postgres_dsn
+    with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_KAFKA_BOOTSTRAP_SERVERS"):
+        _ = settings.kafka
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LANDFALL_TRIGGER_SECONDS", "soon", "LANDFALL_TRIGGER_SECONDS is 'soon': write a number of at least 0"),
+        ("LANDFALL_MAX_OFFSETS_PER_TRIGGER", "0", "write a number of at least 1"),
+        ("LANDFALL_LOG_FORMAT", "xml", "write one of text, json"),
+        ("LANDFALL_KAFKA_GROUP_ID", "x", "LANDFALL_KAFKA_GROUP_ID is not a setting"),
+        ("LANDFALL_KAFKA_SECURITY_PROTOCOL", "TLS", "write one of PLAINTEXT, SSL"),
+        ("LANDFALL_KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "LANDFALL_KAFKA_SASL_MECHANISM is not set: SASL_SSL needs it"),
+        ("LANDFALL_KAFKA_SASL_USERNAME", "me", "LANDFALL_KAFKA_SECURITY_PROTOCOL is not SASL_PLAINTEXT or SASL_SSL"),
+        ("LANDFALL_KAFKA_SSL_CA_LOCATION", "/ca", "LANDFALL_KAFKA_SECURITY_PROTOCOL is not SSL or SASL_SSL"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_by_name(tmp_path: Path, name: str, value: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        Settings.load({"LANDFALL_HOME": str(tmp_path), **OWN_SERVERS, name: value})
+
+
+def test_kafka_settings_without_a_broker_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="LANDFALL_KAFKA_BOOTSTRAP_SERVERS is not"):
+        Settings.load({"LANDFALL_HOME": str(tmp_path), "LANDFALL_KAFKA_SECURITY_PROTOCOL": "SSL"})
+
+
+def test_tls_and_passwords_reach_the_python_client_and_spark_alike(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "certificate", "key")}
+    for name, path in files.items():
+        path.write_text(f"-----BEGIN PRIVATE KEY-----\n{name}\n", encoding="ascii")
+    kafka = Settings.load(
+        {
+            **OWN_SERVERS,
+            "LANDFALL_HOME": str(tmp_path),
+            "LANDFALL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "LANDFALL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "LANDFALL_KAFKA_SASL_USERNAME": "me",
+            "LANDFALL_KAFKA_SASL_PASSWORD": 'a"b\\c',
+            **{f"LANDFALL_KAFKA_SSL_{name.upper()}_LOCATION": str(path) for name, path in files.items()},
+        }
+    ).kafka
+    assert kafka.client_config() == {
+        "bootstrap.servers": "broker:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": 'a"b\\c',
+        "ssl.ca.location": str(files["ca"]),
+        "ssl.certificate.location": str(files["certificate"]),
+        "ssl.key.location": str(files["key"]),
+    }
+    spark = kafka.spark_options()
+    assert spark["kafka.sasl.jaas.config"] == (
+        'org.apache.kafka.common.security.scram.ScramLoginModule required username="me" password="a\\"b\\\\c";'
+    )
+    assert spark["kafka.ssl.truststore.location"] == str(files["ca"])
+    assert spark["kafka.ssl.keystore.certificate.chain"] == files["certificate"].read_text()
+    assert 'a"b' not in repr(kafka)
+
+
+def test_a_key_that_java_cannot_read_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text("-----BEGIN RSA PRIVATE KEY-----\n", encoding="ascii")
+    kafka = Settings.load(
+        {
+            **OWN_SERVERS,
+            "LANDFALL_HOME": str(tmp_path),
+            "LANDFALL_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "LANDFALL_KAFKA_SSL_CERTIFICATE_LOCATION": str(key),
+            "LANDFALL_KAFKA_SSL_KEY_LOCATION": str(key),
+        }
+    ).kafka
+    with pytest.raises(UserError, match="openssl pkcs8"):
+        kafka.spark_options()
+
+
+def test_no_password_shows_when_settings_are_printed(home: Path) -> None:
+    assert ":p@" not in repr(Settings.load({"LANDFALL_HOME": str(home)}))
+    assert ":p@" not in repr(Settings.load({"LANDFALL_HOME": str(home), **OWN_SERVERS}))
