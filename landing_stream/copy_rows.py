@@ -85,14 +85,14 @@ def _copy(connection: psycopg.Connection, table: sql.Composable, rows: pa.Record
     """COPY in Postgres' binary format: 1.8 µs a row in the server, text costs 4.5."""
     columns = sql.SQL(", ").join(map(sql.Identifier, rows.schema.names))
     encoder = pgpq.ArrowToPostgresBinaryEncoder(rows.schema)
-    encoder.write_header()
-    payload = encoder.write_batch(rows)
+    header, payload, trailer = encoder.write_header(), encoder.write_batch(rows), encoder.finish()
     with (
         connection.cursor() as cursor,
         cursor.copy(sql.SQL("copy {} ({}) from stdin (format binary)").format(table, columns)) as copy,
     ):
+        copy.write(header)
         copy.write(payload)
-        copy.write(encoder.finish())
+        copy.write(trailer)
 
 
 def _copy_or_isolate(

@@ -107,7 +107,7 @@ def landing_task(plan: Plan) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa
 def _land(
     plan: Plan, first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]
 ) -> tuple[Account | None, str | None, str | None]:
-    """(account, failure, detail): failures travel as data, for Spark's own exceptions quote more than a log may hold."""
+    """(account, failure, detail): failures travel as data, Spark's exceptions quote more than a log may hold."""
     partition = first.column("partition")[0].as_py()
     worker = _this_worker()
     try:
