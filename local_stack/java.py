@@ -47,7 +47,8 @@ def candidates() -> Iterator[Path]:
         yield Path(given)
     if on_path := shutil.which("java"):
         yield reported_home(on_path) or Path(on_path).resolve().parent.parent
-    yield build_folder() / "jdk"
+    if (installed := build_folder() / "jdk").exists():
+        yield installed
 
 
 def reported_home(program: str) -> Path | None:
@@ -106,4 +107,8 @@ def write_wrapper(packaged: Path, home: Path) -> None:
 
 
 if __name__ == "__main__":
-    install()
+    try:
+        install()
+    except UserError as error:
+        error.show()
+        sys.exit(1)

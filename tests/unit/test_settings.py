@@ -19,8 +19,11 @@ OWN_SERVERS = {
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A state folder whose servers were started."""
-    dsns = [f"postgresql://{role}:p@127.0.0.1:1/landfall" for role in ("transformer", "writer", "admin", "reader")]
-    write_endpoints(tmp_path, Endpoints(*dsns, "127.0.0.1:2"))
+    dsns = {
+        f"{name}_dsn": f"postgresql://{role}:p@127.0.0.1:1/landfall"
+        for name, role in (("postgres", "transformer"), ("landing", "writer"), ("admin", "admin"), ("bi", "reader"))
+    }
+    write_endpoints(tmp_path, Endpoints(**dsns, kafka_bootstrap_servers="127.0.0.1:2"))
     return tmp_path
 
 
