@@ -1,0 +1,12 @@
+-- Run once by the Postgres image, on an empty volume, as its superuser. Everything else is made by `landfall migrate`.
+-- Passwords come from the environment: they stand in no file and in no argument list.
+\getenv landfall_admin_password LANDFALL_ADMIN_PASSWORD
+\getenv dagster_password DAGSTER_PASSWORD
+
+-- No superuser: it owns its database and makes the roles that Landfall runs as.
+create role landfall_admin login createrole password :'landfall_admin_password';
+create database landfall owner landfall_admin;
+
+create role dagster login password :'dagster_password';
+create database dagster owner dagster;
+revoke connect on database dagster from public;
