@@ -1,0 +1,119 @@
+"""The decisions of the local stack that need no server."""
+
+import base64
+import hmac
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from landfall.errors import UserError
+from local_stack import jars, java
+from local_stack.environment import search_path
+from local_stack.kafka import cluster_id
+from local_stack.processes import free_port
+from local_stack.scram import scram_verifier
+from local_stack.service_user import access_list
+from local_stack.state import write_private
+
+
+def test_the_old_port_is_kept_while_it_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert free_port(taken) != taken
+    assert free_port(taken) == taken
+    assert free_port(taken, taken=(taken,)) != taken
+
+
+def test_a_verifier_signs_the_exchange_of_rfc_7677() -> None:
+    """Section 3 of it: password `pencil`, 4096 iterations, and the server's signature `v=`."""
+    salt, nonce = "W22ZaJ0SNY7soEsUEjb6gQ==", "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+    exchange = f"n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s={salt},i=4096,c=biws,r={nonce}"
+    verifier = scram_verifier("pencil", salt=base64.b64decode(salt))
+    assert verifier.startswith(f"SCRAM-SHA-256$4096:{salt}$")
+    server_key = base64.b64decode(verifier.rpartition(":")[2])
+    signature = hmac.digest(server_key, exchange.encode(), "sha256")
+    assert base64.b64encode(signature) == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+
+
+def test_a_private_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    for text in ("first", "second"):
+        write_private(path, text)
+    assert path.read_text() == "second"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cluster_id_is_never_taken_for_an_option() -> None:
+    assert not any(cluster_id().startswith("-") for _ in range(500))
+
+
+def test_search_path_is_not_longer_the_second_time() -> None:
+    once = search_path("/usr/bin")
+    assert search_path(once) == once
+
+
+def test_the_first_wrong_jar_is_named() -> None:
+    wanted = {"broker/a-1.jar": "11", "spark/b-2.jar": "22"}
+    assert jars.difference(wanted, wanted) is None
+    assert jars.difference(wanted, {"broker/a-1.jar": "11"}) == "spark/b-2.jar is missing"
+    assert "broker/a-1.jar has another SHA-256" in (jars.difference(wanted, {**wanted, "broker/a-1.jar": "00"}) or "")
+
+
+def test_missing_jars_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANDFALL_BUILD", str(tmp_path))
+    with pytest.raises(UserError, match=r"jars/spark/.*jar is missing: run `make setup`"):
+        jars.spark_jars()
+
+
+def test_a_download_that_fails_says_which_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANDFALL_BUILD", str(tmp_path))
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=1")
+    with pytest.raises(UserError, match=r"could not be downloaded: .*kafka_2.13.*run `make setup` again"):
+        jars.fetch()
+    assert not (tmp_path / "jars").exists()
+
+
+def fake_jdk(home: Path, version: str) -> Path:
+    """A folder that looks like a JDK; its `java` prints its arguments."""
+    (home / "bin").mkdir(parents=True)
+    (home / "release").write_text(f'JAVA_VERSION="{version}"\n')
+    program = home / "bin" / "java"
+    program.write_text('#!/bin/sh\n[ $# = 0 ] || printf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    return home
+
+
+def test_a_java_of_another_version_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(fake_jdk(tmp_path / "jdk11", "11.0.2")))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("LANDFALL_BUILD", str(tmp_path / "build"))
+    java.java_home.cache_clear()
+    try:
+        with pytest.raises(UserError, match=r"jdk11 is version 11\): run `make setup`"):
+            java.java_home()
+        installed = fake_jdk(tmp_path / "build" / "jdk", "21.0.8")
+        assert java.java_home() == installed
+    finally:
+        java.java_home.cache_clear()
+
+
+def test_the_packaged_jdk_starts_without_the_module_it_lacks(tmp_path: Path) -> None:
+    packaged = fake_jdk(tmp_path / "it's packaged", "21.0.8")
+    java.write_wrapper(packaged, tmp_path / "jdk")
+    assert java.major_version(tmp_path / "jdk") == 21
+    program = str(tmp_path / "jdk" / "bin" / "java")
+    command = [program, "-Xmx1g", "--add-modules=jdk.incubator.vector", "-cp", "a b", "Main"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["-Xmx1g", "-cp", "a b", "Main"]
+
+
+def test_letting_a_user_through_adds_one_right_and_keeps_the_rest(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    os.setxattr(tmp_path, "system.posix_acl_access", access_list(tmp_path, 12345))
+    assert tmp_path.stat().st_mode & 0o707 == 0o700
+    again = access_list(tmp_path, 12345)
+    assert os.getxattr(tmp_path, "system.posix_acl_access") == again
