@@ -1,0 +1,143 @@
+{#
+    dbt's incremental table, with three differences:
+    - its progress is in ops.model_progress, locked first and moved last in the transaction that writes the rows (progress.sql);
+    - it is never swapped: a full refresh deletes and inserts in one transaction, so readers and the views above it see the old
+      rows until the new ones are there;
+    - what exists is asked from the database behind the lock, so two first builds follow one another.
+    A model needs a contract with a primary key, and one of the strategies of incremental_strategies.sql.
+#}
+{% materialization incremental, adapter='postgres' %}
+    {% set relation = this.incorporate(type='table') %}
+    {% set upstreams = upstream_positions(model) %}
+    {% do check_incremental_model(model, upstreams) %}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+
+    {% do lock_progress(relation, upstreams) %}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+
+    {% set from_start = prepare_table(relation, sql) %}
+    {% set plan = plan_progress(relation, upstreams, from_start, stand_still=flags.EMPTY) %}
+    {% set news = [] %}
+    {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
+
+    {% if news or flags.EMPTY %}
+        {% set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) %}
+        {% set arguments = {
+            'target_relation': relation,
+            'unique_key': config.get('unique_key'),
+            'dest_columns': model.columns.keys() | list,
+            'sql': with_literal_bounds(sql, plan),
+        } %}
+        {% call statement('main') %} {{ strategy(arguments) }} {% endcall %}
+    {% else %}
+        {% call noop_statement('main', 'NOTHING NEW', 'NOTHING NEW', 0) %} {% endcall %}
+    {% endif %}
+
+    {% if news | selectattr('position', 'equalto', 0) | list %}
+        {# The first fill: without statistics the models that read this next would plan for a table of a few pages. #}
+        {% call statement('analyze') %} analyze {{ relation }} {% endcall %}
+    {% endif %}
+    {% if not invocation_args_dict.get('sample') %}
+        {% call statement('move_progress') %} {{ move_progress(relation) }} {% endcall %}
+    {% endif %}
+
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {% do return({'relations': [relation]}) %}
+{% endmaterialization %}
+
+
+{% macro check_incremental_model(model, upstreams) %}
+    {% if not upstreams %}
+        {% do exceptions.raise_compiler_error(model.name ~ ' reads no stream: an incremental model refers to a landing table or to one that does.') %}
+    {% endif %}
+    {% if not config.get('contract').enforced or not primary_key(model) %}
+        {% do exceptions.raise_compiler_error(model.name ~ ': an incremental model needs an enforced contract with a primary_key constraint.') %}
+    {% endif %}
+{% endmacro %}
+
+
+{# Columns of the model's primary key, from its contract. #}
+{% macro primary_key(model) %}
+    {% for constraint in model.constraints if constraint.type == 'primary_key' %}
+        {% do return(constraint.columns) %}
+    {% endfor %}
+    {% do return([]) %}
+{% endmacro %}
+
+
+{# Makes the table, empties it for a full refresh, or lets it grow. Returns whether nothing is in it now. #}
+{% macro prepare_table(relation, sql) %}
+    {% set existing = relation_in_database(relation) %}
+    {% set definition = definition_of(model, sql) %}
+    {% set changed = lock_definition(relation) != definition %}
+    {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
+
+    {% if existing and existing.kind == 'view' %}
+        {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}
+        {% set existing = none %}
+    {% endif %}
+    {% if existing and should_full_refresh() %}
+        {% call statement('empty_table') %} delete from {{ relation }} {% endcall %}
+    {% endif %}
+    {% if existing and changed %}
+        {% set existing = grow_table(relation, existing) %}
+    {% endif %}
+    {% if not existing %}
+        {% call statement('create_table') %} create table {{ relation }} {{ get_table_columns_and_constraints() }} {% endcall %}
+    {% endif %}
+    {% if not existing or changed %}
+        {% do create_indexes(relation) %}
+        {% do create_partial_indexes(relation) %}
+        {% do apply_grants(relation, config.get('grants'), should_revoke=existing is not none) %}
+        {% do persist_docs(relation, model) %}
+        {% do record_definition(relation, definition) %}
+    {% endif %}
+    {% do return(not existing or should_full_refresh()) %}
+{% endmacro %}
+
+
+{#
+    Adds the columns that the contract has gained. Other differences need a full refresh, which then makes the table anew, and the
+    views above it with their models. Returns what exists, or none when the table was dropped.
+#}
+{% macro grow_table(relation, existing) %}
+    {% set kept = [] %}
+    {% set added = [] %}
+    {% for column in model.columns.values() %}
+        {% if column.name not in existing.columns %} {% do added.append(loop.index0) %}
+        {% elif type_name(column.data_type) == existing.columns[column.name] %} {% do kept.append(column.name) %} {% endif %}
+    {% endfor %}
+    {% if kept | length == existing.columns | length %}
+        {% set definitions = adapter.render_raw_columns_constraints(raw_columns=model.columns) %}
+        {% for index in added %}
+            {% call statement('add_column') %} alter table {{ relation }} add column {{ definitions[index] }} {% endcall %}
+        {% endfor %}
+        {% do return(existing) %}
+    {% endif %}
+    {% if should_full_refresh() %}
+        {% do exceptions.warn(relation ~ ': columns were removed or retyped, so it and the views above it are made anew') %}
+        {% call statement('drop_table') %} drop table {{ relation }} cascade {% endcall %}
+        {% do return(none) %}
+    {% endif %}
+    {% do exceptions.raise_compiler_error(
+        relation ~ ': columns were removed or retyped since it was made. Run it and what reads it with --full-refresh: dbt run -s '
+        ~ model.name ~ '+ --full-refresh'
+    ) %}
+{% endmacro %}
+
+{# The name that Postgres itself shows for a type: `timestamptz` is `timestamp with time zone`. #}
+{% macro type_name(data_type) %}
+    {% do return(run_query("select to_regtype('" ~ data_type ~ "')::text").rows[0][0]) %}
+{% endmacro %}
+
+{# Indexes over a part of a table: meta.partial_indexes = [{columns: […], where: …}]. dbt's own `indexes` know no condition. #}
+{% macro create_partial_indexes(relation) %}
+    {% for index in config.get('meta', {}).get('partial_indexes', []) %}
+        {% set name = 'partial_' ~ local_md5(progress_key(relation) ~ index) %}
+        {% call statement('create_partial_index') %}
+            create index if not exists {{ name }} on {{ relation }} ({{ index.columns | join(', ') }}) where {{ index.where }}
+        {% endcall %}
+    {% endfor %}
+{% endmacro %}

@@ -1,0 +1,45 @@
+{#
+    A view that people read never vanishes: dbt's own swaps it, which drops the views above it with cascade. Here it is made with
+    `create or replace`, and only when its definition has changed: replacing takes a lock that readers wait for.
+    Where columns were renamed, removed or retyped, Postgres refuses to replace; then it is dropped and made in one transaction.
+#}
+{% materialization view, adapter='postgres' %}
+    {% set relation = this.incorporate(type='view') %}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
+
+    {% set recorded = lock_definition(relation) %}
+    {{ run_hooks(pre_hooks, inside_transaction=true) }}
+
+    {% set existing = relation_in_database(relation) %}
+    {% set definition = definition_of(model, sql) %}
+    {% if existing and existing.kind == 'view' and recorded == definition and not should_full_refresh() %}
+        {% call noop_statement('main', 'UNCHANGED', 'UNCHANGED', 0) %} {% endcall %}
+    {% else %}
+        {% if config.get('contract').enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
+        {% if existing and existing.kind == 'table' %}
+            {% call statement('drop_table') %} drop table {{ relation }} cascade {% endcall %}
+        {% endif %}
+        {% call statement('main') %} {{ create_or_replace_view(relation, sql) }} {% endcall %}
+        {% do apply_grants(relation, config.get('grants'), should_revoke=existing is not none) %}
+        {% do persist_docs(relation, model) %}
+        {% do record_definition(relation, definition) %}
+    {% endif %}
+
+    {{ run_hooks(post_hooks, inside_transaction=true) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
+    {% do return({'relations': [relation]}) %}
+{% endmaterialization %}
+
+
+{% macro create_or_replace_view(relation, sql) %}
+    do $landfall_do$
+    begin
+        execute $landfall_view$ create or replace view {{ relation }} as {{ sql }} $landfall_view$;
+    exception when invalid_table_definition then
+        raise warning 'view {{ relation.schema }}.{{ relation.identifier }}: columns changed, so it and the views above it are made anew';
+        drop view {{ relation }} cascade;
+        execute $landfall_view$ create view {{ relation }} as {{ sql }} $landfall_view$;
+    end
+    $landfall_do$
+{% endmacro %}

@@ -1,0 +1,192 @@
+{#
+    Which loads a run and its models read: see docs in models/_progress.md.
+
+    A run reads to one horizon per stream. A model reads from its own position to the least of the horizon and the
+    positions of the relations that it reads, and moves there in the transaction that writes its rows.
+#}
+
+{# At the run's start: the newest readable load of each stream. Old horizons go, without waiting for another run. #}
+{% macro capture_horizon() %}
+    with outdated as (
+        select h.invocation_id, h.stream from ops.run_horizon as h
+        where h.captured_at < clock_timestamp() - interval '7 days'
+        for update skip locked
+    ),
+
+    forgotten as (
+        delete from ops.run_horizon as h using outdated as o
+        where h.invocation_id = o.invocation_id and h.stream = o.stream
+    )
+
+    insert into ops.run_horizon (invocation_id, stream, hi)
+    select '{{ invocation_id }}', s.stream, s.hi from landing.horizons as s
+{% endmacro %}
+
+
+{# Condition on a table of facts: rows of the loads that this model has not read yet. #}
+{% macro new_loads(stream, column='load_id') -%}
+    {%- if model.resource_type == 'unit_test' -%}
+        true
+    {%- else -%}
+        {{ column }} > {{ position_of(stream) }} and {{ column }} <= {{ reads_to(stream) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Condition on a landing table: the same, and the days of these loads, so that other partitions are not looked at. #}
+{% macro new_landings(stream) -%}
+    {%- if model.resource_type == 'unit_test' -%}
+        true
+    {%- else -%}
+        {{ new_loads(stream) }}
+        and landed_at between {{ landed_at_of_new_loads(stream, 'min') }} and {{ landed_at_of_new_loads(stream, 'max') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Condition on a table of facts: rows that this run may see. A relation that another run has moved on may hold later ones. #}
+{% macro readable_loads(stream, column='load_id') -%}
+    {%- if model.resource_type == 'unit_test' -%} true {%- else -%} {{ column }} <= {{ reads_to(stream) }} {%- endif -%}
+{%- endmacro %}
+
+
+{% macro position_of(stream) -%}
+    (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
+{%- endmacro %}
+
+{% macro reads_to(stream) -%}
+    (select reads_to from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
+{%- endmacro %}
+
+{% macro landed_at_of_new_loads(stream, aggregate) -%}
+    (select {{ aggregate }}(landed_at) from landing.loads where stream = '{{ stream }}' and {{ new_loads(stream) }})
+{%- endmacro %}
+
+{% macro progress_key(relation) -%} {{ relation.schema }}.{{ relation.identifier }} {%- endmacro %}
+
+
+{#
+    Streams that a model reads, each with the relations between: {stream: [relation, …]}. Views are looked through, so
+    what counts is what the SQL refers to, and not a list that one could forget to extend.
+#}
+{% macro upstream_positions(node) %}
+    {% set found = {} %}
+    {% set waiting = node.depends_on.nodes | list %}
+    {% set seen = [] %}
+    {% for _ in range(10000) if waiting %}
+        {% set key = waiting.pop() %}
+        {% if key not in seen %}
+            {% do seen.append(key) %}
+            {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
+                {% do found.setdefault(graph.sources[key].name, []) %}
+            {% elif key in graph.nodes and graph.nodes[key].resource_type == 'model' %}
+                {% set parent = graph.nodes[key] %}
+                {% if parent.config.materialized == 'incremental' %}
+                    {% for stream in upstream_positions(parent) %}
+                        {% do found.setdefault(stream, []).append(parent.schema ~ '.' ~ parent.alias) %}
+                    {% endfor %}
+                {% else %}
+                    {% do waiting.extend(parent.depends_on.nodes) %}
+                {% endif %}
+            {% endif %}
+        {% endif %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{#
+    First statements of a model's transaction: take its rows, so that runs follow one another, and hold still what it reads.
+    Returns [{stream, position, reads_to}, …].
+
+    `from_start`: the relation was just made or emptied, so nothing is in it.
+    `stand_still`: `--empty` reads nothing.
+#}
+{% macro lock_progress(relation, upstreams) %}
+    {% set key = progress_key(relation) %}
+    {% call statement('make_progress_rows', auto_begin=true) %}
+        insert into ops.model_progress (relation, source) values
+        {% for stream in upstreams | sort -%}
+            ('{{ key }}', '{{ stream }}') {{- ',' if not loop.last }}
+        {% endfor %}
+        on conflict do nothing
+    {% endcall %}
+    {% call statement('lock_progress_rows') %}
+        select 1 from ops.model_progress where relation = '{{ key }}' order by source for update
+    {% endcall %}
+    {% set read_relations = upstreams.values() | sum(start=[]) | unique | sort %}
+    {% if read_relations %}
+        {% call statement('hold_upstreams') %}
+            select 1 from ops.model_progress
+            where relation in ({% for name in read_relations %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
+            order by relation, source
+            for share
+        {% endcall %}
+    {% endif %}
+{% endmacro %}
+
+{% macro plan_progress(relation, upstreams, from_start, stand_still) %}
+    {% set key = progress_key(relation) %}
+    {% call statement('plan_progress', fetch_result=true) %}
+        update ops.model_progress as p
+        set
+            position = {{ '0' if from_start else 'p.position' }},
+            reads_to = {% if stand_still %}{{ '0' if from_start else 'p.position' }}{% else %}planned.reads_to{% endif %}
+        from (
+            {% for stream in upstreams | sort -%}
+            select
+                '{{ stream }}' as source,
+                least(
+                    greatest(
+                        {# what was in the relation is readable, whatever this run's horizon #}
+                        (select position from ops.model_progress where relation = '{{ key }}' and source = '{{ stream }}'),
+                        (select hi from ops.run_horizon where invocation_id = '{{ invocation_id }}' and stream = '{{ stream }}')
+                    )
+                    {%- for name in upstreams[stream] %},
+                    coalesce((select position from ops.model_progress where relation = '{{ name }}' and source = '{{ stream }}'), 0)
+                    {%- endfor %}
+                ) as reads_to
+            {{ 'union all' if not loop.last }}
+            {% endfor %}
+        ) as planned
+        where p.relation = '{{ key }}' and p.source = planned.source
+        returning p.source, p.position, p.reads_to
+    {% endcall %}
+    {% set plan = [] %}
+    {% for row in load_result('plan_progress').data %}
+        {% do plan.append({'stream': row[0], 'position': row[1], 'reads_to': row[2]}) %}
+    {% endfor %}
+    {% do return(plan) %}
+{% endmacro %}
+
+
+{# Last statement of a model's transaction: what it has read is in it. Never backwards. #}
+{% macro move_progress(relation) %}
+    update ops.model_progress
+    set position = greatest(position, reads_to), updated_at = clock_timestamp()
+    where relation = '{{ progress_key(relation) }}' and reads_to > position
+{% endmacro %}
+
+
+{#
+    The model's SQL with its bounds as numbers instead of subqueries, which say the same: the planner then knows how much
+    there is to read (a range of unknown bounds counts as 0.5 % of the table, whatever its size).
+#}
+{% macro with_literal_bounds(sql, plan) %}
+    {% set out = namespace(sql=sql) %}
+    {% for item in plan %}
+        {% for aggregate in ('min', 'max') %}
+            {% set expression = landed_at_of_new_loads(item.stream, aggregate) %}
+            {% if expression in out.sql %}
+                {% set found = run_query(
+                    "select " ~ aggregate ~ "(landed_at)::text from landing.loads where stream = '" ~ item.stream
+                    ~ "' and load_id > " ~ item.position ~ " and load_id <= " ~ item.reads_to
+                ).rows[0][0] %}
+                {% set literal = "timestamptz '" ~ found ~ "'" if found else 'null::timestamptz' %}
+                {% set out.sql = out.sql | replace(expression, literal) %}
+            {% endif %}
+        {% endfor %}
+        {% set out.sql = out.sql | replace(position_of(item.stream), item.position) | replace(reads_to(item.stream), item.reads_to) %}
+    {% endfor %}
+    {% do return(out.sql) %}
+{% endmacro %}

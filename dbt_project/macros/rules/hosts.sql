@@ -1,0 +1,12 @@
+{#
+    Host of a URL in lower case, without user and port; null where there is none (`file:///C:/page.html`).
+#}
+{% macro url_host(url) -%}
+    nullif(lower(substring({{ url }} from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]*)')), '')
+{%- endmacro %}
+
+{# Whether a page is one of no production shop, by pattern: those of staging and test hosts, and pages saved to a file. #}
+{% macro is_not_production(url, host) -%}
+    coalesce({{ url }} ~* '^file:'
+    {%- for pattern in var('not_production_hosts') %} or {{ host }} ~ '{{ pattern }}'{% endfor %}, false)
+{%- endmacro %}

@@ -1,0 +1,37 @@
+{{ config(incremental_strategy='rebuild_buckets', unique_key=['window_start']) }}
+
+with new_requests as (
+    select * from {{ ref('int_web_requests') }}
+    where {{ new_loads('web_logs') }}
+),
+
+touched_windows as (
+    select distinct {{ five_minutes('event_at') }} as window_start from new_requests
+),
+
+readable_requests as (
+    select * from {{ ref('int_web_requests') }}
+    where {{ readable_loads('web_logs') }}
+),
+
+counted as (
+    select
+        touched_windows.window_start,
+        {{ or_none('readable_requests.action') }} as action,
+        count(*) as action_count
+    from touched_windows
+    inner join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    group by 1, 2
+),
+
+final as (
+    select
+        touched_windows.window_start,
+        {{ text_key('counted.action') }} as action_key,
+        counted.action,
+        counted.action_count
+    from touched_windows
+    left join counted on touched_windows.window_start = counted.window_start
+)
+
+select * from final

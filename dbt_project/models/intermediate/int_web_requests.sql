@@ -1,0 +1,39 @@
+{{ config(
+    incremental_strategy='insert_new',
+    indexes=[{'columns': ['load_id']}, {'columns': [five_minutes('event_at')]}],
+) }}
+
+with requests as (
+    select * from {{ ref('stg_web_logs__requests') }}
+    where {{ new_landings('web_logs') }} and rejected_reason is null
+),
+
+first_landed as (
+    select distinct on (event_key) *
+    from requests
+    order by event_key, load_id, topic_id, kafka_partition, kafka_offset
+),
+
+final as (
+    select
+        event_key,
+        event_id,
+        user_id,
+        product_id,
+        action,
+        user_agent,
+        response_seconds,
+        status_code,
+        event_at,
+        kafka_timestamp,
+        landed_at,
+        {{ is_from_future() }} as is_from_future,
+        bad_casts,
+        load_id,
+        topic_id,
+        kafka_partition,
+        kafka_offset
+    from first_landed
+)
+
+select * from final

@@ -1,0 +1,58 @@
+with landed as (
+    select * from {{ source('landing', 'job_tracking') }}
+),
+
+read as (
+    select
+        *,
+        {{ landed('create_time') }} as create_time_text,
+        {{ landed('bid') }} as bid_text,
+        {{ landed('job_id') }} as job_id_text,
+        {{ landed('publisher_id') }} as publisher_id_text,
+        {{ landed('campaign_id') }} as campaign_id_text,
+        {{ landed('group_id') }} as group_id_text
+    from landed
+),
+
+final as (
+    select
+        -- position
+        load_id,
+        topic_id,
+        kafka_partition,
+        kafka_offset,
+        -- ids
+        case when {{ uuid_v1_time('create_time_text') }} is not null then create_time_text::uuid end as event_key,
+        {{ as_bigint('job_id_text') }} as job_id,
+        {{ as_bigint('publisher_id_text') }} as publisher_id,
+        {{ as_bigint('campaign_id_text') }} as campaign_id,
+        {{ as_bigint('group_id_text') }} as group_id,
+        -- texts
+        create_time_text,
+        {{ landed('custom_track') }} as custom_track,
+        {{ landed('utm_source') }} as utm_source,
+        {{ landed('utm_medium') }} as utm_medium,
+        {{ landed('utm_campaign') }} as utm_campaign,
+        {{ landed('ts') }} as server_local_time,
+        -- numbers
+        {{ as_numeric('bid_text') }} as bid,
+        -- times
+        {{ uuid_v1_time('create_time_text') }} as event_at,
+        kafka_timestamp,
+        landed_at,
+        -- quality
+        case
+            when create_time_text is null then 'missing_key'
+            when {{ uuid_v1_time('create_time_text') }} is null then 'bad_event_time'
+        end as rejected_reason,
+        {{ bad_casts({
+            'bid': as_numeric('bid_text'),
+            'job_id': as_bigint('job_id_text'),
+            'publisher_id': as_bigint('publisher_id_text'),
+            'campaign_id': as_bigint('campaign_id_text'),
+            'group_id': as_bigint('group_id_text'),
+        }) }} as bad_casts
+    from read
+)
+
+select * from final

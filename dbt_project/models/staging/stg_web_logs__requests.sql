@@ -1,0 +1,48 @@
+with landed as (
+    select * from {{ source('landing', 'web_logs') }}
+),
+
+read as (
+    select
+        *,
+        {{ landed('event_id') }} as sent_event_id,
+        topic_id || '/' || kafka_partition || '/' || kafka_offset as place,
+        {{ landed('timestamp') }} as timestamp_text,
+        {{ landed('response_time') }} as response_time_text,
+        {{ landed('status_code') }} as status_code_text
+    from landed
+),
+
+final as (
+    select
+        -- position
+        load_id,
+        topic_id,
+        kafka_partition,
+        kafka_offset,
+        -- ids: without an event_id, the record's place in its topic is its key; prefixed, so that neither can pass for the other
+        {{ text_key("case when sent_event_id is null then 'at ' || place else 'id ' || sent_event_id end") }} as event_key,
+        coalesce(sent_event_id, place) as event_id,
+        {{ landed('user_id') }} as user_id,
+        {{ landed('product_id') }} as product_id,
+        -- texts
+        {{ landed('action') }} as action,
+        {{ landed('user_agent') }} as user_agent,
+        timestamp_text,
+        -- numbers
+        {{ as_numeric('response_time_text') }} as response_seconds,
+        {{ as_bigint('status_code_text') }} as status_code,
+        -- times
+        {{ iso_time('timestamp_text') }} as event_at,
+        kafka_timestamp,
+        landed_at,
+        -- quality
+        case when {{ iso_time('timestamp_text') }} is null then 'bad_event_time' end as rejected_reason,
+        {{ bad_casts({
+            'response_time': as_numeric('response_time_text'),
+            'status_code': as_bigint('status_code_text'),
+        }) }} as bad_casts
+    from read
+)
+
+select * from final
