@@ -1,7 +1,8 @@
 """Master data into the schema `reference`, from a folder of CSV files or from a database, as often as one likes.
 
-Every column is kept as text as it was sent (models cast it), columns that are not known here in `extra`. A row that the source
-no longer has stays, with `removed_at`: events of the past still point to it. All tables change in one transaction.
+Every column is kept as text as it was sent (models cast it), columns that are not known here in `extra`. A row that
+the source no longer has stays, with `removed_at`: events of the past still point to it. All tables change in one
+transaction.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def _load_table(connection: psycopg.Connection[Any], entity: Entity, records: li
             copy.write_row(row)
     if not records and _has_rows(connection, table):
         raise UserError(
-            f"{entity.source_name}: no rows, though reference.{entity.table} has some: an empty source would mark them all as removed."
+            f"{entity.source_name}: no rows, though reference.{entity.table} has some: "
+            "an empty source would mark them all as removed."
         )
     changed = connection.execute(_upsert(table, staged, columns)).rowcount
     removed = connection.execute(
@@ -99,12 +101,16 @@ def table_rows(entity: Entity, columns: tuple[str, ...], records: list[Record]) 
     if records:
         missing = [name for name in ("id", *entity.required) if name not in records[0].values]
         if missing:
-            raise UserError(f"{records[0].where}: column {', '.join(missing)} is missing; {entity.source_name} needs it.")
+            raise UserError(
+                f"{records[0].where}: column {', '.join(missing)} is missing; {entity.source_name} needs it."
+            )
     seen: dict[int, str] = {}
     for record in records:
         key = _id(record)
         if key in seen:
-            raise UserError(f"{record.where}: id {key} stands in {seen[key]} already; ids of {entity.source_name} are unique.")
+            raise UserError(
+                f"{record.where}: id {key} stands in {seen[key]} already; ids of {entity.source_name} are unique."
+            )
         seen[key] = record.where
         extra = {name: value for name, value in record.values.items() if name != "id" and name not in columns}
         known = (record.values.get(name) for name in columns)
@@ -115,19 +121,26 @@ def _id(record: Record) -> int:
     """The id, which may come as a text float (`188.0`)."""
     text = (record.values.get("id") or "").strip()
     whole, _, fraction = text.partition(".")
-    if not whole.isascii() or not whole.lstrip("-").isdigit() or fraction.strip("0") or not -(2**63) <= int(whole) < 2**63:
+    if (
+        not whole.isascii()
+        or not whole.lstrip("-").isdigit()
+        or fraction.strip("0")
+        or not -(2**63) <= int(whole) < 2**63
+    ):
         raise UserError(f"{record.where}: id is {text!r}; write an integer.")
     return int(whole)
 
 
 def _known_columns(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:
     rows = connection.execute(
-        "select attname from pg_attribute where attrelid = to_regclass(format('reference.%%I', %s::text)) and attnum > 0"
-        " and not attisdropped and attname <> all(%s) order by attnum",
+        "select attname from pg_attribute where attrelid = to_regclass(format('reference.%%I', %s::text))"
+        " and attnum > 0 and not attisdropped and attname <> all(%s) order by attnum",
         (table, list(OWN_COLUMNS)),
     ).fetchall()
     if not rows:
-        raise UserError(f"Table reference.{table} does not exist: run `landfall up`, or `landfall migrate` on servers of your own.")
+        raise UserError(
+            f"Table reference.{table} does not exist: run `landfall up`, or `landfall migrate` on servers of your own."
+        )
     return tuple(name for (name,) in rows)
 
 

@@ -1,4 +1,4 @@
-"""Where master data comes from: a folder of CSV files, or the tables of a database. Values are given as text, blanks as None."""
+"""Where master data comes from: a folder of CSV files, or the tables of a database. Values as text, blanks as None."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Record:
 def read_folder(folder: Path, names: list[str]) -> dict[str, list[Record]]:
     """The records of `<name>.csv` for each name. Raises UserError for a missing or unreadable file."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder. Give one with {', '.join(f'{name}.csv' for name in names)}, or a database URL.")
+        raise UserError(
+            f"{folder}: no such folder. Give one with {', '.join(f'{name}.csv' for name in names)}, or a database URL."
+        )
     missing = [f"{name}.csv" for name in names if not (folder / f"{name}.csv").is_file()]
     if missing:
         raise UserError(f"{folder}: {', '.join(missing)} is missing.")
@@ -52,7 +54,7 @@ def _read_csv(path: Path) -> list[Record]:
 
 
 def read_database(url: str, names: list[str]) -> dict[str, list[Record]]:
-    """The rows of the table of each name, in one read-only look. Raises UserError; a message never shows the password."""
+    """The rows of the table of each name. Raises UserError; a message never shows the password."""
     import sqlalchemy
     from sqlalchemy import exc
 
@@ -62,11 +64,15 @@ def read_database(url: str, names: list[str]) -> dict[str, list[Record]]:
             address = address.set(drivername="postgresql+psycopg")
         shown = address.render_as_string(hide_password=True)
     except exc.ArgumentError as error:
-        raise UserError("The database URL is not readable: write DIALECT://USER:PASSWORD@HOST:PORT/DATABASE.") from error
+        raise UserError(
+            "The database URL is not readable: write DIALECT://USER:PASSWORD@HOST:PORT/DATABASE."
+        ) from error
     try:
         engine = sqlalchemy.create_engine(address)
     except (exc.NoSuchModuleError, ImportError) as error:
-        raise UserError(f"{shown}: no driver for {address.drivername}: install one, then name it as DIALECT+DRIVER://… ({error}).") from error
+        raise UserError(
+            f"{shown}: no driver for {address.drivername}: install one, then name it as DIALECT+DRIVER://… ({error})."
+        ) from error
     try:
         with engine.connect() as connection:
             present = set(sqlalchemy.inspect(connection).get_table_names())

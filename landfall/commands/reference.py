@@ -19,11 +19,13 @@ def load(source: str) -> None:
     URL   has tables of these names: DIALECT+DRIVER://USER:PASSWORD@HOST:PORT/DATABASE (SQLAlchemy);
           set LANDFALL_REFERENCE_URL instead of the argument to keep the password out of the list of processes
 
-    Loading the same again changes nothing. Columns that are not known are kept in `extra`. A row that the source no longer has
-    stays, with `removed_at`. All or nothing: one mistake and no table changes.
+    Loading the same again changes nothing. Columns that are not known are kept in `extra`. A row that the source
+    no longer has stays, with `removed_at`. All or nothing: one mistake and no table changes.
     """
     from landfall.settings import Settings
     from warehouse.reference import load_reference
 
     for done in load_reference(Settings.load(), source):
-        click.echo(f"{done.table}: {done.rows} rows, {done.changed} new or changed, {done.removed} gone from the source")
+        click.echo(
+            f"{done.table}: {done.rows} rows, {done.changed} new or changed, {done.removed} gone from the source"
+        )

@@ -1,0 +1,45 @@
+"""Refresh the models: facts and KPI tables from what has landed."""
+
+import sys
+
+import click
+
+
+@click.command(name="refresh")
+@click.option("--watch", "keep_going", is_flag=True, help="Keep going, warm, whenever a load finishes, until stopped.")
+@click.option("--full-refresh", is_flag=True, help="Empty each table and fill it anew from all that has landed.")
+@click.option(
+    "--pause",
+    type=click.FloatRange(0),
+    default=2.0,
+    show_default=True,
+    help="With --watch: least seconds from the start of one pass to the next.",
+)
+def command(keep_going: bool, full_refresh: bool, pause: float) -> None:
+    """Bring every model to what has landed by now.
+
+    Each model reads what is new since its own last refresh, so a refresh costs as much as the new events do.
+    Readers see the old rows until the new ones are there, also with --full-refresh. Tests are left out:
+    `dbt build` in dbt_project/ runs them.
+
+    Exit codes: 0 done or stopped; 1 a model failed (it catches up at the next refresh).
+    """
+    from landfall.settings import Settings
+    from warehouse.refresh import refresh, summary, watch
+
+    settings = Settings.load()
+    if keep_going:
+        from landfall.commands._stopping import stop_on_signals
+
+        with stop_on_signals() as stop:
+            went_well = watch(
+                settings,
+                stop,
+                lambda outcome: click.echo(summary(outcome)),
+                full_refresh=full_refresh,
+                pause_seconds=pause,
+            )
+        sys.exit(0 if went_well else 1)
+    outcome = refresh(settings, full_refresh=full_refresh)
+    click.echo(summary(outcome), err=not outcome.ok)
+    sys.exit(0 if outcome.ok else 1)

@@ -1,0 +1,126 @@
+"""dbt inside this process: imported once, with the manifest of the set-up; a run then costs little but its SQL."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
+
+from landfall.settings import Settings
+from local_stack.layout import PROJECT
+from local_stack.state import open_state
+from warehouse.dbt_arguments import global_arguments, path_arguments
+from warehouse.dbt_manifest import load_manifest
+
+DBT_PROJECT = PROJECT / "dbt_project"
+# dbt reads its settings from the environment of the process, so runs of one process follow one another.
+_ONE_RUN = threading.Lock()
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of a model, seed, test or hook. `rows`: inserted, where dbt knows; `seconds`: wall clock."""
+
+    name: str
+    status: str
+    message: str
+    rows: int
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return self.status in ("error", "fail", "runtime error", "partial success")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run. `trouble`: why it did not start or end, else empty."""
+
+    nodes: tuple[NodeOutcome, ...]
+    seconds: float
+    trouble: str = ""
+
+    @property
+    def failed(self) -> tuple[NodeOutcome, ...]:
+        return tuple(node for node in self.nodes if node.failed)
+
+    @property
+    def skipped(self) -> int:
+        return sum(node.status == "skipped" for node in self.nodes)
+
+    @property
+    def ok(self) -> bool:
+        return not self.trouble and not self.failed and not self.skipped
+
+
+class DbtSession:
+    """A warm dbt for the servers of `settings`. Logs and compiled SQL go to LANDFALL_HOME/dbt."""
+
+    def __init__(self, settings: Settings, project: Path = DBT_PROJECT) -> None:
+        self.settings, self.project = settings, project
+        open_state(settings.home)
+        self.folder = settings.home / "dbt"
+        self.manifest = load_manifest(project, str(conninfo_to_dict(settings.postgres_dsn)["dbname"]))
+
+    def run(self, arguments: Sequence[str]) -> Outcome:
+        """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised."""
+        from dbt.cli.main import dbtRunner
+
+        command, *options = arguments
+        line = [
+            *global_arguments(self.folder),
+            command,
+            *path_arguments(self.project, self.folder),
+            "--target",
+            "prod",
+            *options,
+        ]
+        with _ONE_RUN, environment(libpq_variables(self.settings.postgres_dsn)):
+            started = time.monotonic()
+            result = dbtRunner(manifest=self.manifest).invoke(line)
+            seconds = time.monotonic() - started
+        trouble = " ".join(str(result.exception).split()) if result.exception else ""
+        return Outcome(tuple(node_outcome(item) for item in getattr(result.result, "results", ())), seconds, trouble)
+
+
+def node_outcome(result: Any) -> NodeOutcome:
+    """One of dbt's results in our words."""
+    rows = (result.adapter_response or {}).get("rows_affected", 0)
+    return NodeOutcome(
+        name=result.node.name,
+        status=str(result.status),
+        message=" ".join((result.message or "").split()),
+        rows=rows if isinstance(rows, int) else 0,
+        seconds=result.execution_time or 0.0,
+    )
+
+
+def libpq_variables(dsn: str) -> dict[str, str]:
+    """A DSN as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN."""
+    names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+    return {
+        names[key]: str(value) for key, value in conninfo_to_dict(dsn).items() if key in names and value is not None
+    }
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """These variables in the process' environment, as it was before afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
