@@ -117,10 +117,7 @@ class Postgres:
         if user := self.user:
             for path in (new, log):
                 give(user, path)
-            for path in let_through(user, self.folder):
-                print(
-                    f"{path}: system user {user.name}, which Postgres runs as, may now pass through it", file=sys.stderr
-                )
+            self._open_the_way(user)
         locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         self._run("initdb", "-D", str(new), "-U", BOOTSTRAP, "--auth=reject", "--no-instructions", *locale)
         # Single-user mode needs neither a network nor a password, and takes one statement a line.
@@ -137,6 +134,8 @@ class Postgres:
         if self.postmaster() is not None and (port := self.port()) is not None:
             return port
         self.clear_leftovers()
+        if user := self.user:
+            self._open_the_way(user)
         for attempt in (1, 2, 3):
             port = free_port(self.port() if attempt == 1 else None)
             if self._start_on(port):
@@ -145,6 +144,14 @@ class Postgres:
             f"Postgres did not start; its log says: {last_lines(self.folder / 'start.log')}. "
             f"More is in {self.folder / 'log'}."
         )
+
+    def _open_the_way(self, user: ServiceUser) -> None:
+        own = self.folder.parent.resolve()
+        for path in let_through(user, self.folder):
+            if path != own and own not in path.parents:
+                print(
+                    f"{path}: system user {user.name}, as which Postgres runs, may now pass through it", file=sys.stderr
+                )
 
     def _start_on(self, port: int) -> bool:
         config, hba, log = (self.folder / name for name in ("postgresql.conf", "pg_hba.conf", "start.log"))

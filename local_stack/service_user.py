@@ -67,7 +67,9 @@ def let_through(user: ServiceUser, folder: Path) -> list[Path]:
 
     Returns the folders changed.
     """
-    changed = []
+    changed: list[Path] = []
+    if may_pass(user, folder):
+        return changed
     for path in reversed([folder.resolve(), *folder.resolve().parents]):
         if not may_pass(user, path):
             try:
