@@ -1,0 +1,26 @@
+"""What Dagster loads: `dagster dev` finds this module through pyproject.toml."""
+
+import dagster as dg
+
+from landing_stream.contract import load_contracts
+from orchestration.landing_sensor import landing_ledger
+from orchestration.manifest import read_manifest
+from orchestration.models import dbt_resource, warehouse_assets
+from orchestration.refresh import refresh_definitions
+from orchestration.retention import run_retention
+from orchestration.streams import stream_assets
+from orchestration.translator import WarehouseTranslator, reference_assets
+
+manifest = read_manifest()
+translator = WarehouseTranslator()
+models = warehouse_assets(manifest, translator)
+
+defs = dg.Definitions.merge(
+    dg.Definitions(
+        assets=[*stream_assets(load_contracts().values()), *reference_assets(manifest, translator, models.keys)]
+    ),
+    dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
+    refresh_definitions(models, manifest),
+    # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
+    dg.Definitions(sensors=[landing_ledger, run_retention], executor=dg.in_process_executor),
+)

@@ -1,0 +1,71 @@
+"""Dagster's own configuration, written to DAGSTER_HOME. `python -m orchestration.instance` writes it there."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from landfall.errors import UserError
+
+FILE_NAME = "dagster.yaml"
+STORAGE_VARIABLE = "DAGSTER_POSTGRES_URL"
+"""Where the webserver and the daemon run apart, their storage is a Postgres database; else SQLite in DAGSTER_HOME."""
+
+
+def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The content of dagster.yaml."""
+    config: dict[str, Any] = {
+        "telemetry": {"enabled": False},
+        # Run by run: a second run of dbt waits in the queue and not in a process of its own.
+        "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 2}},
+        # Without free_slots_after_run_end_seconds a killed run keeps its place in the pool for ever.
+        "run_monitoring": {
+            "enabled": True,
+            "start_timeout_seconds": 180,
+            "cancel_timeout_seconds": 60,
+            "poll_interval_seconds": 30,
+            "free_slots_after_run_end_seconds": 60,
+        },
+        # Ticks: one a minute and schedule, two a minute and sensor. Runs are orchestration/retention.py's.
+        "retention": {
+            "schedule": {"purge_after_days": {"skipped": 1, "failure": 7, "success": 7}},
+            "sensor": {"purge_after_days": {"skipped": 1, "failure": 7, "success": 1}},
+        },
+    }
+    if environ.get(STORAGE_VARIABLE):
+        # By the variable's name: the URL holds a password.
+        config["storage"] = {"postgres": {"postgres_url": {"env": STORAGE_VARIABLE}}}
+    return config
+
+
+def write_instance(dagster_home: Path, environ: Mapping[str, str] | None = None) -> Path:
+    """Write dagster.yaml into the folder, whole or not at all, and return its path. Changes made by hand are lost."""
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    text = "# Written by Landfall (orchestration/instance.py); changes here are lost.\n" + yaml.safe_dump(
+        instance_config(os.environ if environ is None else environ), sort_keys=False
+    )
+    path = dagster_home / FILE_NAME
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        fresh = dagster_home / f".{FILE_NAME}.{os.getpid()}"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    return path
+
+
+def main() -> None:
+    """Write it where DAGSTER_HOME points."""
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        raise UserError('DAGSTER_HOME is not set: run eval "$(landfall env)" first, or set it to a folder.')
+    write_instance(Path(home))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        error.show()
+        sys.exit(1)

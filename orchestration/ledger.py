@@ -1,0 +1,125 @@
+"""What the landing ledger in Postgres says of a stream, and what that looks like in Dagster."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+import psycopg
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What landed in one stream between two looks: loads (after, load_id], all of them finished or sealed."""
+
+    stream: str
+    load_id: int
+    loads: int
+    rows: int
+    quarantined: int
+    holes: int
+    gaps: int
+    """Stretches of offsets that Kafka deleted before they could land, ever."""
+    finished_at: dt.datetime
+    newest_event: dt.datetime | None
+    """Kafka's timestamp of the newest record."""
+    next_offsets: Mapping[tuple[UUID, int], int]
+    """By topic id and partition: everything below has landed."""
+
+
+def landed_since(connection: Connection, stream: str, after: int | None) -> Landed | None:
+    """What landed in `stream` after load `after`; None when nothing did.
+
+    Without `after` (the first look), or when the database is a younger one, only the newest load is looked at: the
+    slices of a year are no matter of a sensor's few seconds.
+    """
+    row = connection.execute("select hi from landing.horizons where stream = %s", (stream,)).fetchone()
+    hi = row[0] if row else 0
+    if after is None or after > hi:
+        after = max(hi - 1, 0)
+    if hi == after:
+        return None
+    counted = connection.execute(
+        """
+        select
+            count(distinct load_id),
+            coalesce(sum(landed), 0)::bigint,
+            coalesce(sum(quarantined), 0)::bigint,
+            coalesce(sum(holes), 0)::bigint,
+            max(max_kafka_timestamp),
+            (select count(*) from landing.gaps where stream = %(stream)s),
+            (select finished_at from landing.loads where stream = %(stream)s and load_id = %(hi)s)
+        from landing.slices
+        where stream = %(stream)s and load_id > %(after)s and load_id <= %(hi)s
+        """,
+        {"stream": stream, "after": after, "hi": hi},
+    ).fetchone()
+    assert counted is not None
+    loads, rows, quarantined, holes, newest_event, gaps, finished_at = counted
+    offsets = connection.execute(
+        "select topic_id, kafka_partition, next_offset from landing.offsets where stream = %s", (stream,)
+    ).fetchall()
+    return Landed(
+        stream=stream,
+        load_id=hi,
+        loads=loads,
+        rows=rows,
+        quarantined=quarantined,
+        holes=holes,
+        gaps=gaps,
+        finished_at=finished_at,
+        newest_event=newest_event,
+        next_offsets={(topic_id, partition): offset for topic_id, partition, offset in offsets},
+    )
+
+
+@dataclass(frozen=True)
+class TopicEnds:
+    """The topic as Kafka has it: its id, and by partition the offset that the next record will have."""
+
+    topic_id: UUID
+    ends: Mapping[int, int]
+
+
+def lag(landed: Landed, topic: TopicEnds) -> int:
+    """Records of the topic that have not landed, over all partitions.
+
+    A partition that the ledger does not know yet counts from offset 0.
+    """
+    return sum(
+        max(end - landed.next_offsets.get((topic.topic_id, partition), 0), 0) for partition, end in topic.ends.items()
+    )
+
+
+def landing_metadata(landed: Landed, topic: TopicEnds | None) -> dict[str, Any]:
+    """Metadata of one materialization of a landing table. Without `topic` (Kafka is away) the lag is left out."""
+    found: dict[str, Any] = {
+        "load_id": landed.load_id,
+        "loads": landed.loads,
+        "rows": landed.rows,
+        "quarantined": landed.quarantined,
+        "holes": landed.holes,
+        "gaps": landed.gaps,
+        "last_load": dg.MetadataValue.timestamp(landed.finished_at),
+        "offsets": dg.MetadataValue.json(
+            {f"{t}/{p}": offset for (t, p), offset in sorted(landed.next_offsets.items())}
+        ),
+    }
+    if landed.newest_event is not None:
+        found["newest_event"] = dg.MetadataValue.timestamp(landed.newest_event)
+    if topic is not None:
+        found["lag"] = lag(landed, topic)
+    return found
+
+
+def topic_metadata(topic: TopicEnds) -> dict[str, Any]:
+    """Metadata of one observation of a topic."""
+    return {
+        "topic_id": str(topic.topic_id),
+        "partitions": len(topic.ends),
+        "end_offsets": dg.MetadataValue.json({str(partition): end for partition, end in sorted(topic.ends.items())}),
+    }

@@ -1,0 +1,55 @@
+"""dbt's manifest: parsed once at set-up, read here, and refused when it is missing or older than the project."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from landfall.errors import UserError
+from local_stack.layout import PROJECT
+
+DBT_PROJECT = PROJECT / "dbt_project"
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+SOURCE_FOLDERS = ("models", "macros", "seeds", "snapshots", "tests", "analyses")
+
+Manifest = dict[str, Any]
+Node = dict[str, Any]
+
+
+def read_manifest(project: Path = DBT_PROJECT) -> Manifest:
+    """The manifest of a dbt project, never parsed anew: that takes 8 s, in every process that runs something.
+
+    Raises UserError when it is missing, or older than a file of the project.
+    """
+    path = project / "target" / "manifest.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `make setup`, which parses the dbt project.")
+    made = path.stat().st_mtime
+    newer = next((source for source in sources(project) if source.stat().st_mtime > made), None)
+    if newer is not None:
+        raise UserError(f"{path} is older than {newer}: run `make setup`, which parses the dbt project again.")
+    manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+def sources(project: Path) -> Iterable[Path]:
+    """The files that the manifest was made of."""
+    yield from sorted(project.glob("*.yml"))
+    for folder in SOURCE_FOLDERS:
+        yield from sorted(path for path in (project / folder).rglob("*") if path.is_file() and path.name[0] != ".")
+
+
+def layer(node: Node) -> str:
+    """The schema as the project names it (staging, marts, …), whatever target the manifest was parsed for."""
+    if node["resource_type"] == "source":
+        return str(node["source_name"])
+    return str(node["config"].get("schema") or node["schema"])
+
+
+def progress_relations(manifest: Manifest) -> list[str]:
+    """`schema.table` of every model whose position stands in ops.model_progress."""
+    return sorted(
+        f"{layer(node)}.{node['alias']}"
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+    )

@@ -1,0 +1,80 @@
+"""dbt's models, seeds and tests as assets and checks, refreshed by one `dbt build` at a time."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from landfall.settings import Settings
+from local_stack.environment import libpq_variables
+from local_stack.layout import venv_bin
+from orchestration.manifest import DBT_PROJECT, Manifest
+from orchestration.translator import WarehouseTranslator
+
+# Two dbt runs at once would only queue on the models' rows of ops.model_progress.
+DBT_POOL = "dbt"
+
+
+class RefreshConfig(dg.Config):
+    """What a refresh may be asked for in the launchpad."""
+
+    full_refresh: bool = False
+    """Rebuild the selected models from the start."""
+
+
+def dbt_build_arguments(full_refresh: bool = False) -> list[str]:
+    """Arguments of dbt for one refresh.
+
+    Unit tests are left out by type and not by the project's default selector, which dbt ignores as soon as a selection
+    is given, and Dagster gives one always.
+    """
+    return ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
+
+
+def dbt_resource(project: Path = DBT_PROJECT) -> DbtCliResource:
+    """The dbt of this environment, in the project's folder."""
+    return DbtCliResource(
+        project_dir=os.fspath(project), profiles_dir=os.fspath(project), dbt_executable=os.fspath(venv_bin() / "dbt")
+    )
+
+
+def dbt_target_folder(settings: Settings) -> Path:
+    """One target folder for all refreshes of a state folder.
+
+    dagster-dbt makes a new one for each run, 2.3 MB that nothing removes. In one that stays dbt also finds its parsed
+    project again, with the same profile.
+    """
+    return settings.home / "dagster" / "dbt-target"
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables in the process' environment, where dbt's profile looks for them; as before afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.AssetsDefinition:
+    """The whole dbt project as one definition that can be materialized in parts."""
+
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
+    def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
+        settings = Settings.load()
+        arguments: Sequence[str] = dbt_build_arguments(config.full_refresh)
+        with environment(libpq_variables(settings)):
+            build = dbt.cli(arguments, context=context, target_path=dbt_target_folder(settings))
+        yield from build.stream()
+
+    return dbt_build

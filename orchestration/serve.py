@@ -1,0 +1,101 @@
+"""`dagster dev` as a child that leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from landfall.errors import UserError
+from landfall.settings import Settings
+from local_stack.environment import exports
+from local_stack.layout import PROJECT
+from local_stack.processes import free_port
+from orchestration.instance import write_instance
+
+HOST = "127.0.0.1"
+MODULE = "orchestration.definitions"
+# The webserver and the daemon stop in about 1 s; a dbt run that is under way is cut off, which its transactions allow.
+GRACE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class DagsterServer:
+    """A running `dagster dev`, leader of a process group of its own."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+    log: Path
+
+    def answers(self) -> bool:
+        """Whether the web page is there. Raises UserError when the server has ended."""
+        if self.process.poll() is not None:
+            raise UserError(f"dagster dev ended with exit code {self.process.returncode}: see {self.log}.")
+        with suppress(OSError), urllib.request.urlopen(f"{self.address}/server_info", timeout=2) as response:
+            return bool(response.status == 200)
+        return False
+
+    def wait(self, seconds: float = 120.0) -> None:
+        """Return when the web page answers. Raises UserError when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not self.answers():
+            if time.monotonic() > deadline:
+                raise UserError(f"dagster dev does not answer at {self.address} after {seconds:.0f} s: see {self.log}.")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End every process of the group: asked first, killed after GRACE_SECONDS. Safe to repeat."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while self.members() and time.monotonic() < deadline:
+                self.process.poll()
+                time.sleep(0.05)
+            if not self.members():
+                break
+        self.process.wait(timeout=GRACE_SECONDS)
+
+    def members(self) -> list[int]:
+        """Ids of the group's processes that still run."""
+        return group_members(self.process.pid)
+
+
+def group_members(group: int) -> list[int]:
+    """Ids of the processes of a process group, those that ended and were not waited for left out."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
+
+
+def start_dagster(settings: Settings, port: int | None = None) -> DagsterServer:
+    """Start `dagster dev` on loopback, on `port` or a free one, with its state and log inside the state folder.
+
+    Returns at once: the page answers after 10-20 s (see `wait`). The caller ends it with `stop`; a SIGTERM to the
+    process group does as well.
+    """
+    home = settings.home / "dagster"
+    write_instance(home)
+    chosen = port or free_port(None)
+    log = home / "dagster-dev.log"
+    command = [sys.executable, "-m", "dagster", "dev", "--module-name", MODULE, "--host", HOST, "--port", str(chosen)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **exports(settings), "DAGSTER_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return DagsterServer(process, f"http://{HOST}:{chosen}", log)

@@ -1,0 +1,67 @@
+"""Topics and landing tables as assets that others fill: Dagster shows them, the landing stream writes them."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from landing_stream.contract import Contract
+
+TOPIC_OWNER = "team:producers"
+LANDING_OWNER = "team:landing"
+
+
+def topic_key(contract: Contract) -> dg.AssetKey:
+    """The asset of a stream's Kafka topic."""
+    return dg.AssetKey(["kafka", contract.stream])
+
+
+def landing_key(stream: str) -> dg.AssetKey:
+    """The asset of a stream's landing table; dbt's source `landing.<stream>` has the same."""
+    return dg.AssetKey(["landing", stream])
+
+
+def stream_assets(contracts: Iterable[Contract]) -> list[dg.AssetSpec]:
+    """Two assets a contract: its topic, and its landing table below it."""
+    return [spec for contract in contracts for spec in (topic_asset(contract), landing_asset(contract))]
+
+
+def topic_asset(contract: Contract) -> dg.AssetSpec:
+    """The Kafka topic of a contract."""
+    return dg.AssetSpec(
+        topic_key(contract),
+        description=contract.description,
+        group_name="kafka",
+        kinds={"kafka"},
+        owners=[TOPIC_OWNER],
+        metadata={
+            "topic": contract.topic,
+            "event_key": ", else ".join(contract.key_fields),
+            "event_time": f"{contract.event_time_field} ({contract.event_time_unit})",
+        },
+    )
+
+
+def landing_asset(contract: Contract) -> dg.AssetSpec:
+    """The landing table of a contract, with its columns."""
+    return dg.AssetSpec(
+        landing_key(contract.stream),
+        deps=[topic_key(contract)],
+        description=(
+            f"{contract.description} Every record once, fields as sent. "
+            "Materialized by `landfall land`; what the ledger says of it is reported here."
+        ),
+        group_name="landing",
+        kinds={"spark", "postgres"},
+        owners=[LANDING_OWNER],
+        metadata={
+            "dagster/table_name": f"landing.{contract.stream}",
+            "dagster/column_schema": dg.TableSchema(
+                [column(field.name, field.description, field.pii) for field in contract.fields]
+            ),
+        },
+    )
+
+
+def column(name: str, description: str, pii: bool) -> dg.TableColumn:
+    """A contract's field; personal data is marked."""
+    return dg.TableColumn(name, "text", description=description, tags={"pii": ""} if pii else {})
