@@ -10,6 +10,8 @@ from pathlib import Path
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
+from local_stack.java import java_home
+
 
 def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None) -> SparkSession:
     """The Spark session: local and on loopback, where spark-submit or spark-defaults.conf say nothing else.
@@ -18,6 +20,8 @@ def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None)
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit has started its JVM already
+        os.environ["JAVA_HOME"] = str(java_home())
     scratch.mkdir(parents=True, exist_ok=True)
     conf = SparkConf()
     for name, value in _settings(jars, scratch, cores or os.cpu_count() or 2).items():
