@@ -26,6 +26,8 @@ def load_manifest(project: Path, database: str) -> Any:
     manifest = Manifest.from_writable_manifest(WritableManifest.read_and_check_versions(str(path)))
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         move_to_database(node, database)
+    # What models see as `graph`; dbt builds it only for a manifest that it parsed itself.
+    manifest.build_flat_graph()
     return manifest
 
 
