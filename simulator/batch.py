@@ -15,7 +15,8 @@ Seconds = NDArray[np.float64]
 class Batch:
     """Messages of one stream in the order in which they are to be produced.
 
-    `keys` and `values` are parallel. `unusable`: positions of events that dbt is to reject (no key, or no usable event time).
+    `keys` and `values` are parallel. `unusable`: positions of events that dbt is to reject (no key, or no usable event
+    time).
     """
 
     keys: list[bytes | None]
@@ -27,7 +28,8 @@ class Batch:
 class MixedBatch(Batch):
     """A batch with late, repeated and broken messages mixed in, by position.
 
-    `malformed`: position → why the landing stream is to quarantine it. `partitions`: position → a number from 0 to 1 that stands
+    `malformed`: position → why the landing stream is to quarantine it. `partitions`: position → a number from 0 to 1
+    that stands
     for a partition; every other message goes where its key sends it.
     """
 
@@ -47,7 +49,8 @@ class Generator(Protocol):
 def population(pace: float, *, seconds_between: float, count: int | None, visit_length: float) -> int:
     """How many visits are under way at once.
 
-    With `pace` events a second and one event a visit every `seconds_between`; fewer when only `count` events will be made, so
+    With `pace` events a second and one event a visit every `seconds_between`; fewer when only `count` events will be
+    made, so
     that visits of `visit_length` events come to their end; at most 10,000, which take 20 MB.
     """
     wanted = pace * seconds_between

@@ -9,11 +9,15 @@ from simulator.stores import Store
 PRODUCTS = 3_000
 _FIRST_PRODUCT_ID = 80_000
 
-_ALLOYS = tuple(
-    f"{colour}-{fineness}"
-    for colour in ("yellow", "white", "red", "white_red", "white_yellow")
-    for fineness in ("375", "585", "750")
-) + ("white-platin", "white-silber")
+_ALLOYS = (
+    *tuple(
+        f"{colour}-{fineness}"
+        for colour in ("yellow", "white", "red", "white_red", "white_yellow")
+        for fineness in ("375", "585", "750")
+    ),
+    "white-platin",
+    "white-silber",
+)
 _STONES = (
     "diamond-Brillant", "diamond-Zirconia", "diamond-Swarovsky", "diamond-sapphire", "black-sapphire", "green-amethyst",
     "ruby", "emerald", "pinksapphire", "aquamarine-cabochon", "amethyst-cabochon", "rhodolite-cabochon", "tanzanite",
@@ -21,7 +25,8 @@ _STONES = (
 )  # fmt: skip
 _KINDS = {
     "ring": "ring", "pendant": "pendant", "earring": "earring", "bracelet": "bracelet", "anklet": "anklet",
-    "knuckle-ring": "ring", "mens-ring": "mens-ring", "womens-ring": "womens-ring", "kids": "kids", "necklace": "necklace",
+    "knuckle-ring": "ring", "mens-ring": "mens-ring", "womens-ring": "womens-ring", "kids": "kids",
+    "necklace": "necklace",
 }  # fmt: skip
 _WORDS_BY_SUFFIX = {
     "de": {"ring": "ring", "mens-ring": "herrenring", "womens-ring": "damenring", "necklace": "halskette"},

@@ -1,4 +1,4 @@
-"""Ad tracking of a recruitment platform: clicks, conversions and their outcome, with ids as text floats and version-1 UUIDs."""
+"""Ad tracking of a recruitment platform: clicks, conversions, outcomes; ids as text floats, version-1 UUIDs."""
 
 import json
 import random

@@ -1,6 +1,7 @@
 """How a visit goes: the order of event types, and each page of it rendered once as JSON.
 
-A visit walks listing → detail → option → add to cart → cart → checkout → success and may leave at any step. A rendered visit is
+A visit walks listing → detail → option → add to cart → cart → checkout → success and may leave at any step. A rendered
+visit is
 shared by many visitors (the same pages are seen by many people), which is what makes 50,000 events a second possible:
 rendering a page with `json.dumps` costs about 15 µs, reusing it 0.1 µs.
 """
@@ -15,14 +16,18 @@ from simulator.stores import ODD_HOST_SHARE, ODD_ORIGINS, Store, stores
 # A checkout's number is of the one visit, not of the shared page.
 ORDER_PLACEHOLDER = b"@ORDER@"
 
-# After an event of the first type comes one of the others by weight; "" ends the visit. The weights were chosen so that the
-# shares of the 27 types come out near those counted over 41 million real events (see tests/unit/test_simulator_product_views.py).
+# After an event of the first type comes one of the others by weight; "" ends the visit. The weights were chosen so
+# that the
+# shares of the 27 types come out near those counted over 41 million real events (see
+# tests/unit/test_simulator_product_views.py).
 _NEXT: dict[str, dict[str, float]] = {
     "": {
-        "view_listing_page": 38, "view_product_detail": 32, "view_home_page": 9, "view_landing_page": 13, "view_static_page": 8,
+        "view_listing_page": 38, "view_product_detail": 32, "view_home_page": 9, "view_landing_page": 13,
+        "view_static_page": 8,
     },
     "view_home_page": {
-        "view_listing_page": 52, "view_landing_page": 6, "search_box_action": 8, "view_static_page": 8, "view_my_account": 3, "": 23,
+        "view_listing_page": 52, "view_landing_page": 6, "search_box_action": 8, "view_static_page": 8,
+        "view_my_account": 3, "": 23,
     },
     "view_landing_page": {
         "landing_page_recommendation_visible": 24, "view_listing_page": 36, "view_product_detail": 18, "": 22,
@@ -34,7 +39,8 @@ _NEXT: dict[str, dict[str, float]] = {
     "landing_page_recommendation_clicked": {"view_product_detail": 100},
     "view_static_page": {"view_static_page": 25, "view_listing_page": 30, "view_home_page": 20, "": 25},
     "view_listing_page": {
-        "view_listing_page": 36, "view_product_detail": 41, "listing_page_recommendation_visible": 6, "view_static_page": 3,
+        "view_listing_page": 36, "view_product_detail": 41, "listing_page_recommendation_visible": 6,
+        "view_static_page": 3,
         "search_box_action": 1, "view_sorting_relevance": 0.12, "view_home_page": 2, "": 11,
     },
     "listing_page_recommendation_visible": {
@@ -46,15 +52,18 @@ _NEXT: dict[str, dict[str, float]] = {
     "view_sorting_relevance": {"sorting_relevance_click_action": 60, "view_listing_page": 40},
     "sorting_relevance_click_action": {"view_product_detail": 100},
     "view_product_detail": {
-        "select_product_option": 40, "view_listing_page": 18, "view_product_detail": 9, "product_detail_recommendation_visible": 12,
+        "select_product_option": 40, "view_listing_page": 18, "view_product_detail": 9,
+        "product_detail_recommendation_visible": 12,
         "add_to_cart_action": 0.8, "back_to_product_action": 0.05, "": 20,
     },
     "select_product_option": {
-        "select_product_option": 45, "select_product_option_quality": 15, "view_product_detail": 16, "add_to_cart_action": 2.4,
+        "select_product_option": 45, "select_product_option_quality": 15, "view_product_detail": 16,
+        "add_to_cart_action": 2.4,
         "view_listing_page": 10, "": 11.6,
     },
     "select_product_option_quality": {
-        "select_product_option_quality": 40, "select_product_option": 25, "add_to_cart_action": 4, "view_product_detail": 18, "": 13,
+        "select_product_option_quality": 40, "select_product_option": 25, "add_to_cart_action": 4,
+        "view_product_detail": 18, "": 13,
     },
     "product_detail_recommendation_visible": {
         "product_detail_recommendation_noticed": 38, "view_product_detail": 30, "view_listing_page": 20, "": 12,
@@ -67,7 +76,8 @@ _NEXT: dict[str, dict[str, float]] = {
     "product_view_all_recommend_clicked": {"view_product_detail": 100},
     "back_to_product_action": {"view_product_detail": 100},
     "add_to_cart_action": {"view_shopping_cart": 80, "view_listing_page": 15, "": 5},
-    "view_shopping_cart": {"checkout": 34, "view_shopping_cart": 25, "view_my_account": 9, "view_listing_page": 14, "": 18},
+    "view_shopping_cart": {"checkout": 34, "view_shopping_cart": 25, "view_my_account": 9, "view_listing_page": 14,
+    "": 18},
     "view_my_account": {"view_my_account": 35, "view_shopping_cart": 20, "view_home_page": 20, "": 25},
     "checkout": {"checkout_success": 36, "checkout": 30, "view_shopping_cart": 14, "": 20},
     "checkout_success": {"view_my_account": 20, "view_home_page": 10, "": 70},
@@ -88,7 +98,8 @@ _EXTERNAL_REFERRERS = (
 )  # fmt: skip
 _PRODUCT_EVENTS = frozenset(
     {"view_product_detail", "select_product_option", "select_product_option_quality", "add_to_cart_action",
-     "product_detail_recommendation_visible", "view_all_recommend", "back_to_product_action", "sorting_relevance_click_action"}
+     "product_detail_recommendation_visible", "view_all_recommend", "back_to_product_action",
+     "sorting_relevance_click_action"}
 )  # fmt: skip
 _VIEWING_EVENTS = frozenset({"product_detail_recommendation_noticed", "product_detail_recommendation_clicked"})
 _RECOMMENDED_EVENTS = frozenset(
@@ -181,8 +192,8 @@ class _Pages:
                 url = f"{store.origin}/{rng.choice(catalogue.STATIC_PAGES)}/"
             case "view_all_recommend":
                 url = (
-                    f"{store.origin}/county/recommendation/list/id/{self.product.product_id}/alloy/{self.product.alloys[0]}"
-                    f"/diamond/{self.product.stones[0]}/price/{self.product.euros}"
+                    f"{store.origin}/county/recommendation/list/id/{self.product.product_id}"
+                    f"/alloy/{self.product.alloys[0]}/diamond/{self.product.stones[0]}/price/{self.product.euros}"
                 )
             case "view_shopping_cart":
                 url = f"{store.origin}/checkout/cart/"

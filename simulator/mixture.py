@@ -24,6 +24,9 @@ class Shares:
     malformed: float = 0.0
 
 
+NOTHING_MIXED = Shares()
+
+
 class Mixture:
     """One stream's messages: fresh events and, by `shares`, late ones, earlier messages once more, and broken ones."""
 
@@ -37,7 +40,7 @@ class Mixture:
     def batch(self, seconds: Seconds) -> MixedBatch:
         """One message for each event time (epoch seconds)."""
         shares = self._shares
-        if shares == Shares():
+        if shares == NOTHING_MIXED:
             fresh = self._generator.batch(seconds)
             return MixedBatch(fresh.keys, fresh.values, fresh.unusable)
         drawn = self._numbers.random(len(seconds))
@@ -92,7 +95,7 @@ class Mixture:
                 mixed.partitions[place] = rng.random()
 
     def _remember(self, fresh: Batch) -> None:
-        """Keep events that may be repeated: those with a key and a usable time, so that a repetition is one by its key."""
+        """Keep events that may be repeated: those with a key and a usable time, so that they repeat by key."""
         unusable = set(fresh.unusable)
         for position, (key, value) in enumerate(zip(fresh.keys, fresh.values, strict=True)):
             if key is None or value is None or position in unusable:

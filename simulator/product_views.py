@@ -1,6 +1,7 @@
 """Events of the jewellery shop: visitors from 86 stores walk rendered journeys, with the type drift of the real log.
 
-Each event is put together from four ready parts: its ids, its clocks (one text per second and clock), its visitor and its page.
+Each event is put together from four ready parts: its ids, its clocks (one text per second and clock), its visitor and
+its page.
 """
 
 import random
@@ -58,7 +59,8 @@ class _Visit:
 class ProductViews:
     """Seeded generator of the stream `product_views`.
 
-    `pace`: events a second of event time, which sets how many visits are under way; `count`: how many events will be made in all, if known.
+    `pace`: events a second of event time, which sets how many visits are under way; `count`: how many events will be
+    made in all, if known.
     """
 
     def __init__(self, seed: int, *, pace: float, count: int | None = None) -> None:
@@ -111,7 +113,7 @@ class ProductViews:
         return Batch(keys, values, unusable)
 
     def _stamp(self, moment: int) -> bytes:
-        """The JSON members with the event's clocks; `moment` holds the second, the style, the offset and whether hours are padded."""
+        """The JSON members with the event's clocks; `moment` is a second and a clock (see `_arrival`)."""
         second, clock = divmod(moment, 512)
         rest, unpadded = divmod(clock, 2)
         offset, style = divmod(rest, len(_TIME_STYLES))
@@ -172,7 +174,7 @@ class ProductViews:
 def _visitor(rng: random.Random, store: Store, *, is_bot: bool) -> bytes:
     """The JSON members that all events of one visitor share, ending in a comma."""
     agent = f'"user_agent":"{_agent(rng, is_bot)}",' if rng.random() > 0.004 else ""
-    crawler = is_bot and rng.random() < 0.5 or rng.random() < 0.002
+    crawler = (is_bot and rng.random() < 0.5) or rng.random() < 0.002
     screen = visitors.CRAWLER_RESOLUTION if crawler else visitors.resolution(rng)
     member = not is_bot and rng.random() < 0.07
     mail = visitors.email(rng) if member else ""
@@ -202,7 +204,7 @@ def _recommendations(rng: random.Random) -> str:
 
 
 def _utm(rng: random.Random) -> str:
-    """`recommendation`, `utm_source`, `utm_medium`: false or text, or absent; now and then a field that no contract knows."""
+    """`recommendation`, `utm_source`, `utm_medium`: false, text or absent; now and then a field of no contract."""
     drawn = rng.random()
     if drawn < 0.20:
         return ""

@@ -108,28 +108,47 @@ def _dates(rng: random.Random) -> Row:
 def _company(rng: random.Random, number: int) -> Row:
     name = f"{_COMPANY_WORDS[(number - 1) % 8]} {_COMPANY_KINDS[(number - 1) // 8]}"
     return {
-        "id": number, **_dates(rng), "name": name, "manage_type": rng.choice((1, 2)), "customer_type": rng.choice((1, 2, 3)),
-        "status": 1, "flat_rate": rng.choice((None, None, 250)), "percentage_of_click": rng.choice((None, None, 15)),
-    }  # fmt: skip
+        "id": number,
+        **_dates(rng),
+        "name": name,
+        "manage_type": rng.choice((1, 2)),
+        "customer_type": rng.choice((1, 2, 3)),
+        "status": 1,
+        "flat_rate": rng.choice((None, None, 250)),
+        "percentage_of_click": rng.choice((None, None, 15)),
+    }
 
 
 def _campaign(rng: random.Random, number: int) -> Row:
     start = _BEGINNING + timedelta(days=rng.randrange(200))
     return {
-        "id": number, **_dates(rng), "campaign_name": f"Campaign {number}", "budget_total": rng.choice((500, 2_000, 10_000, 77_000)),
-        "unit_budget": "USD", "start_date": str(start), "end_date": str(start + timedelta(days=rng.choice((30, 90, 365)))),
-        "close_date": None, "campaign_status": rng.choice((0, 1, 1, 1)), "pacing_unit": rng.choice(("Daily", "daily", "Monthly")),
-        "company_id": rng.randrange(1, COMPANIES + 1), "number_of_pacing": rng.choice((0, 0, 5)),
+        "id": number,
+        **_dates(rng),
+        "campaign_name": f"Campaign {number}",
+        "budget_total": rng.choice((500, 2_000, 10_000, 77_000)),
+        "unit_budget": "USD",
+        "start_date": str(start),
+        "end_date": str(start + timedelta(days=rng.choice((30, 90, 365)))),
+        "close_date": None,
+        "campaign_status": rng.choice((0, 1, 1, 1)),
+        "pacing_unit": rng.choice(("Daily", "daily", "Monthly")),
+        "company_id": rng.randrange(1, COMPANIES + 1),
+        "number_of_pacing": rng.choice((0, 0, 5)),
         "bid_set": rng.choice((None, None, 1, 2)),
-    }  # fmt: skip
+    }
 
 
 def _group(rng: random.Random, number: int, campaign: Row) -> Row:
     return {
-        "id": number, **_dates(rng), "name": f"Group {number}", "budget_group": rng.choice((100, 400, 1_000, 4_000)),
-        "status": rng.choice((1, 1, 2)), "company_id": campaign["company_id"], "campaign_id": campaign["id"],
+        "id": number,
+        **_dates(rng),
+        "name": f"Group {number}",
+        "budget_group": rng.choice((100, 400, 1_000, 4_000)),
+        "status": rng.choice((1, 1, 2)),
+        "company_id": campaign["company_id"],
+        "campaign_id": campaign["id"],
         "number_of_pacing": 0,
-    }  # fmt: skip
+    }
 
 
 def _job(
@@ -138,20 +157,38 @@ def _job(
     minor = rng.randrange(len(minors))
     group = groups.get(campaign["id"]) if rng.random() < 0.8 else None
     return {
-        "id": number, **_dates(rng), "title": minors[minor][1], "work_schedule": rng.choice(_CASE_DRIFT),
+        "id": number,
+        **_dates(rng),
+        "title": minors[minor][1],
+        "work_schedule": rng.choice(_CASE_DRIFT),
         "role_location": rng.choice(("REMOTE", "IN_PERSON", "In Person", None)),
-        "resume_option": rng.choice(("REQUIRED", "Required", "OPTIONAL")), "budget": rng.choice((None, None, 50, 200)),
-        "status": rng.choice((1, 1, 2, 3)), "start_date": None, "end_date": None, "close_date": None,
-        "group_id": group["id"] if group else None, "minor_id": minor + 1, "campaign_id": campaign["id"],
+        "resume_option": rng.choice(("REQUIRED", "Required", "OPTIONAL")),
+        "budget": rng.choice((None, None, 50, 200)),
+        "status": rng.choice((1, 1, 2, 3)),
+        "start_date": None,
+        "end_date": None,
+        "close_date": None,
+        "group_id": group["id"] if group else None,
+        "minor_id": minor + 1,
+        "campaign_id": campaign["id"],
         "company_id": campaign["company_id"],
-    }  # fmt: skip
+    }
 
 
 def _publisher(rng: random.Random, number: int) -> Row:
     name = _PUBLISHERS[(number - 1) % len(_PUBLISHERS)] + ("" if number <= len(_PUBLISHERS) else f" {number}")
     return {
-        "id": number, **_dates(rng), "publisher_name": name, "publisher_type": rng.choice((0, 1)), "publisher_status": 1,
-        "publisher_frequency": rng.choice((0, 5)), "curency": 1, "time_zone": rng.choice(("SE Asia Standard Time", "UTC", "-12")),
-        "cpc_increment": 0, "bid_reading": 1, "min_bid": 1, "max_bid": rng.choice((2, 7, 10)),
+        "id": number,
+        **_dates(rng),
+        "publisher_name": name,
+        "publisher_type": rng.choice((0, 1)),
+        "publisher_status": 1,
+        "publisher_frequency": rng.choice((0, 5)),
+        "curency": 1,
+        "time_zone": rng.choice(("SE Asia Standard Time", "UTC", "-12")),
+        "cpc_increment": 0,
+        "bid_reading": 1,
+        "min_bid": 1,
+        "max_bid": rng.choice((2, 7, 10)),
         "countries": rng.choice(("VN", "DE", "US", "Germany")),
-    }  # fmt: skip
+    }

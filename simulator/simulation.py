@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.batch import Generator, MixedBatch, Seconds
 from simulator.job_tracking import JobTracking
-from simulator.mixture import Mixture, Shares
+from simulator.mixture import NOTHING_MIXED, Mixture, Shares
 from simulator.product_views import ProductViews
 from simulator.web_logs import WebLogs
 
@@ -17,7 +17,7 @@ PROPORTIONS = {"product_views": 0.70, "web_logs": 0.20, "job_tracking": 0.10}
 STREAMS = tuple(PROPORTIONS)
 
 TICK_SECONDS = 0.05
-"""How much is made and sent at once under a rate: short, so that the simulator adds little to a latency that is measured."""
+"""How much is made and sent at once under a rate: short, so that it adds little to a measured latency."""
 LARGEST_TICK = 10_000
 """Events made at once without a rate: numpy's fixed cost per batch is spread, and 10 MB are held."""
 
@@ -31,9 +31,9 @@ _LONGEST_PAST = 86_400.0
 class Options:
     """What to simulate.
 
-    `rate` (events/s) and `count` are over all `streams`; `duration` in seconds; what is None does not limit. `start`: the event
-    time of the first event (epoch seconds); by default events happen as they are produced, and a count without a rate
-    ends now. The same options with the same `start` give the same bytes in the same order.
+    `rate` (events/s) and `count` are over all `streams`; `duration` in seconds; what is None does not limit.
+    `start`: the event time of the first event (epoch seconds); by default events happen as they are produced, and a
+    count without a rate ends now. The same options with the same `start` give the same bytes in the same order.
     """
 
     streams: tuple[str, ...] = STREAMS
@@ -41,7 +41,7 @@ class Options:
     duration: float | None = None
     count: int | None = None
     seed: int = 1
-    shares: Shares = Shares()
+    shares: Shares = NOTHING_MIXED
     start: float | None = None
 
     @property
@@ -105,7 +105,7 @@ def _split(streams: tuple[str, ...]) -> dict[str, float]:
 
 
 def _counts(count: int, shares: dict[str, float], credit: dict[str, float]) -> dict[str, int]:
-    """`count` messages over the streams; `credit` carries what rounding left, so that long runs keep the proportions."""
+    """`count` messages over the streams; `credit` carries what rounding left, so that proportions hold."""
     for stream, share in shares.items():
         credit[stream] += count * share
     counts = {stream: max(0, int(owed)) for stream, owed in credit.items()}

@@ -1,8 +1,8 @@
 """The 86 stores of a fictional jewellery shop: hosts, languages, currencies, clocks and price notations.
 
-The shop, "Lumera Jewels", is invented. The shapes of its hosts are those of a real international shop: country suffixes,
-two-part suffixes, an international `.com`, `.africa`, a brand host of one country, path stores, and hosts that are
-not production.
+The shop, "Lumera Jewels", is invented. The shapes of its hosts are those of a real international shop: country
+suffixes, two-part suffixes, an international `.com`, `.africa`, a brand host of one country, path stores, and hosts
+that are not production.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from functools import cache
 BRAND_HOST = "lumera-jewels"
 GERMAN_BRAND_HOST = "www.trauring-lumera.de"
 
-# suffix | paths of further stores | currency as the shop writes it | ISO code | price notation | UTC offset (min) | weight
+# suffix | paths of further stores | currency as the shop writes it | ISO code | price notation | UTC offset (min) |
+# weight
 _TABLE = """
 de|/|€|EUR|de|60|90
 de:brand|/|€|EUR|de|60|22
@@ -154,7 +155,7 @@ class Store:
 
 
 def written(amount: float, notation: str) -> str:
-    """An amount as a shop writes it: `en` 1,725.00 · `de` 4.990,00 · `fr` 22 688,00 · `ch` 1'725.00 · `…0` without cents."""
+    """`en` 1,725.00 · `de` 4.990,00 · `fr` 22 688,00 · `ch` 1'725.00; with a 0 behind, without cents."""
     decimal, thousands = _NOTATIONS[notation]
     whole, cents = divmod(round(amount * 100), 100)
     grouped = f"{whole:,}".replace(",", thousands)

@@ -33,7 +33,8 @@ def _browsers() -> tuple[str, ...]:
     agents += [
         f"Mozilla/5.0 ({_DESKTOPS[0]}) {webkit} {khtml} Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0",
         f"Mozilla/5.0 ({_DESKTOPS[1]}) AppleWebKit/605.1.15 {khtml} Version/17.5 Safari/605.1.15",
-        f"Mozilla/5.0 (Linux; Android 12; SAMSUNG SM-A525F) {webkit} {khtml} SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36",
+        f"Mozilla/5.0 (Linux; Android 12; SAMSUNG SM-A525F) {webkit} {khtml} SamsungBrowser/25.0 "
+        "Chrome/121.0.0.0 Mobile Safari/537.36",
         f"Mozilla/5.0 ({_DESKTOPS[0]}) {webkit} {khtml} Chrome/120.0.0.0 Safari/537.36 OPR/106.0.0.0",
     ]
     return tuple(agents)

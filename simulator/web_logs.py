@@ -1,4 +1,4 @@
-"""Requests of an online shop: people who browse and buy, payment errors, slow answers, and robots by agent and by rate."""
+"""Requests of an online shop: people who buy, payment errors, slow answers, robots by agent and by rate."""
 
 import random
 import time
@@ -89,12 +89,12 @@ class WebLogs:
         return [b"%.3f" % value for value in drawn.tolist()]
 
     def _arrival(self) -> tuple[bytes, list[bytes], bool]:
-        """A person's visit: the members that its requests share, the requests (last first), and whether they carry ids."""
+        """A person's visit: what its requests share, the requests (last first), whether they carry ids."""
         rng = self._rng
         user = f'"u{int(rng.random() * 400_000)}"' if rng.random() > 0.03 else "null"
         agent = f'"{rng.choice(visitors.BROWSERS)}"' if rng.random() > 0.02 else "null"
         who = f'"user_id":{user},"ip_address":"{visitors.address(rng)}","user_agent":{agent},'.encode()
-        requests = []
+        requests: list[bytes] = []
         action = ""
         while len(requests) < 40:
             names, weights = _CHOICES[action]

@@ -1,0 +1,47 @@
+"""Produce the records of a .csv or .jsonl file (.gz too) into a stream."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="replay")
+@click.argument("stream")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--shuffle",
+    type=click.IntRange(0),
+    metavar="SEED",
+    help="Shuffled by this seed, not in file order; holds the file in memory.",
+)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Records a second. Default: as fast as possible.")
+@click.option("--limit", type=click.IntRange(0), help="Only so many records.")
+def command(stream: str, file: Path, shuffle: int | None, rate: float | None, limit: int | None) -> None:
+    """Produce each record of FILE into the topic of STREAM, in file order.
+
+    A .csv file names its fields in the first line; blanks become null, values stay text, fields that the contract does
+    not
+    know land in `extra`. Lines of a .jsonl file are produced byte for byte; what is no record lands in the quarantine.
+    The Kafka key is the event key, where there is one.
+
+    \b
+    landfall replay job_tracking tracking.csv
+    landfall replay product_views events.jsonl.gz --shuffle 7 --rate 1000
+
+    Exit codes: 0 done or stopped; 1 the file is not whole, or Kafka did not take every record.
+    """
+    from landfall.commands._stopping import stop_on_signals
+    from landfall.errors import UserError
+    from landfall.settings import Settings
+    from landing_stream.contract import load_contracts
+    from simulator.replay import replay
+
+    contracts = load_contracts()
+    if stream not in contracts:
+        raise UserError(f"There is no stream {stream}: contracts exist for {', '.join(contracts)}.")
+    settings = Settings.load()
+    with stop_on_signals() as stop:
+        done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)
+    click.echo(f"{stream}: {done.produced:,} records of {file.name} produced in {done.seconds:.1f} s")
+    if done.failed:
+        raise UserError(f"Kafka did not take {done.failed:,} records ({done.trouble}): see `landfall status`.")
