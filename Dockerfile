@@ -38,7 +38,7 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/landfall --create-home land
     && chown -R landfall:landfall /var/lib/landfall dbt_project/target \
     && mkdir -p dbt_project/logs && chown landfall:landfall dbt_project/logs
 USER landfall
-ENV LANDFALL_HOME=/var/lib/landfall \
+ENV LANDFALL_HOME=/var/lib/landfall/state \
     DAGSTER_HOME=/var/lib/landfall/dagster \
     DBT_PROFILES_DIR=/opt/landfall/dbt_project \
     PYSPARK_PYTHON=python

@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
-
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
@@ -13,17 +11,9 @@ from local_stack.jars import spark_jars
 from local_stack.java import java_home
 from local_stack.layout import PROJECT, venv_bin
 from local_stack.postgres import package_folder
+from local_stack.state import open_state
 from orchestration.instance import write_instance
-
-PG_VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-}
+from warehouse.dbt_session import libpq_variables
 
 
 def exports(settings: Settings) -> dict[str, str]:
@@ -34,17 +24,11 @@ def exports(settings: Settings) -> dict[str, str]:
     found = {"LANDFALL_HOME": str(settings.home), "LANDFALL_POSTGRES_DSN": settings.postgres_dsn}
     found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items()}
     found |= kafka_variables(settings)
-    found |= libpq_variables(settings)
+    found |= libpq_variables(settings.postgres_dsn)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
     found["PATH"] = search_path(os.environ.get("PATH", ""))
     return found
-
-
-def libpq_variables(settings: Settings) -> dict[str, str]:
-    """What libpq (psql, dbt's profile) reads, for the transformer's login."""
-    transformer = conninfo_to_dict(settings.postgres_dsn)
-    return {name: str(transformer[key]) for key, name in PG_VARIABLES.items() if transformer.get(key) is not None}
 
 
 def kafka_variables(settings: Settings) -> dict[str, str]:
@@ -55,6 +39,7 @@ def kafka_variables(settings: Settings) -> dict[str, str]:
 
 def dagster_home(home: Path) -> Path:
     """Where Dagster keeps its configuration and its runs: a folder that has to exist."""
+    open_state(home)
     return write_instance(home / "dagster").parent
 
 

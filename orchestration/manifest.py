@@ -1,16 +1,12 @@
 """dbt's manifest: parsed once at set-up, read here, and refused when it is missing or older than the project."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from landfall.errors import UserError
-from local_stack.layout import PROJECT
-
-DBT_PROJECT = PROJECT / "dbt_project"
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
-SOURCE_FOLDERS = ("models", "macros", "seeds", "snapshots", "tests", "analyses")
+from warehouse.dbt_manifest import newest_change
+from warehouse.dbt_session import DBT_PROJECT
 
 Manifest = dict[str, Any]
 Node = dict[str, Any]
@@ -24,19 +20,10 @@ def read_manifest(project: Path = DBT_PROJECT) -> Manifest:
     path = project / "target" / "manifest.json"
     if not path.is_file():
         raise UserError(f"{path} is missing: run `make setup`, which parses the dbt project.")
-    made = path.stat().st_mtime
-    newer = next((source for source in sources(project) if source.stat().st_mtime > made), None)
-    if newer is not None:
-        raise UserError(f"{path} is older than {newer}: run `make setup`, which parses the dbt project again.")
+    if newer := newest_change(project, path.stat().st_mtime):
+        raise UserError(f"{path} is stale, {newer.relative_to(project)} is newer: run `make setup`.")
     manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
     return manifest
-
-
-def sources(project: Path) -> Iterable[Path]:
-    """The files that the manifest was made of."""
-    yield from sorted(project.glob("*.yml"))
-    for folder in SOURCE_FOLDERS:
-        yield from sorted(path for path in (project / folder).rglob("*") if path.is_file() and path.name[0] != ".")
 
 
 def layer(node: Node) -> str:

@@ -1,8 +1,7 @@
 """dbt's models, seeds and tests as assets and checks, refreshed by one `dbt build` at a time."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from landfall.settings import Settings
-from local_stack.environment import libpq_variables
 from local_stack.layout import venv_bin
-from orchestration.manifest import DBT_PROJECT, Manifest
+from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
+from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"
@@ -38,7 +37,10 @@ def dbt_build_arguments(full_refresh: bool = False) -> list[str]:
 def dbt_resource(project: Path = DBT_PROJECT) -> DbtCliResource:
     """The dbt of this environment, in the project's folder."""
     return DbtCliResource(
-        project_dir=os.fspath(project), profiles_dir=os.fspath(project), dbt_executable=os.fspath(venv_bin() / "dbt")
+        project_dir=os.fspath(project),
+        profiles_dir=os.fspath(project),
+        dbt_executable=os.fspath(venv_bin() / "dbt"),
+        target="prod",
     )
 
 
@@ -51,30 +53,16 @@ def dbt_target_folder(settings: Settings) -> Path:
     return settings.home / "dagster" / "dbt-target"
 
 
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables in the process' environment, where dbt's profile looks for them; as before afterwards."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.AssetsDefinition:
     """The whole dbt project as one definition that can be materialized in parts."""
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
     def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
         settings = Settings.load()
-        arguments: Sequence[str] = dbt_build_arguments(config.full_refresh)
-        with environment(libpq_variables(settings)):
-            build = dbt.cli(arguments, context=context, target_path=dbt_target_folder(settings))
+        with environment(libpq_variables(settings.postgres_dsn)):
+            build = dbt.cli(
+                dbt_build_arguments(config.full_refresh), context=context, target_path=dbt_target_folder(settings)
+            )
         yield from build.stream()
 
     return dbt_build

@@ -1,5 +1,6 @@
 """When the models are refreshed: a job, and a schedule that runs it when there is something to read."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ JOB_NAME = "refresh"
 # `landfall refresh --watch` captures a horizon a few seconds after each load: while it does, a second refresh a minute,
 # which costs 10-20 s of a core, adds nothing.
 SECONDS_OF_ANOTHER_REFRESH = 30.0
-# Reference data and edited models need no new load to show.
+# Only a refresh of Dagster's runs the tests, and reference data and edited models need no new load to show.
 SECONDS_BETWEEN_REFRESHES = 900.0
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
@@ -25,6 +26,15 @@ UNFINISHED = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
+
+
+@dataclass(frozen=True)
+class OwnRuns:
+    """What Dagster knows of its own refreshes."""
+
+    running: bool
+    seconds_since_last: float | None
+    """Since the newest was asked for; None when none ever was."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +47,28 @@ class Behind:
     """Since a run of any door captured its horizon; None when none ever did."""
 
 
-def reason_to_wait(behind: Behind, running: bool) -> str | None:
+def reason_to_wait(own: OwnRuns, behind: Behind) -> str | None:
     """Why no refresh is to start now; None when one is."""
-    if running:
+    if own.running:
         return "A refresh is queued or running."
-    since = behind.seconds_since_refresh
-    if since is None or since >= SECONDS_BETWEEN_REFRESHES:
+    if own.seconds_since_last is None or own.seconds_since_last >= SECONDS_BETWEEN_REFRESHES:
         return None
     if not behind.relations:
         return "The models have read every load."
-    if since < SECONDS_OF_ANOTHER_REFRESH:
-        return f"Another door refreshed the models {since:.0f} s ago (`landfall refresh --watch`?)."
+    since = behind.seconds_since_refresh
+    if since is not None and since < SECONDS_OF_ANOTHER_REFRESH:
+        return f"The models were refreshed {since:.0f} s ago by another door (`landfall refresh --watch`?)."
     return None
+
+
+def read_own_runs(instance: dg.DagsterInstance, now: dt.datetime) -> OwnRuns:
+    """The refreshes that this instance knows."""
+    newest = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=1)
+    unfinished = dg.RunsFilter(job_name=JOB_NAME, statuses=list(UNFINISHED))
+    return OwnRuns(
+        running=bool(instance.get_run_ids(unfinished, limit=1)),
+        seconds_since_last=(now - newest[0].create_timestamp).total_seconds() if newest else None,
+    )
 
 
 def read_behind(connection: psycopg.Connection[tuple[Any, ...]], relations: Sequence[str]) -> Behind:
@@ -85,11 +105,10 @@ def refresh_definitions(assets: dg.AssetsDefinition, manifest: Manifest) -> dg.D
         description="Starts a refresh when a load has finished that the models have not read; else says why not.",
     )
     def refresh_every_minute(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        unfinished = dg.RunsFilter(job_name=JOB_NAME, statuses=list(UNFINISHED))
-        running = bool(context.instance.get_run_ids(unfinished, limit=1))
+        own = read_own_runs(context.instance, dt.datetime.now(dt.UTC))
         with connect(Settings.load().postgres_dsn, role=TRANSFORMER, application_name="dagster schedule") as reader:
             behind = read_behind(reader, relations)
-        waits = reason_to_wait(behind, running)
+        waits = reason_to_wait(own, behind)
         return dg.SkipReason(waits) if waits else dg.RunRequest()
 
     return dg.Definitions(jobs=[job], schedules=[refresh_every_minute])

@@ -38,7 +38,7 @@ class WarehouseTranslator(DagsterDbtTranslator):
 def reference_assets(
     manifest: Manifest, translator: WarehouseTranslator, filled_here: Set[dg.AssetKey]
 ) -> list[dg.AssetSpec]:
-    """Sources that models read and nothing here fills: the tables that `landfall reference load` writes, and the like."""
+    """Sources that models read and nothing here fills, such as the tables of `landfall reference load`."""
     readers = manifest["child_map"]
     specs = [
         dg.AssetSpec(
