@@ -28,9 +28,13 @@
     `fields`: {field: expression of its cast}.
 #}
 {% macro bad_casts(fields) -%}
-    nullif(array_remove(array[
-        {%- for field, cast in fields.items() %}
-        case when {{ landed(field) }} is not null and {{ cast }} is null then '{{ field }}' end {{- ',' if not loop.last }}
-        {%- endfor %}
-    ]::text[], null), '{}')
+    nullif(
+        concat_ws(
+            ', ',
+            {%- for field, cast in fields.items() %}
+            case when {{ landed(field) }} is not null and {{ cast }} is null then '{{ field }}' end {{- ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        ''
+    )
 {%- endmacro %}

@@ -9,11 +9,11 @@ with rejected as (
 ),
 
 bad_casts as (
-    select 'job_tracking' as stream, 'bad_cast' as issue, unnest(bad_casts) as detail, load_id, kafka_timestamp
+    select 'job_tracking' as stream, 'bad_cast' as issue, string_to_table(bad_casts, ', ') as detail, load_id, kafka_timestamp
     from {{ ref('fct_job_events') }}
     where bad_casts is not null
     union all
-    select 'web_logs' as stream, 'bad_cast' as issue, unnest(bad_casts) as detail, load_id, kafka_timestamp
+    select 'web_logs' as stream, 'bad_cast' as issue, string_to_table(bad_casts, ', ') as detail, load_id, kafka_timestamp
     from {{ ref('int_web_requests') }}
     where bad_casts is not null
 ),
