@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pgpq
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
 
 from landing_stream.classify import Reason
@@ -26,9 +23,6 @@ RECORD_SCHEMA = pa.schema(
         ("value", pa.binary()),
     ]
 )
-
-# Kafka's timestamp is whatever a producer wrote; Postgres' timestamptz starts in the year 4713 BC and ends in 294276.
-_FIRST, _LAST = dt.datetime(1, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
 def land_records(
@@ -68,17 +62,10 @@ def _positions(load: Load, records: pa.RecordBatch) -> list[pa.Array]:
         records.column("topic_id"),
         records.column("kafka_partition"),
         records.column("kafka_offset"),
-        storable(records.column("kafka_timestamp")),
+        records.column("kafka_timestamp"),
         records.column("kafka_key"),
         pa.repeat(pa.scalar(load.landed_at, pa.timestamp("us", "UTC")), count),
     ]
-
-
-def storable(timestamps: pa.Array) -> pa.Array:
-    """Timestamps, null where Postgres could not hold them."""
-    low, high = pa.scalar(_FIRST, timestamps.type), pa.scalar(_LAST, timestamps.type)
-    usable = pc.and_(pc.greater_equal(timestamps, low), pc.less_equal(timestamps, high))
-    return pc.if_else(usable, timestamps, pa.scalar(None, timestamps.type))
 
 
 def _copy(connection: psycopg.Connection, table: sql.Composable, rows: pa.RecordBatch) -> None:

@@ -30,3 +30,8 @@ def spans(starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, Span]
         for partition, end in sorted(ends.items())
         if end > starts.get(partition, 0)
     }
+
+
+def largest_first(planned: Mapping[int, Span]) -> list[Span]:
+    """The spans in the order in which to start them, so that no large one is left for the end."""
+    return sorted(planned.values(), key=lambda span: span.from_offset - span.until_offset)

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from landfall.kafka_settings import KafkaSettings
@@ -27,9 +27,10 @@ from landing_stream.ledger import (
     start_writer,
     starting_offsets,
 )
-from landing_stream.plan import planned_ends, spans
+from landing_stream.plan import largest_first, planned_ends, spans
+from landing_stream.slice import Slice
 from landing_stream.tables import ensure_tables
-from landing_stream.task import REPORT_SCHEMA, Plan, landing_task
+from landing_stream.task import Report, Task, run_task
 from landing_stream.topics import Topics
 from warehouse.connect import connect
 
@@ -37,18 +38,13 @@ logger = logging.getLogger(__name__)
 
 DOOR = "stream"
 
-# Kafka's clients wait for a dead broker up to a minute by default; the supervisor backs off and asks again sooner.
+# Spark's source plans the spans of a batch; the tasks read them (landing_stream.records). Kafka's clients wait for a
+# dead broker up to a minute by default; the supervisor backs off and asks again sooner.
 _SOURCE_OPTIONS = {
     "kafka.isolation.level": "read_committed",
     "failOnDataLoss": "true",
     "kafka.default.api.timeout.ms": "20000",
     "kafka.request.timeout.ms": "15000",
-    "kafkaConsumer.pollTimeoutMs": "30000",
-    # A poll gives all that a fetch brought: 500 records (the default) cost 4 % more.
-    "kafka.max.poll.records": "10000",
-    "kafka.max.partition.fetch.bytes": str(8 << 20),
-    "kafka.fetch.max.bytes": str(32 << 20),
-    "kafka.receive.buffer.bytes": str(1 << 20),
     "fetchOffset.numRetries": "1",
 }
 
@@ -113,8 +109,8 @@ class LandingQuery:
         else:
             query = query.trigger(processingTime=f"{round(self._options.trigger_seconds * 1000)} milliseconds")
 
-        def land(batch: DataFrame, batch_id: int) -> None:
-            self._land_batch(batch, batch_id, checkpoint, writer, topic_id)
+        def land(_: DataFrame, batch_id: int) -> None:
+            self._land_batch(batch_id, checkpoint, writer, topic_id)
 
         logger.info(
             "stream %s: landing from the ledger's offsets",
@@ -166,20 +162,20 @@ class LandingQuery:
             .option("startingOffsets", json.dumps(offsets))
             .option("maxOffsetsPerTrigger", self._options.max_offsets_per_trigger)
         )
-        return reader.load().select("partition", "offset", "timestamp", "key", "value")
+        return reader.load()
 
-    def _land_batch(self, batch: DataFrame, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+    def _land_batch(self, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
         if not self._gate.acquire(blocking=False):
             raise Stopping
         try:
-            self._land(batch, batch_id, checkpoint, writer, topic_id)
+            self._land(batch_id, checkpoint, writer, topic_id)
         except BaseException as error:
             self._failure = error
             raise
         finally:
             self._gate.release()
 
-    def _land(self, batch: DataFrame, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+    def _land(self, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
         began = time.monotonic()
         stream, connection = self.contract.stream, self._connect()
         ends = planned_ends(checkpoint, batch_id, self.contract.topic)
@@ -190,8 +186,11 @@ class LandingQuery:
         self._topics.check_same(self.contract.topic, topic_id)
         prepare_partitions(connection, stream, self._days)
         load = draw_load(connection, writer)
-        plan = Plan(self.contract, writer, load, topic_id, planned, self._dsn, self._kafka.client_config())
-        reports = batch.mapInArrow(landing_task(plan), REPORT_SCHEMA).collect()
+        tasks = [
+            Task(Slice(writer, load, topic_id, span), self.contract, self._dsn, self._kafka.client_config())
+            for span in largest_first(planned)
+        ]
+        reports = self._spark.sparkContext.parallelize(tasks, len(tasks)).map(run_task).collect()
         _raise_failure(reports)
         self._topics.check_same(self.contract.topic, topic_id)
         reported = {report.kafka_partition for report in reports}
@@ -209,7 +208,7 @@ class LandingQuery:
         )  # fmt: skip
 
 
-def _raise_failure(reports: list[Row]) -> None:
+def _raise_failure(reports: list[Report]) -> None:
     failures = [report for report in reports if report.failure]
     for report in failures:
         if report.failure == Fenced.__name__:

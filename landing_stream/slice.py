@@ -16,7 +16,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from landing_stream.copy_rows import land_records, quarantine_records, storable
+from landing_stream.copy_rows import land_records, quarantine_records
 from landing_stream.ledger import LedgerError, Load, LoadNotOpen, Span, Writer, check_generation, lock_offset
 from landing_stream.parse import Parser
 
@@ -48,7 +48,7 @@ class Account:
 
     def saw(self, timestamps: pa.Array) -> None:
         """Widens first_timestamp and last_timestamp to hold these."""
-        bounds = pc.min_max(storable(timestamps)).as_py()
+        bounds = pc.min_max(timestamps).as_py()
         seen = [self.first_timestamp, self.last_timestamp, bounds["min"], bounds["max"]]
         known = [moment for moment in seen if moment is not None]
         if known:

@@ -1,0 +1,140 @@
+"""Reads the records of one Kafka partition, a span of offsets at a time, in the task that lands them.
+
+Spark plans the span; the record itself goes straight from librdkafka into an Arrow batch, past the JVM: through Spark's
+own Kafka reader and Arrow's way to Python a record costs several times the CPU (see benchmarks/README.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from landing_stream.copy_rows import RECORD_SCHEMA
+from landing_stream.ledger import Span
+from landing_stream.topics import KafkaUnavailable
+
+# Batches of 20,000 events of 1 kB did best; the second bound keeps memory flat when records are large.
+BATCH_RECORDS = 20_000
+BATCH_BYTES = 32 << 20
+# One call may bring this many records of the largest size, about 1 MB each.
+_CALL_RECORDS = 500
+_CALL_SECONDS = 0.5
+# A partition whose leader does not answer for so long is away; the batch fails, and the query backs off.
+_SILENCE_SECONDS = 30.0
+
+# Postgres' timestamptz ends in the year 294276, Python's datetime with the year 9999.
+_YEAR_10000_MS = 253_402_300_800_000
+
+_SETTINGS: dict[str, Any] = {
+    "group.id": "landfall",  # the client asks for one; offsets are never committed to it, they are in Postgres
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "fetch.wait.max.ms": 100,
+    # Little is fetched ahead, for what lies behind the span is thrown away; and a full queue is looked at again after
+    # 2 ms, not after 1 s (the default), which held reading at 14,000 records/s. So: 2.5 µs of CPU a record.
+    "fetch.max.bytes": 8 << 20,
+    "max.partition.fetch.bytes": 4 << 20,
+    "queued.min.messages": 5_000,
+    "queued.max.messages.kbytes": 8 << 10,
+    "fetch.queue.backoff.ms": 2,
+    "log_level": 0,
+}
+
+
+class OffsetsLost(RuntimeError):
+    """Kafka deleted offsets of the span before they were read; the next start records the gap."""
+
+
+class RecordReader:
+    """Reads spans of one cluster. Keeps a consumer with its connections: make one a process and keep it."""
+
+    def __init__(self, client_config: Mapping[str, Any]) -> None:
+        self._consumer = Consumer({**_SETTINGS, **client_config})
+
+    def read(self, topic: str, topic_id: UUID, span: Span) -> Iterator[pa.RecordBatch]:
+        """The span's records in order of offset, as batches of RECORD_SCHEMA. Offsets may be missing: compaction,
+        transaction markers.
+
+        Raises OffsetsLost, or KafkaUnavailable when the partition is silent for 30 s.
+        """
+        self._consumer.assign([TopicPartition(topic, span.kafka_partition, span.from_offset)])
+        try:
+            messages: list[Message] = []
+            size = 0
+            for message in self._messages(span):
+                messages.append(message)
+                size += len(message)
+                if len(messages) >= BATCH_RECORDS or size >= BATCH_BYTES:
+                    yield _batch(messages, topic_id)
+                    messages, size = [], 0
+            if messages:
+                yield _batch(messages, topic_id)
+        finally:
+            self._consumer.unassign()  # nothing is fetched ahead for a span that somebody else may read
+
+    def _messages(self, span: Span) -> Iterator[Message]:
+        position, heard = span.from_offset, time.monotonic()
+        while position < span.until_offset:
+            try:
+                found = self._consumer.consume(min(_CALL_RECORDS, span.until_offset - position), timeout=_CALL_SECONDS)
+            except KafkaException as error:
+                raise KafkaUnavailable(f"partition {span.kafka_partition}: {error}") from error
+            if found:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _SILENCE_SECONDS:
+                raise KafkaUnavailable(
+                    f"partition {span.kafka_partition}: no answer for {_SILENCE_SECONDS:.0f} s at offset {position}"
+                )
+            for message in found:
+                if (event := message.error()) is not None:
+                    position = max(position, _position_after(event, message, span))
+                    continue
+                offset = message.offset()
+                assert offset is not None  # a record has one
+                if offset >= span.until_offset:
+                    return
+                position = offset + 1
+                yield message
+
+
+def _position_after(error: KafkaError, message: Message, span: Span) -> int:
+    """Where reading goes on after an event that is no record: at the end of the partition, behind its last offset."""
+    code = error.code()
+    if code == KafkaError._PARTITION_EOF:
+        return int(message.offset() or 0)
+    if code in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+        raise OffsetsLost(f"partition {span.kafka_partition}: Kafka no longer has all offsets from {span.from_offset}")
+    if error.retriable() or code in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
+        return span.from_offset  # the client tries again by itself, until the silence is too long
+    raise KafkaUnavailable(f"partition {span.kafka_partition}: {error.str()}")
+
+
+def _batch(messages: list[Message], topic_id: UUID) -> pa.RecordBatch:
+    count = len(messages)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.repeat(pa.scalar(topic_id.bytes, pa.binary()), count),
+            pa.repeat(pa.scalar(messages[0].partition(), pa.int32()), count),
+            pa.array([message.offset() for message in messages], pa.int64()),
+            _timestamps([message.timestamp()[1] for message in messages]),
+            pa.array([message.key() for message in messages], pa.binary()),
+            pa.array([message.value() for message in messages], pa.binary()),
+        ],
+        schema=RECORD_SCHEMA,
+    )
+
+
+def _timestamps(milliseconds: list[int]) -> pa.Array:
+    """Kafka's timestamps. They are whatever a producer wrote: null before 1970 (-1: none) and after the year 9999."""
+    given = pa.array(milliseconds, pa.int64())
+    usable = pc.and_(pc.greater_equal(given, 0), pc.less(given, _YEAR_10000_MS))
+    return pc.multiply(pc.if_else(usable, given, None), 1000).cast(pa.timestamp("us", "UTC"))
