@@ -1,8 +1,9 @@
 """Messages into Kafka, counted when the broker has acknowledged them."""
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -12,7 +13,9 @@ from landfall.errors import UserError
 BY_KEY = -1
 """No partition of its own: where the key sends the message, or anywhere without a key."""
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
+_TOPIC_SECONDS = 3.0
+"""A topic that was made a moment ago may not be listed yet."""
 _MOST_IN_FLIGHT = 100_000
 """Messages handed over and not acknowledged: 100 MB of events; more did not go faster."""
 
@@ -43,7 +46,7 @@ class Delivery:
     there.
     """
 
-    def __init__(self, client_config: Mapping[str, Any], topics: Iterable[str], *, linger_ms: int) -> None:
+    def __init__(self, client_config: Mapping[str, Any], topics: Collection[str], *, linger_ms: int) -> None:
         self._trouble = ""
         self._failed: Counter[str] = Counter()
         self._handed_over: Counter[str] = Counter()
@@ -147,16 +150,20 @@ class Delivery:
             self._trouble = error.str()
 
 
-def _partitions(producer: Producer, topics: Iterable[str], servers: str) -> dict[str, list[int]]:
+def _partitions(producer: Producer, topics: Collection[str], servers: str) -> dict[str, list[int]]:
     """The partitions of each topic. Raises UserError for a cluster or a topic that is not there."""
-    try:
-        known = producer.list_topics(timeout=_ANSWER_SECONDS).topics
-    except KafkaException as error:
-        raise UserError(
-            f"Kafka at {servers} does not answer ({error.args[0].str()}): start it with `landfall up`, "
-            "or correct LANDFALL_KAFKA_BOOTSTRAP_SERVERS."
-        ) from error
-    for topic in topics:
-        if topic not in known:
-            raise UserError(f"Kafka at {servers} has no topic {topic}: run `landfall up`, or `landfall migrate`.")
-    return {topic: sorted(known[topic].partitions) for topic in topics}
+    deadline = time.monotonic() + _TOPIC_SECONDS
+    while True:
+        try:
+            known = producer.list_topics(timeout=_ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise UserError(
+                f"Kafka at {servers} does not answer ({error.args[0].str()}): start it with `landfall up`, "
+                "or correct LANDFALL_KAFKA_BOOTSTRAP_SERVERS."
+            ) from error
+        missing = [topic for topic in topics if topic not in known]
+        if not missing:
+            return {topic: sorted(known[topic].partitions) for topic in topics}
+        if time.monotonic() > deadline:
+            raise UserError(f"Kafka at {servers} has no topic {missing[0]}: run `landfall up`, or `landfall migrate`.")
+        producer.poll(0.1)
