@@ -27,9 +27,10 @@ _ONE_RUN = threading.Lock()
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What became of a model, seed, test or hook. `rows`: inserted, where dbt knows; `seconds`: wall clock."""
+    """What became of a node. `kind`: model, seed, test, …; `rows`: inserted, where dbt knows; `seconds`: wall clock."""
 
     name: str
+    kind: str
     status: str
     message: str
     rows: int
@@ -96,6 +97,7 @@ def node_outcome(result: Any) -> NodeOutcome:
     rows = (result.adapter_response or {}).get("rows_affected", 0)
     return NodeOutcome(
         name=result.node.name,
+        kind=str(result.node.resource_type),
         status=str(result.status),
         message=" ".join((result.message or "").split()),
         rows=rows if isinstance(rows, int) else 0,

@@ -112,9 +112,9 @@ def summary(outcome: Outcome) -> str:
     """One line about a run: how many models, new rows, seconds; or what failed first."""
     if not outcome.ok:
         return f"failed after {outcome.seconds:.1f} s: {first_trouble(outcome)}"
-    rows = sum(node.rows for node in outcome.nodes if node.message.startswith("INSERT"))
-    filled = sum(node.rows > 0 and node.message.startswith("INSERT") for node in outcome.nodes)
-    return f"refreshed in {outcome.seconds:.1f} s: {rows:,} rows written into {filled} tables"
+    filled = [node for node in outcome.nodes if node.kind == "model" and node.rows > 0]
+    rows = sum(node.rows for node in filled)
+    return f"refreshed in {outcome.seconds:.1f} s: {rows:,} rows written into {len(filled)} tables"
 
 
 def first_trouble(outcome: Outcome) -> str:

@@ -5,15 +5,32 @@
 {% macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
     {% set existing = adapter.get_columns_in_relation(old_relation) | map(attribute='name') | list %}
     {% if existing == agate_table.column_names | list %}
-        {% set sql %}
-            lock table {{ old_relation }} in share row exclusive mode;
-            delete from {{ old_relation }}
-        {% endset %}
-        {% call statement('empty_seed') %} {{ sql }} {% endcall %}
-        {% do return(sql) %}
+        {% do return(empty_seed(old_relation)) %}
     {% endif %}
     {% if not full_refresh %}
         {% do exceptions.raise_compiler_error(model.name ~ ': its columns changed. Run: dbt build -s ' ~ model.name ~ '+ --full-refresh') %}
     {% endif %}
     {% do return(default__reset_csv_table(model, full_refresh, old_relation, agate_table)) %}
+{% endmacro %}
+
+
+{# Two first builds at once: the second finds the table made, and fills it anew like the first. #}
+{% macro postgres__create_csv_table(model, agate_table) %}
+    {% call statement('one_at_a_time', auto_begin=true) %}
+        select pg_advisory_xact_lock(hashtextextended('landfall.seed/{{ progress_key(this) }}', 0))
+    {% endcall %}
+    {% if relation_in_database(this) %}
+        {% do return(empty_seed(this)) %}
+    {% endif %}
+    {% do return(default__create_csv_table(model, agate_table)) %}
+{% endmacro %}
+
+
+{% macro empty_seed(relation) %}
+    {% set sql %}
+        lock table {{ relation }} in share row exclusive mode;
+        delete from {{ relation }}
+    {% endset %}
+    {% call statement('empty_seed') %} {{ sql }} {% endcall %}
+    {% do return(sql) %}
 {% endmacro %}

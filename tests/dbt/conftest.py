@@ -1,0 +1,161 @@
+"""Loads written as the landing writes them, dbt inside this process, and the tables that come out."""
+
+import datetime as dt
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from landfall.settings import Settings
+from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
+from landing_stream.tables import ensure_day_partitions
+from tests.conftest import Connection, MakeDatabase
+from tests.dbt.events import Event
+from warehouse.connect import connect
+from warehouse.dbt_session import DbtSession
+from warehouse.roles import TRANSFORMER, WRITER
+
+TOPIC = uuid.UUID(int=1)
+POSITION = ("load_id", "topic_id", "kafka_partition", "kafka_offset")
+# What depends on when and where a record landed, and not on what it says.
+LANDING_COLUMNS = (*POSITION, "landed_at", "kafka_timestamp", "updated_at", "newest_load_id")
+
+
+class Warehouse:
+    """A database of its own with the models' relations, the landing's hand and dbt's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.dbt = DbtSession(settings)
+        self.landing: Connection = connect(settings.landing_dsn, role=WRITER, autocommit=True)
+        self.reader: Connection = connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True)
+        self._writers: dict[str, Writer] = {}
+        self._offsets: dict[str, int] = {}
+
+    def land(self, stream: str, events: Sequence[Event], *, finish: bool = True) -> Load:
+        """One load with these events, in their order; left open with finish=False."""
+        if stream not in self._writers:
+            self._writers[stream] = start_writer(self.landing, stream, "stream")
+        load = draw_load(self.landing, self._writers[stream])
+        ensure_day_partitions(self.landing, stream, load.landed_at.astimezone(dt.UTC).date())
+        fields = sorted({name for event in events for name in event})
+        columns = sql.SQL(", ").join(map(sql.Identifier, (*POSITION, "kafka_timestamp", "landed_at", *fields)))
+        statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier("landing", stream), columns)
+        offset = self._offsets.get(stream, 0)
+        with self.landing.cursor().copy(statement) as copy:
+            for number, event in enumerate(events):
+                place = (load.load_id, TOPIC, (offset + number) % 3, offset + number, load.landed_at, load.landed_at)
+                copy.write_row((*place, *(event.get(name) for name in fields)))
+        self._offsets[stream] = offset + len(events)
+        if finish:
+            self.finish(stream, load)
+        return load
+
+    def finish(self, stream: str, load: Load) -> None:
+        """Let readers see the load."""
+        finish_load(self.landing, self._writers[stream], load, None, [])
+
+    def run(self, *arguments: str) -> None:
+        """dbt with these arguments (default: all models), which must go well."""
+        outcome = self.dbt.run(arguments or ("run",))
+        assert outcome.ok, (outcome.trouble, outcome.failed)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return self.reader.execute(query, values or None).fetchall()
+
+    def one(self, query: str) -> Any:
+        """The single value of a query."""
+        (row,) = self.rows(query)
+        return row[0]
+
+    def position(self, relation: str) -> int:
+        """Up to which load everything is in the relation."""
+        return int(self.one(f"select coalesce(max(position), 0) from ops.model_progress where relation = '{relation}'"))
+
+    def tables(self, *, with_positions: bool = True) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table and view of intermediate and marts, its rows sorted."""
+        names = self.rows(
+            "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
+            " from information_schema.columns where table_schema in ('intermediate', 'marts')"
+            " and (%s or table_name <> 'int_web_requests__newest') group by 1, 2",
+            with_positions,
+        )
+        found = {}
+        for schema, name, columns in names:
+            kept = [column for column in columns if with_positions or column not in LANDING_COLUMNS]
+            query = sql.SQL("select {} from {} as t order by t::text").format(
+                sql.SQL(", ").join(map(sql.Identifier, kept)), sql.Identifier(schema, name)
+            )
+            found[f"{schema}.{name}"] = sorted(self.reader.execute(query).fetchall(), key=repr)
+        return found
+
+    def close(self) -> None:
+        self.landing.close()
+        self.reader.close()
+
+
+@pytest.fixture
+def make_warehouse(make_database: MakeDatabase) -> Iterator[Callable[[], Warehouse]]:
+    """A maker of warehouses whose relations are there and empty."""
+    made: list[Warehouse] = []
+
+    def make() -> Warehouse:
+        made.append(Warehouse(make_database(models=True)))
+        return made[-1]
+
+    yield make
+    for warehouse in made:
+        warehouse.close()
+
+
+@pytest.fixture
+def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
+    """One warehouse."""
+    return make_warehouse()
+
+
+@pytest.fixture
+def start_command(environ_of: Callable[[Settings], dict[str, str]]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """start_command(settings, "refresh", …): a `landfall` process of its own, killed at the end if it still runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
+        code = "from landfall.cli import main; main()"
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, *arguments],
+                env=environ_of(settings),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Look again and again until the condition holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+def waiting_for_a_lock(warehouse: Warehouse) -> int:
+    """How many connections to the database wait for a lock."""
+    return int(
+        warehouse.one(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+    )

@@ -1,0 +1,122 @@
+"""What people read is there, described, theirs alone to read, and never vanishes."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from tests.dbt.conftest import Warehouse, wait_until
+from tests.dbt.events import job_events
+from warehouse.connect import connect
+from warehouse.dbt_session import DBT_PROJECT
+from warehouse.refresh import create_relations
+
+StartCommand = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_relations_are_made_once_and_the_second_time_costs_nothing(warehouse: Warehouse) -> None:
+    assert create_relations(warehouse.settings) is False
+    warehouse.reader.execute("drop view marts.kpi_jobs_hourly")
+    assert create_relations(warehouse.settings) is True
+    assert warehouse.rows("select * from marts.kpi_jobs_hourly") == []
+
+
+def test_the_bi_reader_reads_marts_and_nothing_else(warehouse: Warehouse) -> None:
+    assert warehouse.settings.bi_dsn is not None
+    with connect(warehouse.settings.bi_dsn, autocommit=True) as reader:
+        for name in ("fct_job_events", "dim_job", "kpi_jobs_hourly", "kpi_products_daily", "kpi_web_actions_5min"):
+            reader.execute(f"select * from marts.{name}")
+        for name in ("intermediate.int_job_events__hourly", "landing.job_tracking", "ops.model_progress"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(f"select * from {name}")
+
+
+def test_an_unchanged_view_is_left_alone_and_a_changed_one_is_replaced(warehouse: Warehouse) -> None:
+    def identity(view: str) -> int:
+        return int(warehouse.one(f"select xmin::text::bigint from pg_class where oid = 'marts.{view}'::regclass"))
+
+    before = identity("kpi_products_daily")
+    warehouse.run()
+    assert identity("kpi_products_daily") == before
+    warehouse.reader.execute(
+        "drop view marts.kpi_products_daily cascade; create view marts.kpi_products_daily as select 1 as other_columns;"
+        " update ops.model_definition set definition_md5 = '' where relation = 'marts.kpi_products_daily'"
+    )
+    warehouse.run()
+    assert warehouse.rows("select event_date, rank from marts.kpi_products_daily_latest") == []
+
+
+def test_a_table_grows_by_the_columns_that_its_contract_has_gained(warehouse: Warehouse) -> None:
+    warehouse.land("job_tracking", job_events(5, seed=21))
+    warehouse.run()
+    warehouse.reader.execute(
+        "alter table marts.fct_job_events drop column utm_medium;"
+        " update ops.model_definition set definition_md5 = '' where relation = 'marts.fct_job_events'"
+    )
+    warehouse.run()
+    assert warehouse.rows("select utm_medium from marts.fct_job_events") == [(None,)] * 5
+
+
+def test_every_column_of_every_model_is_described() -> None:
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
+    undescribed = [
+        f"{model['name']}.{column['name']}"
+        for model in models
+        for column in model["columns"].values()
+        if not column["description"]
+    ]
+    assert undescribed == []
+    assert [model["name"] for model in models if not model["description"] or not model["columns"]] == []
+
+
+def test_every_column_in_the_database_is_one_of_the_documentation(warehouse: Warehouse) -> None:
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    described = {
+        (node["schema"], node["alias"], column)
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        for column in node["columns"]
+    }
+    found = warehouse.rows(
+        "select table_schema::text, table_name::text, column_name::text from information_schema.columns"
+        " where table_schema in ('staging', 'intermediate', 'marts')"
+    )
+    assert set(found) - described == set()
+
+
+def test_a_plain_build_runs_the_data_tests_and_no_unit_test(warehouse: Warehouse) -> None:
+    warehouse.land("job_tracking", job_events(50, seed=22))
+    outcome = warehouse.dbt.run(["build"])
+    assert outcome.ok, outcome.failed
+    kinds = {node.kind for node in outcome.nodes}
+    assert "test" in kinds
+    assert "unit_test" not in kinds
+
+
+def test_the_unit_tests_of_the_models_pass_when_asked_for(warehouse: Warehouse) -> None:
+    outcome = warehouse.dbt.run(["test", "--select", "test_type:unit"])
+    assert outcome.ok, outcome.failed
+    assert sum(node.kind == "unit_test" for node in outcome.nodes) >= 20
+
+
+def test_a_watch_refreshes_when_a_load_finishes_and_stops_when_told(
+    warehouse: Warehouse, start_command: StartCommand
+) -> None:
+    events = [{**event, "custom_track": "click"} for event in job_events(20, seed=23)]
+
+    def clicks() -> int:
+        return int(warehouse.one("select coalesce(sum(clicks), 0) from marts.kpi_jobs_hourly"))
+
+    warehouse.land("job_tracking", events[:10])
+    process = start_command(warehouse.settings, "refresh", "--watch", "--pause", "0.1")
+    wait_until(lambda: clicks() == 10, "the first pass")
+    warehouse.land("job_tracking", events[10:])
+    wait_until(lambda: clicks() == 20, "the pass after the second load")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0, output
+    assert output.count("refreshed in") >= 2
