@@ -95,6 +95,7 @@ class Delivery:
         """Wait at most `timeout` seconds for what is in flight. Gives the messages acknowledged by topic."""
         if self._producer.flush(timeout):
             # Give up on the rest: each is reported as failed, so the counts stay right.
+            self._trouble = self._trouble or f"no answer for {timeout:.0f} s"
             self._producer.purge()
             self._producer.flush(2.0)
         return {topic: count - self._failed[topic] for topic, count in self._handed_over.items()}
@@ -142,7 +143,8 @@ class Delivery:
 
     def _note(self, topic: str, error: KafkaError) -> None:
         self._failed[topic] += 1
-        if self._failed.total() == 1 or not self._trouble:
+        given_up = error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+        if not given_up and self._failed.total() == 1:
             self._trouble = error.str()
 
     def _on_error(self, error: KafkaError) -> None:

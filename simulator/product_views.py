@@ -69,7 +69,7 @@ class ProductViews:
         self._offsets = sorted({store.utc_offset_minutes for store in stores()})
         self._journeys: list[Journey] = []
         self._known: dict[int, list[bytes]] = {store.store_id: [] for store in stores()}
-        self._orders = _FIRST_ORDER
+        self._orders = _FIRST_ORDER + self._rng.randrange(250_000_000)
         self._stamps: dict[int, bytes] = {}
         size = population(pace, seconds_between=8, count=count, visit_length=7)
         self._visits = [self._arrival() for _ in range(size)]

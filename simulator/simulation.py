@@ -1,5 +1,6 @@
 """What is simulated: the streams chosen, their proportions, and the event clock. No Kafka in here."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,9 +83,10 @@ class Tick:
 def ticks(options: Options) -> Iterator[Tick]:
     """The run's messages in order; endless where neither a count nor a rate with a duration bounds it."""
     shares = _split(options.streams)
-    mixtures = {stream: _mixture(stream, share, options) for stream, share in shares.items()}
     size = LARGEST_TICK if options.rate is None else max(1, min(LARGEST_TICK, int(options.rate * TICK_SECONDS)))
     total, first, pace = options.total, options.first_event, options.pace
+    seed = _seed_of_run(options.seed, first)
+    mixtures = {stream: _mixture(stream, share, options, seed) for stream, share in shares.items()}
     credit = dict.fromkeys(shares, 0.0)
     made = 0
     while total is None or made < total:
@@ -120,15 +122,21 @@ def _instants(begin: float, length: float, count: int) -> Seconds:
     return begin + length * (np.arange(count) + 0.5) / count
 
 
-def _mixture(stream: str, share: float, options: Options) -> Mixture:
+def _seed_of_run(seed: int, first: float) -> int:
+    """The seed of one run: two runs with the same seed at different times must not share event or order ids, or the
+    second would be taken for duplicates of the first."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {first:.6f}".encode()).digest()[:8])
+
+
+def _mixture(stream: str, share: float, options: Options, seed: int) -> Mixture:
     pace = options.pace * share
     count = None if options.total is None else int(options.total * share)
     generator: Generator
     match stream:
         case "product_views":
-            generator = ProductViews(options.seed, pace=pace, count=count)
+            generator = ProductViews(seed, pace=pace, count=count)
         case "web_logs":
-            generator = WebLogs(options.seed, pace=pace, count=count)
+            generator = WebLogs(seed, pace=pace, count=count)
         case _:
-            generator = JobTracking(options.seed)
-    return Mixture(generator, options.shares, options.seed, stream)
+            generator = JobTracking(seed)
+    return Mixture(generator, options.shares, seed, stream)

@@ -28,7 +28,7 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     landfall replay job_tracking tracking.csv
     landfall replay product_views events.jsonl.gz --shuffle 7 --rate 1000
 
-    Exit codes: 0 done or stopped; 1 the file is not whole, or Kafka did not take every record.
+    Exit codes: 0 done or stopped; 1 the file is not whole, or Kafka did not acknowledge every record.
     """
     from landfall.commands._stopping import stop_on_signals
     from landfall.errors import UserError
@@ -44,4 +44,4 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
         done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)
     click.echo(f"{stream}: {done.produced:,} records of {file.name} produced in {done.seconds:.1f} s")
     if done.failed:
-        raise UserError(f"Kafka did not take {done.failed:,} records ({done.trouble}): see `landfall status`.")
+        raise UserError(f"Kafka did not acknowledge {done.failed:,} records ({done.trouble}): see `landfall status`.")

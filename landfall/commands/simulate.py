@@ -22,7 +22,11 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--duration", type=click.FloatRange(0, min_open=True), help="Seconds after which it ends.")
 @click.option("--count", type=click.IntRange(1), help="Messages after which it ends, all streams together.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed and start: same bytes, same order."
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Same seed and --start: same bytes, same order.",
 )
 @click.option(
     "--start",
@@ -66,7 +70,7 @@ def command(
     landfall simulate --count 5000 --malformed 0.02 --duplicates 0.05 --json
     landfall simulate --write-reference ref && landfall reference load ref
 
-    Exit codes: 0 done or stopped; 1 Kafka did not take every message.
+    Exit codes: 0 done or stopped; 1 Kafka did not acknowledge every message.
     """
     from landfall.commands._stopping import stop_on_signals
     from landfall.errors import UserError
@@ -95,7 +99,9 @@ def command(
         summary = producer.run(settings, options, stop=stop)
     click.echo(json.dumps(summary.as_dict()) if as_json else summary.as_text())
     if summary.failed:
-        raise UserError(f"Kafka did not take {summary.failed:,} messages ({summary.trouble}): see `landfall status`.")
+        raise UserError(
+            f"Kafka did not acknowledge {summary.failed:,} messages ({summary.trouble}): see `landfall status`."
+        )
 
 
 def _instant(text: str) -> float:

@@ -46,6 +46,11 @@ def test_the_same_seed_and_start_give_the_same_bytes_in_the_same_order(rate: flo
     assert fingerprint(1) != fingerprint(2)
 
 
+def test_two_runs_with_the_same_seed_at_different_times_share_no_event_key() -> None:
+    first, second = ({key for _, key, _ in messages(Options(count=2_000, start=START + later))} for later in (0, 60))
+    assert not (first & second) - {None}
+
+
 @pytest.mark.parametrize(("count", "rate"), [(10_000, None), (333, 10.0), (1, None)])
 def test_a_run_makes_exactly_the_count(count: int, rate: float | None) -> None:
     made = Counter(stream for stream, _, _ in messages(Options(count=count, rate=rate, start=START)))
