@@ -6,6 +6,7 @@ from landing_stream.contract import load_contracts
 from orchestration.landing_sensor import landing_ledger
 from orchestration.manifest import read_manifest
 from orchestration.models import dbt_resource, warehouse_assets
+from orchestration.reference_sensor import reference_sensor
 from orchestration.refresh import refresh_definitions
 from orchestration.retention import run_retention
 from orchestration.streams import stream_assets
@@ -14,13 +15,17 @@ from orchestration.translator import WarehouseTranslator, reference_assets
 manifest = read_manifest()
 translator = WarehouseTranslator()
 models = warehouse_assets(manifest, translator)
+reference = reference_assets(manifest, translator, models.keys)
 
 defs = dg.Definitions.merge(
-    dg.Definitions(
-        assets=[*stream_assets(load_contracts().values()), *reference_assets(manifest, translator, models.keys)]
-    ),
+    dg.Definitions(assets=[*stream_assets(load_contracts().values()), *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     refresh_definitions(models, manifest),
-    # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
-    dg.Definitions(sensors=[landing_ledger, run_retention], executor=dg.in_process_executor),
+    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), run_retention]),
+    dg.Definitions(
+        # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
+        executor=dg.in_process_executor,
+        # The console repeats each of a run's 150 events otherwise, which the run's page shows anyway.
+        loggers={"console": dg.colored_console_logger.configured({"log_level": "WARNING"})},
+    ),
 )

@@ -19,6 +19,7 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """The content of dagster.yaml."""
     config: dict[str, Any] = {
         "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
         # Run by run: a second run of dbt waits in the queue and not in a process of its own.
         "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 2}},
         # Without free_slots_after_run_end_seconds a killed run keeps its place in the pool for ever.

@@ -41,25 +41,18 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     return dg.SensorResult(asset_events=events, cursor=json.dumps(cursor, sort_keys=True))
 
 
-def events_of(
-    landed: Landed, contract: Contract, topics: Topics
-) -> list[dg.AssetMaterialization | dg.AssetObservation]:
-    """What to report of one stream: its landing table, and its topic where Kafka answers."""
+def events_of(landed: Landed, contract: Contract, topics: Topics) -> list[dg.AssetMaterialization]:
+    """What to report of one stream: its landing table, and before it its topic where Kafka answers."""
     try:
         topic_id, partitions = topics.describe(contract.topic)
         ends = TopicEnds(topic_id, topics.latest(contract.topic, partitions))
     except KafkaUnavailable:
         # What landed is known all the same; the next look asks Kafka again.
-        return [materialization(landed, None)]
+        return [dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, None))]
     return [
-        dg.AssetObservation(topic_key(contract), metadata=topic_metadata(ends)),
-        materialization(landed, ends),
+        dg.AssetMaterialization(topic_key(contract), metadata=topic_metadata(ends)),
+        dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, ends)),
     ]
-
-
-def materialization(landed: Landed, topic: TopicEnds | None) -> dg.AssetMaterialization:
-    """The event of a landing table."""
-    return dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, topic))
 
 
 @cache

@@ -105,9 +105,7 @@ def landing_metadata(landed: Landed, topic: TopicEnds | None) -> dict[str, Any]:
         "holes": landed.holes,
         "gaps": landed.gaps,
         "last_load": dg.MetadataValue.timestamp(landed.finished_at),
-        "offsets": dg.MetadataValue.json(
-            {f"{t}/{p}": offset for (t, p), offset in sorted(landed.next_offsets.items())}
-        ),
+        "offsets": dg.MetadataValue.table(offset_records(landed)),
     }
     if landed.newest_event is not None:
         found["newest_event"] = dg.MetadataValue.timestamp(landed.newest_event)
@@ -116,10 +114,20 @@ def landing_metadata(landed: Landed, topic: TopicEnds | None) -> dict[str, Any]:
     return found
 
 
+def offset_records(landed: Landed) -> list[dg.TableRecord]:
+    """One record a partition, in order."""
+    return [
+        dg.TableRecord({"partition": partition, "next_offset": offset, "topic_id": str(topic_id)})
+        for (topic_id, partition), offset in sorted(landed.next_offsets.items())
+    ]
+
+
 def topic_metadata(topic: TopicEnds) -> dict[str, Any]:
-    """Metadata of one observation of a topic."""
+    """Metadata of one event of a topic."""
     return {
         "topic_id": str(topic.topic_id),
         "partitions": len(topic.ends),
-        "end_offsets": dg.MetadataValue.json({str(partition): end for partition, end in sorted(topic.ends.items())}),
+        "end_offsets": dg.MetadataValue.table(
+            [dg.TableRecord({"partition": partition, "end": end}) for partition, end in sorted(topic.ends.items())]
+        ),
     }

@@ -57,7 +57,7 @@ def reason_to_wait(own: OwnRuns, behind: Behind) -> str | None:
         return "The models have read every load."
     since = behind.seconds_since_refresh
     if since is not None and since < SECONDS_OF_ANOTHER_REFRESH:
-        return f"The models were refreshed {since:.0f} s ago by another door (`landfall refresh --watch`?)."
+        return f"The models were refreshed {since:.0f} s ago (by `landfall refresh --watch`?)."
     return None
 
 

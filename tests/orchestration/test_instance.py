@@ -1,0 +1,117 @@
+"""Dagster's own house: configuration, retention, and a server that leaves nothing behind."""
+
+import datetime as dt
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import pytest
+import yaml
+
+from landfall.settings import Settings
+from orchestration.instance import instance_config, write_instance
+from orchestration.retention import files_of, forget_runs
+from orchestration.serve import DagsterServer, group_members, start_dagster
+from tests.orchestration.conftest import Land
+
+LATER = dt.timedelta(days=30)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    write_instance(tmp_path, environ={})
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
+
+
+def test_dagster_accepts_the_configuration_that_is_written(instance: dg.DagsterInstance) -> None:
+    assert not instance.telemetry_enabled
+    assert not instance.nux_enabled
+    assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
+    assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+
+
+def test_the_password_of_the_storage_is_not_written() -> None:
+    url = "postgresql://dagster:sesame@db/dagster"
+    text = yaml.safe_dump(instance_config({"DAGSTER_POSTGRES_URL": url}))
+    assert "DAGSTER_POSTGRES_URL" in text
+    assert "sesame" not in text
+
+
+@dg.op
+def hello(context: dg.OpExecutionContext) -> None:
+    context.log.info("hello")
+
+
+@dg.job
+def greet() -> None:
+    hello()
+
+
+def test_old_runs_go_with_everything_they_left(instance: dg.DagsterInstance) -> None:
+    runs = [greet.execute_in_process(instance=instance).run_id for _ in range(3)]
+    assert all(list(files_of(instance, run)) for run in runs)
+
+    assert forget_runs(instance, before=dt.datetime.now(dt.UTC) - LATER, keep=0) == 0
+    assert forget_runs(instance, before=dt.datetime.now(dt.UTC) + LATER, keep=1) == 2
+
+    assert instance.get_run_ids() == runs[-1:]
+    assert [list(files_of(instance, run)) for run in runs[:-1]] == [[], []]
+    assert instance.all_logs(runs[-1])
+
+
+def ask(server: DagsterServer, query: str) -> dict[str, Any]:
+    """One GraphQL query."""
+    request = urllib.request.Request(
+        f"{server.address}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        data: dict[str, Any] = json.load(response)["data"]
+    return data
+
+
+ROWS = """
+{ assetOrError(assetKey: {path: ["landing", "web_logs"]}) { ... on Asset {
+    assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }
+"""
+
+
+def rows_shown(server: DagsterServer) -> int | None:
+    """Rows of the newest materialization of landing/web_logs that the page shows."""
+    asset = ask(server, ROWS)["assetOrError"]
+    for materialization in asset.get("assetMaterializations", []):
+        return next(e["intValue"] for e in materialization["metadataEntries"] if e["label"] == "rows")
+    return None
+
+
+def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trace(
+    warehouse: Settings, land: Land
+) -> None:
+    land("web_logs", [{"event_id": str(number)} for number in range(7)])
+    server = start_dagster(warehouse)
+    try:
+        server.wait()
+        deadline = time.monotonic() + 60
+        while (rows := rows_shown(server)) is None and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert rows == 7
+
+        family = [psutil.Process(pid) for pid in server.members()]
+        assert len(family) >= 3, "webserver, daemon and code server"
+        assert set(family) == {psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(True)}
+        listening = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert set(listening) == {"127.0.0.1"}
+    finally:
+        started = time.monotonic()
+        server.stop()
+        took = time.monotonic() - started
+    assert took < 5.5
+    assert group_members(server.process.pid) == []
+    assert [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
