@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -14,13 +13,14 @@ from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
 from warehouse.dbt_arguments import create_arguments, pass_arguments, refresh_arguments
+from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
 
 logger = logging.getLogger(__name__)
 
 ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
-"""Key in ops.model_definition of the whole project: the md5 of the manifest whose relations were all made."""
+"""Key in ops.model_definition of the whole project: the md5 of the files whose relations were all made."""
 POLL_SECONDS = 0.25
 """How often a watch looks at landing.horizons, a query of 0.3 ms."""
 PAUSE_SECONDS = 2.0
@@ -134,7 +134,7 @@ def _is_up_to_date(settings: Settings) -> bool:
             "select 1 from ops.model_definition where relation = %s and definition_md5 = %s"
             # every relation that a model made is still there
             " and not exists (select from ops.model_definition where relation <> %s and to_regclass(relation) is null)",
-            (PROJECT_KEY, _manifest_md5(), PROJECT_KEY),
+            (PROJECT_KEY, project_checksum(DBT_PROJECT), PROJECT_KEY),
         ).fetchone()
     return row is not None
 
@@ -145,11 +145,5 @@ def _record_up_to_date(settings: Settings) -> None:
             "insert into ops.model_definition as d (relation, definition_md5) values (%s, %s)"
             " on conflict (relation) do update"
             " set definition_md5 = excluded.definition_md5, updated_at = clock_timestamp()",
-            (PROJECT_KEY, _manifest_md5()),
+            (PROJECT_KEY, project_checksum(DBT_PROJECT)),
         )
-
-
-def _manifest_md5() -> str:
-    path = DBT_PROJECT / "target" / "manifest.json"
-    data: bytes = path.read_bytes() if path.is_file() else b""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -168,7 +168,8 @@ def test_a_developer_builds_schemas_of_their_own(
 ) -> None:
     warehouse.land("job_tracking", EVENTS)
     target = tmp_path_factory.mktemp("target")
-    arguments = ["run", "--target", "dev", "--target-path", str(target), "--log-path", str(target)]
+    arguments = ["build", "--target", "dev", "--exclude-resource-type", "test"]
+    arguments += ["--target-path", str(target), "--log-path", str(target)]
     result = subprocess.run(
         ["dbt", *arguments],
         cwd=warehouse.dbt.project,

@@ -41,11 +41,11 @@
 {% endmacro %}
 
 
-{# md5 of all that makes a relation what it is: SQL, contract, keys, indexes, documentation. #}
+{# md5 of all that makes a relation what it is: SQL, contract, keys, indexes, documentation; a database copied by name is the same. #}
 {% macro definition_of(model, sql) %}
     {% set parts = [sql, model.description, model.constraints | string, config.get('indexes') | string, config.get('meta') | string] %}
     {% for column in model.columns.values() %}
         {% do parts.append(column.name ~ column.data_type ~ column.description ~ column.constraints) %}
     {% endfor %}
-    {% do return(local_md5(parts | join('\n') | replace(invocation_id, ''))) %}
+    {% do return(local_md5(parts | join('\n') | replace('"' ~ this.database ~ '".', ''))) %}
 {% endmacro %}
