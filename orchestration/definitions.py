@@ -22,10 +22,6 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     refresh_definitions(models, manifest),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), run_retention]),
-    dg.Definitions(
-        # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
-        executor=dg.in_process_executor,
-        # The console repeats each of a run's 150 events otherwise, which the run's page shows anyway.
-        loggers={"console": dg.colored_console_logger.configured({"log_level": "WARNING"})},
-    ),
+    # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
+    dg.Definitions(executor=dg.in_process_executor),
 )

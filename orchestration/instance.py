@@ -20,6 +20,8 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
     config: dict[str, Any] = {
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
+        # The console repeats each of a run's 150 events otherwise, which the run's page shows anyway.
+        "python_logs": {"python_log_level": "WARNING"},
         # Run by run: a second run of dbt waits in the queue and not in a process of its own.
         "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 2}},
         # Without free_slots_after_run_end_seconds a killed run keeps its place in the pool for ever.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,10 @@ def group_members(group: int) -> list[int]:
     return found
 
 
-def start_dagster(settings: Settings, port: int | None = None) -> DagsterServer:
+def start_dagster(settings: Settings, port: int | None = None, *, prefix: Sequence[str] = ()) -> DagsterServer:
     """Start `dagster dev` on loopback, on `port` or a free one, with its state and log inside the state folder.
+
+    `prefix`: a program, with arguments, that becomes the command line behind it.
 
     Returns at once: the page answers after 10-20 s (see `wait`). The caller ends it with `stop`; a SIGTERM to the
     process group does as well.
@@ -88,7 +91,7 @@ def start_dagster(settings: Settings, port: int | None = None) -> DagsterServer:
     chosen = port or free_port(None)
     log = home / "dagster-dev.log"
     # What to load stands in pyproject.toml. The log starts anew: runs write to it too, some 20 KB each.
-    command = [sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
+    command = [*prefix, sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
