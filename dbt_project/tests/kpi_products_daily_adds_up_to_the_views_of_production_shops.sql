@@ -1,6 +1,8 @@
 -- Views of all days and products are the views of the fact, those of staging and test hosts left out.
 with fact as (
-    select count(*) as views, count(*) filter (where not is_bot) as human_views
+    select
+        count(*) as views,
+        count(*) filter (where not is_bot) as human_views
     from {{ ref('fct_product_events') }}
     where
         is_view and is_production
@@ -8,7 +10,9 @@ with fact as (
 ),
 
 mart as (
-    select coalesce(sum(views), 0) as views, coalesce(sum(human_views), 0) as human_views
+    select
+        coalesce(sum(views), 0) as views,
+        coalesce(sum(human_views), 0) as human_views
     from {{ ref('kpi_products_daily') }}
 )
 

@@ -7,6 +7,11 @@
 
 {# Whether a page is one of no production shop, by pattern: those of staging and test hosts, and pages saved to a file. #}
 {% macro is_not_production(url, host) -%}
-    coalesce({{ url }} ~* '^file:'
-    {%- for pattern in var('not_production_hosts') %} or {{ host }} ~ '{{ pattern }}'{% endfor %}, false)
+    coalesce(
+        {{ url }} ~* '^file:'
+        {%- for pattern in var('not_production_hosts') %}
+        or {{ host }} ~ '{{ pattern }}'
+        {%- endfor %},
+        false
+    )
 {%- endmacro %}

@@ -15,7 +15,9 @@ readable_events as (
 ),
 
 events_of_hours as (
-    select touched_hours.hour_start, readable_events.*
+    select
+        touched_hours.hour_start,
+        readable_events.*
     from touched_hours
     inner join readable_events on touched_hours.hour_start = {{ reporting_hour('readable_events.event_at') }}
 ),

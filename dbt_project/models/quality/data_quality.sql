@@ -1,49 +1,67 @@
-{{ config(contract={'enforced': true}) }}
+{% set streams = ['job_tracking', 'product_views', 'web_logs'] %}
+{% set facts = {
+    'job_tracking': ref('fct_job_events'),
+    'product_views': ref('fct_product_events'),
+    'web_logs': ref('int_web_requests'),
+} %}
 
 with rejected as (
-    {% for stream in ('job_tracking', 'product_views', 'web_logs') %}
-    select '{{ stream }}' as stream, 'rejected' as issue, reason as detail, load_id, kafka_timestamp
-    from {{ ref('int_' ~ stream ~ '__rejected') }}
-    {{ 'union all' if not loop.last }}
+    {% for stream in streams %}
+        select
+            '{{ stream }}' as stream,
+            'rejected' as issue,
+            reason as detail,
+            load_id,
+            kafka_timestamp
+        from {{ ref('int_' ~ stream ~ '__rejected') }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
 bad_casts as (
-    select 'job_tracking' as stream, 'bad_cast' as issue, string_to_table(bad_casts, ', ') as detail, load_id, kafka_timestamp
-    from {{ ref('fct_job_events') }}
-    where bad_casts is not null
-    union all
-    select 'web_logs' as stream, 'bad_cast' as issue, string_to_table(bad_casts, ', ') as detail, load_id, kafka_timestamp
-    from {{ ref('int_web_requests') }}
-    where bad_casts is not null
+    {% for stream in ['job_tracking', 'web_logs'] %}
+        select
+            '{{ stream }}' as stream,
+            'bad_cast' as issue,
+            string_to_table(bad_casts, ', ') as detail,
+            load_id,
+            kafka_timestamp
+        from {{ facts[stream] }}
+        where bad_casts is not null
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 from_future as (
-    select 'job_tracking' as stream, 'from_future' as issue, null as detail, load_id, kafka_timestamp
-    from {{ ref('fct_job_events') }}
-    where is_from_future
-    union all
-    select 'product_views' as stream, 'from_future' as issue, null as detail, load_id, kafka_timestamp
-    from {{ ref('fct_product_events') }}
-    where is_from_future
-    union all
-    select 'web_logs' as stream, 'from_future' as issue, null as detail, load_id, kafka_timestamp
-    from {{ ref('int_web_requests') }}
-    where is_from_future
+    {% for stream in streams %}
+        select
+            '{{ stream }}' as stream,
+            'from_future' as issue,
+            null as detail,
+            load_id,
+            kafka_timestamp
+        from {{ facts[stream] }}
+        where is_from_future
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 shop as (
-    select 'product_views' as stream, 'unmapped_host' as issue, host as detail, load_id, kafka_timestamp
-    from {{ ref('fct_product_events') }}
-    where country_name = 'Unmapped' and is_production
-    union all
-    select 'product_views' as stream, 'unknown_event_type' as issue, event_type as detail, load_id, kafka_timestamp
-    from {{ ref('fct_product_events') }}
-    where not is_known_type
-    union all
-    select 'product_views' as stream, 'not_production' as issue, host as detail, load_id, kafka_timestamp
-    from {{ ref('fct_product_events') }}
-    where not is_production
+    {% for issue, detail, condition in [
+        ('unmapped_host', 'host', "country_name = 'Unmapped' and is_production"),
+        ('not_production', 'host', 'not is_production'),
+        ('unknown_event_type', 'event_type', 'not is_known_type'),
+    ] %}
+        select
+            'product_views' as stream,
+            '{{ issue }}' as issue,
+            {{ detail }} as detail,
+            load_id,
+            kafka_timestamp
+        from {{ facts['product_views'] }}
+        where {{ condition }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 findings as (

@@ -22,7 +22,11 @@ final as (
         {{ text_key('event_id') }} as event_key,
         event_id,
         -- some event types name their product in another field
-        coalesce({{ landed('product_id') }}, {{ landed('viewing_product_id') }}, {{ landed('recommendation_product_id') }}) as product_id,
+        coalesce(
+            {{ landed('product_id') }},
+            {{ landed('viewing_product_id') }},
+            {{ landed('recommendation_product_id') }}
+        ) as product_id,
         {{ landed('device_id') }} as device_id,
         {{ landed('store_id') }} as store_id,
         -- texts

@@ -8,7 +8,7 @@ slowest_partition as (
     from {{ ref('int_web_requests__newest') }}
     where topic_id = (
         select newest.topic_id from {{ ref('int_web_requests__newest') }} as newest
-        order by newest.newest_load_id desc, newest.topic_id
+        order by newest.newest_load_id desc, newest.topic_id asc
         limit 1
     )
 ),
@@ -20,7 +20,8 @@ final as (
         windows.action_count,
         windows.action_count::numeric / sum(windows.action_count) over (partition by windows.window_start) as action_ratio,
         coalesce(
-            windows.window_start + interval '5 minutes' + interval '{{ var("allowed_lateness") }}' < slowest_partition.newest_event_at,
+            windows.window_start + interval '5 minutes' + interval '{{ var("allowed_lateness") }}'
+            < slowest_partition.newest_event_at,
             false
         ) as is_complete
     from windows
