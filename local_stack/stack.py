@@ -35,6 +35,12 @@ def down(home: Path) -> list[str]:
     return stopped
 
 
+def running(home: Path) -> list[str]:
+    """Names of the servers of `home` that run now, in the order in which `down` stops them."""
+    found = ["Kafka"] if Kafka(home / "kafka").broker() is not None else []
+    return found + (["Postgres"] if Postgres(home / "postgres").postmaster() is not None else [])
+
+
 def start_servers(home: Path) -> Endpoints:
     """Make what is missing and start both servers; the caller holds the folder's lock."""
     kafka, postgres = Kafka(home / "kafka"), Postgres(home / "postgres")

@@ -1,0 +1,1 @@
+"""Everything together, live: `landfall demo`."""

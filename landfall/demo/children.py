@@ -1,0 +1,129 @@
+"""The demo's child processes, each the leader of a session of its own, so that none of them can get lost."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from landfall.demo.lifeline import prefix
+from landfall.errors import UserError
+from local_stack.layout import venv_bin
+from local_stack.processes import last_lines
+
+GRACE_SECONDS = 4.0
+"""How long children may take to stop cleanly: `landfall land` takes 2 to 4 s. Killing it loses nothing either."""
+KILL_SECONDS = 2.0
+
+
+@dataclass
+class Child:
+    """A child process and its log. `asks_group`: SIGTERM goes to its whole group, not only to the leader."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    asks_group: bool = False
+
+    def check(self) -> None:
+        """Raise UserError when it has ended; children of the demo run until they are stopped."""
+        code = self.process.poll()
+        if code is None:
+            return
+        if self.name == "landfall land" and code == 3:
+            raise UserError("Another `landfall land` on the same servers has taken over: stop it, then try again.")
+        raise UserError(f"`{self.name}` ended {how(code)}; {self.log} says: {last_lines(self.log, 3)}")
+
+    def ask(self) -> None:
+        """Ask it to stop."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.asks_group:
+                os.killpg(self.process.pid, signal.SIGTERM)
+            elif self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End whatever is left of its session."""
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def members(self) -> list[int]:
+        """Processes of its session that still run. Spark's Python workers leave its group, but not its session."""
+        self.process.poll()
+        return session_members(self.process.pid)
+
+
+def how(code: int) -> str:
+    """An exit code in words."""
+    return f"with exit code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
+
+
+def session_members(session: int) -> list[int]:
+    """Ids of the session's processes, those that ended and were not waited for left out."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+class Children:
+    """All children of one demo, logging to files in `folder`. Starting belongs to the main thread (see lifeline)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running: list[Child] = []
+
+    def start(self, *arguments: str) -> Child:
+        """Run `landfall ARGUMENT…`, with its output in a log that starts anew."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / f"{arguments[0]}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*prefix(), str(venv_bin() / "landfall"), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.adopt(Child(f"landfall {arguments[0]}", process, log))
+
+    def adopt(self, child: Child) -> Child:
+        """Take charge of a child that was started elsewhere."""
+        self._running.append(child)
+        return child
+
+    def wait(self, child: Child) -> int:
+        """The exit code of a child that has ended, which is then no longer looked after."""
+        self._running.remove(child)
+        return child.process.wait()
+
+    def check(self) -> None:
+        """Raise UserError when one of them has ended."""
+        for child in self._running:
+            child.check()
+
+    def stop(self) -> list[str]:
+        """Stop all of them: asked first, killed after GRACE_SECONDS. Returns the names of those that had to be."""
+        children, self._running = self._running, []
+        for child in children:
+            child.ask()
+        wait_for_end(children, GRACE_SECONDS)
+        killed = [child.name for child in children if child.process.poll() is None]
+        for child in children:
+            child.kill()
+        wait_for_end(children, KILL_SECONDS)
+        return killed
+
+
+def wait_for_end(children: list[Child], seconds: float) -> None:
+    """Wait until nothing is left of these, or `seconds` have passed."""
+    deadline = time.monotonic() + seconds
+    while any(child.members() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)

@@ -1,0 +1,238 @@
+"""A demo from the first server to the last process: start, produce and show, account, stop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TypeVar
+
+from landfall.demo.background import Background
+from landfall.demo.children import Child, Children
+from landfall.demo.kpis import TABLES
+from landfall.demo.lifeline import prefix
+from landfall.demo.observer import Baseline, Observer, Span
+from landfall.demo.production import Production
+from landfall.demo.reconcile import Account, account
+from landfall.demo.refreshes import Refreshes
+from landfall.demo.screen import Moment, Screen
+from landfall.demo.servers import load_simulated_reference, refusal
+from landfall.demo.summary import account_lines, stopped_lines
+from landfall.demo.watcher import Watcher
+from landfall.errors import UserError
+from landfall.settings import Settings
+from landing_stream.contract import load_contracts
+from local_stack.stack import down, running
+from orchestration.serve import DagsterServer, start_dagster
+from simulator.simulation import STREAMS
+
+T = TypeVar("T")
+
+READY_SECONDS = 300.0
+"""Spark lands 10 s after its start on a quiet machine; several times that where others compile or test beside it."""
+BACKLOG_SECONDS = 600.0
+"""At 50,000 events/s: 30 million that an earlier run left in Kafka."""
+SETTLE_SECONDS = 300.0
+"""A few seconds in practice: the last load, and a refresh after it."""
+DAGSTER_NICENESS = 10
+"""Dagster starts several processes that import for 10 s: they give way to the landing of live events."""
+
+
+class Stopped(Exception):
+    """Somebody asked the demo to stop."""
+
+
+@dataclass
+class Live:
+    """What there is once events flow."""
+
+    observer: Observer
+    baselines: list[Baseline]
+    production: Production
+    watcher: Watcher
+    dagster: DagsterServer
+    dagster_answers: Background[None]
+    refreshes: Refreshes
+    since: float
+
+
+class Demo:
+    """One run. `stop`, once set, ends it; whoever calls `run` calls `end` afterwards, whatever happened."""
+
+    def __init__(self, home: Path, rate: float, duration: float | None, screen: Screen, stop: Event) -> None:
+        self._home, self._rate, self._duration = home, rate, duration
+        self._screen, self._stop = screen, stop
+        self._children = Children(home / "demo")
+        self._began = time.monotonic()
+        self._starts_servers = False
+        self._live: Live | None = None
+
+    def run(self) -> None:
+        """Until stopped, or for the duration and until all is accounted for. Raises UserError when something failed."""
+        try:
+            self._live = live = self._start()
+            self._show_until(live, lambda: live.production.done, None, "")
+            self._finish(live)
+        except Stopped:
+            self._screen.close()
+            if self._live is not None and self._live.watcher.view is not None:
+                self._print(["", *stopped_lines(self._live.watcher.view, self._live.refreshes)])
+            if self._duration is not None:
+                raise UserError("Stopped before the end: the demo did not account for its events.") from None
+
+    def end(self) -> None:
+        """Stop production, every child, and the servers that were started here."""
+        began = time.monotonic()
+        self._screen.close()
+        if self._live is not None:
+            self._live.watcher.stop()
+            self._live.production.stop()
+        killed = self._children.stop()
+        if self._starts_servers:
+            down(self._home)
+            # A server that `landfall up` was just starting when it was stopped.
+            if running(self._home):
+                down(self._home)
+        self._screen.say(f"All stopped in {time.monotonic() - began:.1f} s.")
+        if killed:
+            self._screen.say(f"Did not stop in time and were killed, which loses nothing: {', '.join(killed)}.")
+
+    def _start(self) -> Live:
+        self._start_servers()
+        settings = Settings.of_home(self._home)
+        self._say(self._wait(Background(lambda: load_simulated_reference(settings))))
+        contracts = load_contracts()
+        observer = Observer(settings, [contracts[stream] for stream in STREAMS])
+        before = self._wait(Background(observer.generations))
+        self._children.start("land")
+        refresh = self._children.start("refresh", "--watch")
+        dagster = start_dagster(settings, prefix=prefix(DAGSTER_NICENESS))
+        self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
+        self._say(f"Dagster is starting: {dagster.address}")
+        self._poll(lambda: taken_over(before, observer.generations()), READY_SECONDS, "`landfall land` to start")
+        self._say("landing has started")
+        self._poll(lambda: observer.lag() == 0, BACKLOG_SECONDS, "what an earlier run left in Kafka to land")
+        baselines = self._wait(Background(observer.baselines))
+        length = "until Ctrl-C" if self._duration is None else f"for {self._duration:g} s"
+        self._say(f"events now, {self._rate:g} a second, {length}; a few of them late, repeated or malformed")
+        return Live(
+            observer=observer,
+            baselines=baselines,
+            production=Production(settings, self._rate, self._duration),
+            watcher=Watcher(observer, baselines),
+            dagster=dagster,
+            dagster_answers=Background(lambda: dagster.wait(READY_SECONDS)),
+            refreshes=Refreshes(refresh.log),
+            since=time.monotonic(),
+        )
+
+    def _start_servers(self) -> None:
+        if running(self._home) == ["Kafka", "Postgres"]:
+            self._screen.say("Postgres and Kafka run already, and go on after the demo: `landfall down` stops them.")
+        else:
+            self._starts_servers = True
+            self._screen.say("Starting Postgres and Kafka (20 s the first time) ...")
+        child = self._children.start("up")
+        while child.process.poll() is None:
+            if self._stop.wait(0.1):
+                raise Stopped
+        if self._children.wait(child):
+            raise refusal(child)
+        self._say("Postgres and Kafka are up, with topics, schemas and empty tables")
+
+    def _show_until(self, live: Live, done: Callable[[], bool], seconds: float | None, note: str) -> None:
+        """Show the state of things until `done`; raises UserError when `seconds` have passed before."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not done():
+            if self._stop.wait(0.25):
+                raise Stopped
+            self._children.check()
+            live.production.check()
+            live.refreshes.look()
+            if live.watcher.view is not None:
+                self._screen.show(self._moment(live, note))
+            if deadline is not None and time.monotonic() > deadline:
+                raise UserError(f"{note} took more than {seconds:.0f} s: see the logs in {self._children.folder}.")
+
+    def _moment(self, live: Live, note: str) -> Moment:
+        assert live.watcher.view is not None
+        passed = time.monotonic() - live.since
+        length = "" if self._duration is None else f" of {self._duration:g} s"
+        page = live.dagster.address + ("" if live.dagster_answers.done else " (starting)")
+        refreshes = live.refreshes
+        last = f", the last in {refreshes.seconds[-1]:.1f} s" if refreshes.seconds else ""
+        failed = f", {len(refreshes.failures)} FAILED: {refreshes.failures[-1]}" if refreshes.failures else ""
+        return Moment(
+            view=live.watcher.view,
+            seconds=passed,
+            title=f"Landfall demo, {passed:.0f} s{length}   Dagster: {page}",
+            refreshes=f"models refreshed {len(refreshes.seconds)} times{last}{failed}",
+            note=live.watcher.trouble or note,
+        )
+
+    def _finish(self, live: Live) -> None:
+        """All that was produced lands and gets into the models; then the account."""
+        produced = live.production.summary()
+        settings = Settings.of_home(self._home)
+        observer = Observer(settings, [baseline.contract for baseline in live.baselines])
+        ends = self._wait(Background(lambda: observer.ends(live.baselines)))
+        settled = Background(lambda: settle(observer, live.baselines, ends, self._stop))
+        self._show_until(live, lambda: settled.done, SETTLE_SECONDS, "Landing and refreshing the last events")
+        spans = settled.result()
+        live.refreshes.look()
+        found: Account = self._wait(
+            Background(
+                lambda: account(
+                    observer.ledger(),
+                    spans,
+                    {stream: counts.produced for stream, counts in produced.streams.items()},
+                    {stream: sum(counts.malformed.values()) for stream, counts in produced.streams.items()},
+                    TABLES,
+                )
+            )
+        )
+        latency = {baseline.stream: observer.run_latency(baseline) for baseline in live.baselines}
+        self._screen.close()
+        self._print(["", *account_lines(found, latency, live.refreshes)])
+        troubles = [*found.troubles, *(f"A refresh failed: {failure}" for failure in live.refreshes.failures)]
+        if troubles:
+            raise UserError(" ".join(troubles))
+        self._screen.say("Nothing is lost, nothing is doubled.")
+
+    def _poll(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        """Ask until it is so, beside the main thread; raises UserError when `seconds` have passed before."""
+        deadline = time.monotonic() + seconds
+        while not self._wait(Background(done)):
+            if time.monotonic() > deadline:
+                raise UserError(f"Waited {seconds:.0f} s for {what}: see the logs in {self._children.folder}.")
+            if self._stop.wait(0.25):
+                raise Stopped
+
+    def _wait(self, work: Background[T]) -> T:
+        while not work.wait(0.1):
+            if self._stop.is_set():
+                raise Stopped
+            self._children.check()
+        return work.result()
+
+    def _say(self, line: str) -> None:
+        self._screen.say(f"{time.monotonic() - self._began:5.1f} s  {line}")
+
+    def _print(self, lines: list[str]) -> None:
+        for line in lines:
+            self._screen.say(line)
+
+
+def taken_over(before: dict[str, int], now: dict[str, int]) -> bool:
+    """Whether a new writer has every stream's door."""
+    return all(now[stream] > generation for stream, generation in before.items())
+
+
+def settle(observer: Observer, baselines: list[Baseline], ends: dict[str, dict[int, int]], stop: Event) -> list[Span]:
+    """Wait until all up to `ends` has landed and every model has read it; empty when stopped before."""
+    while not stop.is_set():
+        spans = observer.spans(baselines, ends)
+        if spans is not None and not observer.models_behind(spans):
+            return spans
+        stop.wait(0.25)
+    return []
