@@ -53,6 +53,7 @@ class Parser:
 
     def __init__(self, contract: Contract) -> None:
         self._fields = contract.field_names
+        self._known = frozenset(self._fields)
         self._max_bytes = contract.max_value_bytes
         # Names of struct members are positions: a field may have any name, also one that is no Python identifier.
         members = [
@@ -71,14 +72,14 @@ class Parser:
     def parse(self, values: pa.Array) -> Parsed:
         """Splits `values` (binary, null for a tombstone) into rows that land and records that do not."""
         bad: list[Bad] = []
-        extra: dict[int, str] = {}
-        suspects = self._suspects(values)
+        suspects, extra = self._check(values)
         for index in suspects:
             value = values[index].as_py()
             if (problem := classify(value, self._max_bytes)) is not None:
                 bad.append(Bad(index, *problem))
-            elif unknown := self._unknown_fields(value):
-                extra[index] = unknown
+            else:
+                with deep_recursion():
+                    extra[index] = self._unknown_fields(value)
         dropped = {record.index for record in bad}
         good = (
             pa.array([i for i in range(len(values)) if i not in dropped], pa.int64())
@@ -92,16 +93,21 @@ class Parser:
             return self._parse_one_by_one(values, good, bad, extra)
         return Parsed(good, self._with_extra(split, good, extra), bad)
 
-    def _suspects(self, values: pa.Array) -> list[int]:
-        """Indices that the strict check did not take, or that need the exact one: a superset of what cannot land."""
+    def _check(self, values: pa.Array) -> tuple[list[int], dict[int, str]]:
+        """(what needs the exact check: a superset of what cannot land; unknown fields of the others), by index."""
         strict, limit = self._strict, self._max_bytes
+        records: list[bytes | None] = values.to_pylist()
         suspects: set[int] = set()
-        records = values.to_pylist()
+        extra: dict[int, str] = {}
         for index, value in enumerate(records):
             try:
-                strict(value)
+                strict(value)  # type: ignore[arg-type]  # None raises TypeError, as it should
             except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
-                suspects.add(index)
+                # Mostly a field that the contract does not know: a check that is as strict finds it, at 2 µs, not 30.
+                try:
+                    extra[index] = self._unknown_fields(value)
+                except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
+                    suspects.add(index)
         if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
             suspects.update(i for i, value in enumerate(records) if value is not None and len(value) > limit)
         # One search over the whole buffer, 0.3 µs an event: the strict check takes the escape, Postgres does not.
@@ -111,20 +117,19 @@ class Parser:
             values.cast(pa.string())
         except pa.ArrowInvalid:
             suspects.update(i for i, value in enumerate(records) if value is not None and not _is_utf8(value))
-        return sorted(suspects)
+        for index in suspects:
+            extra.pop(index, None)
+        return sorted(suspects), extra
 
-    def _unknown_fields(self, value: bytes) -> str | None:
-        """The fields that the contract does not know, as a JSON object with each value as sent."""
-        known = set(self._fields)
-        with deep_recursion():
-            unknown = [(name, raw) for name, raw in self._raw_fields(value).items() if name not in known]
-        if not unknown:
-            return None
-        return (
-            "{"
-            + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{bytes(raw).decode()}" for name, raw in unknown)
-            + "}"
-        )
+    def _unknown_fields(self, value: bytes | None) -> str:
+        """The fields that the contract does not know, as a JSON object with each value as sent; empty without any."""
+        fields = self._raw_fields(value)  # type: ignore[arg-type]  # None raises TypeError, as it should
+        unknown = [
+            f"{json.dumps(name, ensure_ascii=False)}:{bytes(raw).decode()}"
+            for name, raw in fields.items()
+            if name not in self._known
+        ]
+        return "{" + ",".join(unknown) + "}" if unknown else ""
 
     def _split(self, texts: pa.Array) -> list[pa.Array]:
         """The contract's fields of JSON objects, a column each."""
@@ -139,7 +144,7 @@ class Parser:
 
     def _with_extra(self, split: list[pa.Array], good: pa.Array, extra: dict[int, str]) -> pa.RecordBatch:
         column = (
-            pa.array([extra.get(index) for index in good.to_pylist()], pa.string())
+            pa.array([extra.get(index) or None for index in good.to_pylist()], pa.string())
             if extra
             else pa.nulls(len(good), pa.string())
         )

@@ -32,6 +32,12 @@ def spans(starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, Span]
     }
 
 
-def largest_first(planned: Mapping[int, Span]) -> list[Span]:
-    """The spans in the order in which to start them, so that no large one is left for the end."""
-    return sorted(planned.values(), key=lambda span: span.from_offset - span.until_offset)
+def shares(planned: Mapping[int, Span], slots: int) -> list[list[Span]]:
+    """The spans shared out over at most `slots` tasks: each goes, the largest first, to the task that has least."""
+    found: list[list[Span]] = [[] for _ in range(max(1, min(slots, len(planned))))]
+    sizes = [0] * len(found)
+    for span in sorted(planned.values(), key=lambda span: span.from_offset - span.until_offset):
+        least = sizes.index(min(sizes))
+        found[least].append(span)
+        sizes[least] += span.until_offset - span.from_offset
+    return found

@@ -27,10 +27,10 @@ from landing_stream.ledger import (
     start_writer,
     starting_offsets,
 )
-from landing_stream.plan import largest_first, planned_ends, spans
+from landing_stream.plan import planned_ends, shares, spans
 from landing_stream.slice import Slice
 from landing_stream.tables import ensure_tables
-from landing_stream.task import Report, Task, run_task
+from landing_stream.task import Report, Task, run_tasks
 from landing_stream.topics import Topics
 from warehouse.connect import connect
 
@@ -186,11 +186,15 @@ class LandingQuery:
         self._topics.check_same(self.contract.topic, topic_id)
         prepare_partitions(connection, stream, self._days)
         load = draw_load(connection, writer)
-        tasks = [
-            Task(Slice(writer, load, topic_id, span), self.contract, self._dsn, self._kafka.client_config())
-            for span in largest_first(planned)
-        ]
-        reports = self._spark.sparkContext.parallelize(tasks, len(tasks)).map(run_task).collect()
+        reports = self._run(
+            [
+                [
+                    Task(Slice(writer, load, topic_id, span), self.contract, self._dsn, self._kafka.client_config())
+                    for span in share
+                ]
+                for share in shares(planned, self._spark.sparkContext.defaultParallelism)
+            ]
+        )
         _raise_failure(reports)
         self._topics.check_same(self.contract.topic, topic_id)
         reported = {report.kafka_partition for report in reports}
@@ -206,6 +210,11 @@ class LandingQuery:
             extra={"holes": sum(s.until_offset - s.from_offset for s in planned.values()) - landed - quarantined,
                    "slices": len(planned)},
         )  # fmt: skip
+
+    def _run(self, shares_of_tasks: list[list[Task]]) -> list[Report]:
+        """One Spark task a share: launching one costs more than landing a small slice."""
+        rdd = self._spark.sparkContext.parallelize(shares_of_tasks, len(shares_of_tasks))
+        return rdd.flatMap(run_tasks).collect()
 
 
 def _raise_failure(reports: list[Report]) -> None:
