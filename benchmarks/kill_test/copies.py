@@ -15,6 +15,8 @@ from local_stack.processes import alive, gone, wait_until
 
 PARTS = ("driver", "jvm", "daemon", "worker")
 _ALONE_SECONDS = 40.0
+# In the command line of the daemon, and of its forks.
+_WORKER = "pyspark.worker"
 
 
 class Copy:
@@ -87,8 +89,8 @@ def _part(process: psutil.Process, driver: psutil.Process) -> str | None:
         command, parent = process.cmdline(), process.parent()
         if process.name() == "java":
             return "jvm"
-        if "pyspark.daemon" not in command:
+        if _WORKER not in command:
             return None
-        return "worker" if parent is not None and "pyspark.daemon" in parent.cmdline() else "daemon"
+        return "worker" if parent is not None and _WORKER in parent.cmdline() else "daemon"
     except psutil.NoSuchProcess:
         return None
