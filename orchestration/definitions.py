@@ -4,6 +4,7 @@ import dagster as dg
 
 from landing_stream.contract import load_contracts
 from orchestration.landing_sensor import landing_ledger
+from orchestration.lost_runs import lost_runs
 from orchestration.manifest import read_manifest
 from orchestration.models import dbt_resource, warehouse_assets
 from orchestration.reference_sensor import reference_sensor
@@ -21,7 +22,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[*stream_assets(load_contracts().values()), *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     refresh_definitions(models, manifest),
-    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), run_retention]),
+    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, run_retention]),
     # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
     dg.Definitions(executor=dg.in_process_executor),
 )

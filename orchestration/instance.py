@@ -29,6 +29,7 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
             "enabled": True,
             "start_timeout_seconds": 180,
             "cancel_timeout_seconds": 60,
+            "max_runtime_seconds": 3600,
             "poll_interval_seconds": 30,
             "free_slots_after_run_end_seconds": 60,
         },

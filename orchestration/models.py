@@ -10,6 +10,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from landfall.settings import Settings
 from local_stack.layout import venv_bin
+from orchestration.lost_runs import sign_of_life
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
 from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
@@ -59,10 +60,11 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
     def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
         settings = Settings.load()
-        with environment(libpq_variables(settings.postgres_dsn)):
-            build = dbt.cli(
-                dbt_build_arguments(config.full_refresh), context=context, target_path=dbt_target_folder(settings)
-            )
-        yield from build.stream()
+        with sign_of_life(settings, context.run.run_id):
+            with environment(libpq_variables(settings.postgres_dsn)):
+                build = dbt.cli(
+                    dbt_build_arguments(config.full_refresh), context=context, target_path=dbt_target_folder(settings)
+                )
+            yield from build.stream()
 
     return dbt_build
