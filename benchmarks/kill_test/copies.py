@@ -15,7 +15,7 @@ from local_stack.processes import alive, gone, wait_until
 
 PARTS = ("driver", "jvm", "daemon", "worker")
 _ALONE_SECONDS = 40.0
-# In the command line of the daemon, and of its forks.
+# In the command line of the daemon, and of its forks, the workers.
 _WORKER = "pyspark.worker"
 
 
@@ -91,6 +91,7 @@ def _part(process: psutil.Process, driver: psutil.Process) -> str | None:
             return "jvm"
         if _WORKER not in command:
             return None
-        return "worker" if parent is not None and _WORKER in parent.cmdline() else "daemon"
+        # Workers outlive their daemon: they are what the JVM did not start itself.
+        return "daemon" if parent is not None and parent.name() == "java" else "worker"
     except psutil.NoSuchProcess:
         return None
