@@ -83,10 +83,16 @@ class Scene:
         self.landing()
         self.moment = f"{self._pause(_LONGEST_LANDING):.1f} s after its first load"
 
-    def part(self, name: str) -> psutil.Process:
-        """A random one of the copy's processes of this name, as soon as there is one."""
-        self._wait(lambda: bool(self.copy.part(name)), _START_SECONDS, f"has no {name}")
-        return self.rng.choice(sorted(self.copy.part(name), key=lambda process: process.pid))
+    def part(self, *names: str) -> psutil.Process:
+        """A random one of the copy's processes of the first name that has any, as soon as there is one."""
+        found: list[psutil.Process] = []
+
+        def look() -> bool:
+            found[:] = next(filter(None, map(self.copy.part, names)), [])
+            return bool(found)
+
+        self._wait(look, _START_SECONDS, f"has no {names[0]}")
+        return self.rng.choice(sorted(found, key=lambda process: process.pid))
 
     def ended(self, copy: Copy, *codes: int) -> None:
         """Waits until a copy has ended, with one of these exit codes."""
@@ -163,9 +169,9 @@ def kill_worker(scene: Scene) -> None:
 
 
 def kill_daemon(scene: Scene) -> None:
-    """The process that forks the workers dies; Spark makes another."""
+    """The process that forks the workers dies. Its workers live on; Spark makes another when it needs one."""
     scene.random_moment()
-    scene.part("daemon").kill()
+    scene.part("daemon", "worker").kill()
     scene.recovered()
 
 
