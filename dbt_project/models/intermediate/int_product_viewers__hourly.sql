@@ -4,34 +4,37 @@
     indexes=[{'columns': ['event_date', 'product_key']}],
 ) }}
 
-with views as (
+with new_views as (
     select * from {{ ref('fct_product_events') }}
-    where is_view and is_production
+    where is_view and is_production and {{ new_loads('product_views') }}
 ),
 
 touched as (
-    select distinct {{ reporting_hour('event_at') }} as hour_start, product_key
-    from views
-    where {{ new_loads('product_views') }}
+    select distinct
+        {{ reporting_hour('event_at') }} as hour_start,
+        product_key
+    from new_views
 ),
 
+-- not one CTE with new_views: Postgres would write one that is read twice to disk, whole
 readable_views as (
-    select * from views
-    where {{ readable_loads('product_views') }}
+    select * from {{ ref('fct_product_events') }}
+    where is_view and is_production and {{ readable_loads('product_views') }}
 ),
 
+-- one left join, and not a count joined again: new rows are beyond the statistics, and the planner expects one
 counted as (
     select
         touched.hour_start,
         touched.product_key,
-        {{ text_key(or_none('readable_views.device_id')) }} as device_key,
+        case when readable_views.event_key is not null then {{ text_key(or_none('readable_views.device_id')) }} end as device_key,
         {{ or_none('min(readable_views.product_id)') }} as product_id,
         bool_or(readable_views.device_id is not null) as is_visitor,
         count(*) as views,
         count(*) filter (where not readable_views.is_bot) as human_views,
         count(*) filter (where readable_views.is_from_future) as future_views
     from touched
-    inner join readable_views
+    left join readable_views
         on
             touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
             and touched.product_key = readable_views.product_key
@@ -40,17 +43,16 @@ counted as (
 
 final as (
     select
-        touched.hour_start::date as event_date,
-        extract(hour from touched.hour_start)::integer as event_hour,
-        touched.product_key,
-        counted.device_key,
-        counted.product_id,
-        counted.is_visitor,
-        counted.views,
-        counted.human_views,
-        counted.future_views
-    from touched
-    left join counted on touched.hour_start = counted.hour_start and touched.product_key = counted.product_key
+        hour_start::date as event_date,
+        extract(hour from hour_start)::integer as event_hour,
+        product_key,
+        device_key,
+        product_id,
+        is_visitor,
+        views,
+        human_views,
+        future_views
+    from counted
 )
 
 select * from final

@@ -14,24 +14,17 @@ readable_requests as (
     where {{ readable_loads('web_logs') }}
 ),
 
-counted as (
-    select
-        touched_windows.window_start,
-        {{ or_none('readable_requests.action') }} as action,
-        count(*) as action_count
-    from touched_windows
-    inner join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
-    group by 1, 2
-),
-
 final as (
     select
         touched_windows.window_start,
-        {{ text_key('counted.action') }} as action_key,
-        counted.action,
-        counted.action_count
+        case
+            when readable_requests.event_key is not null then {{ text_key(or_none('readable_requests.action')) }}
+        end as action_key,
+        {{ or_none('readable_requests.action') }} as action,
+        count(*) as action_count
     from touched_windows
-    left join counted on touched_windows.window_start = counted.window_start
+    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    group by 1, 2, 3
 )
 
 select * from final

@@ -7,10 +7,31 @@
     ]},
 ) }}
 
-with events as (
-    select *, {{ url_host('current_url') }} as host
-    from {{ ref('stg_product_views__events') }}
+with staged as (
+    select * from {{ ref('stg_product_views__events') }}
     where {{ new_landings('product_views') }} and rejected_reason is null
+),
+
+-- what costs most is worked out here, once a row, and long texts end here
+events as (
+    select
+        event_key,
+        event_id,
+        product_id,
+        device_id,
+        store_id,
+        event_type,
+        {{ url_host('current_url') }} as host,
+        {{ is_not_production('current_url', url_host('current_url')) }} as is_staging_page,
+        {{ bot_reason('user_agent', 'resolution') }} as bot_reason,
+        event_at,
+        kafka_timestamp,
+        landed_at,
+        load_id,
+        topic_id,
+        kafka_partition,
+        kafka_offset
+    from staged
 ),
 
 first_landed as (
@@ -40,11 +61,11 @@ final as (
         hosts.country_code,
         coalesce(hosts.country_name, 'Unmapped') as country_name,
         known_types.event_type is not null as is_known_type,
-        coalesce(first_landed.event_type in ('{{ var("view_event_types") | join("', '") }}'), false) as is_view,
+        {{ is_view('first_landed.event_type') }} as is_view,
         coalesce(hosts.environment = 'production', true)
-        and not {{ is_not_production('first_landed.current_url', 'first_landed.host') }} as is_production,
-        {{ bot_reason('first_landed.user_agent', 'first_landed.resolution') }} is not null as is_bot,
-        {{ bot_reason('first_landed.user_agent', 'first_landed.resolution') }} as bot_reason,
+        and not first_landed.is_staging_page as is_production,
+        first_landed.bot_reason is not null as is_bot,
+        first_landed.bot_reason,
         first_landed.event_at,
         first_landed.kafka_timestamp,
         first_landed.landed_at,

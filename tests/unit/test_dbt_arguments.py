@@ -1,0 +1,55 @@
+"""What is asked of dbt."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from landfall.errors import UserError
+from warehouse.dbt_arguments import (
+    create_arguments,
+    global_arguments,
+    pass_arguments,
+    path_arguments,
+    refresh_arguments,
+)
+
+
+def test_relations_are_made_without_reading_and_without_tests() -> None:
+    arguments = create_arguments()
+    assert arguments[:2] == ["build", "--empty"]
+    assert without_tests(arguments)
+
+
+def test_a_refresh_leaves_tests_out_and_is_full_when_asked() -> None:
+    assert without_tests(refresh_arguments())
+    assert "--full-refresh" not in refresh_arguments()
+    assert refresh_arguments(full_refresh=True) == [*refresh_arguments(), "--full-refresh"]
+
+
+def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
+    assert pass_arguments({"web_logs", "job_tracking"}) == [
+        "run",
+        "--select",
+        "source:landing.job_tracking+",
+        "source:landing.web_logs+",
+        "--exclude",
+        "config.materialized:view",
+    ]
+
+
+def test_a_pass_without_a_stream_is_refused_because_dbt_would_run_everything() -> None:
+    with pytest.raises(UserError):
+        pass_arguments([])
+
+
+def test_nothing_of_dbt_reaches_stdout_and_its_files_stay_in_one_folder() -> None:
+    folder = Path("/state/dbt")
+    assert global_arguments(folder)[:3] == ["--quiet", "--log-level", "none"]
+    assert "/state/dbt/logs" in global_arguments(folder)
+    assert path_arguments(Path("/project"), folder)[-2:] == ["--target-path", "/state/dbt/target"]
+
+
+def without_tests(arguments: list[str]) -> bool:
+    left_out = [value for option, value in pairwise(arguments) if option == "--exclude-resource-type"]
+    return left_out == ["test", "unit_test"]

@@ -1,0 +1,78 @@
+"""What a refresh decides and says, without a database."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from landfall.errors import UserError
+from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
+from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables
+from warehouse.refresh import streams_with_news, summary
+
+
+def node(name: str, *, status: str = "success", message: str = "", rows: int = 0, kind: str = "model") -> NodeOutcome:
+    return NodeOutcome(name=name, kind=kind, status=status, message=message, rows=rows, seconds=0.1)
+
+
+def test_a_stream_has_news_when_its_horizon_moved_beyond_the_last_pass() -> None:
+    assert streams_with_news({"a": 3, "b": 3}, {"a": 3, "b": 4, "c": 1, "d": 0}) == ["b", "c"]
+
+
+def test_a_summary_counts_rows_of_models_and_not_of_seeds_or_views() -> None:
+    nodes = (node("fact", rows=7), node("mart", rows=3), node("hosts", rows=70, kind="seed"), node("view", rows=-1))
+    assert summary(Outcome(nodes, 1.25)) == "refreshed in 1.2 s: 10 rows written into 2 tables"
+
+
+def test_a_summary_names_what_failed_first_and_counts_the_rest() -> None:
+    nodes = (node("fact", status="error", message="no space left"), node("mart", status="skipped"))
+    outcome = Outcome(nodes, 2.0)
+    assert not outcome.ok
+    assert summary(outcome) == "failed after 2.0 s: fact: no space left (1 more failed or were skipped)"
+
+
+def test_a_run_that_did_not_start_says_why() -> None:
+    assert summary(Outcome((), 0.5, "no connection")) == "failed after 0.5 s: no connection"
+
+
+def test_libpq_gets_every_part_of_a_dsn_under_its_own_variable() -> None:
+    dsn = "postgresql://ada:p%40ss@db.example:5433/shop?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    assert libpq_variables(dsn) == {
+        "PGHOST": "db.example",
+        "PGPORT": "5433",
+        "PGUSER": "ada",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "shop",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/etc/ca.pem",
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one model and a manifest."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "one.sql").write_text("select 1")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "manifest.json").write_text("{}")
+    return tmp_path
+
+
+def test_a_missing_or_stale_manifest_is_refused_with_what_to_do(project: Path) -> None:
+    os.utime(project / "target" / "manifest.json", (1, 1))
+    with pytest.raises(UserError, match=r"stale, models/one\.sql is newer: run `make setup`"):
+        load_manifest(project, "landfall")
+    (project / "target" / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"missing: run `make setup`"):
+        load_manifest(project, "landfall")
+
+
+def test_what_dbt_writes_itself_makes_no_project_newer_or_different(project: Path) -> None:
+    before = project_checksum(project)
+    since = max(path.stat().st_mtime for path in project.rglob("*"))
+    (project / "target" / "run.sql").write_text("select 2")
+    os.utime(project / "target" / "run.sql", (since + 10, since + 10))
+    assert newest_change(project, since) is None
+    assert project_checksum(project) == before
+    (project / "models" / "one.sql").write_text("select 3")
+    assert project_checksum(project) != before
