@@ -1,0 +1,1 @@
+"""What the measurements are made with: servers of their own, CPU and memory from /proc, tables."""

@@ -1,0 +1,45 @@
+"""Servers of a measurement's own: a temporary state folder, used once and removed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from landfall.kafka_settings import PREFIX
+from landfall.settings import DSN_VARIABLES, Settings
+from local_stack.stack import down, up
+from local_stack.state import MARKER
+
+
+@contextmanager
+def temporary_servers(*, models: bool = False) -> Iterator[Settings]:
+    """A fresh Postgres and Kafka with topics and landing tables (`models`: dbt's relations too); stopped and removed at
+    the end, also after Ctrl-C or SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="landfall-bench-"))
+    home = folder / "home"
+    try:
+        up(home, models=models)
+        yield Settings.of_home(home)
+    finally:
+        if (home / MARKER).exists():
+            down(home)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """For a child process: these servers, whatever others the shell names; its tuning variables stay."""
+    return environment_of(settings.home, os.environ)
+
+
+def environment_of(home: Path, before: Mapping[str, str]) -> dict[str, str]:
+    """`before` without the addresses of servers, and with LANDFALL_HOME."""
+    servers = set(DSN_VARIABLES.values())
+    kept = {name: value for name, value in before.items() if name not in servers and not name.startswith(PREFIX)}
+    return {**kept, "LANDFALL_HOME": str(home)}

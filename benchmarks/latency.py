@@ -1,0 +1,80 @@
+"""`landfall-bench latency`: from produced to committed, at a steady rate."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from benchmarks.instruments.cpu import PARTS, cpu_seconds, difference
+from benchmarks.instruments.events import STREAM, flowing
+from benchmarks.instruments.figures import PERCENTILES, percentiles
+from benchmarks.instruments.landing import landing
+from benchmarks.instruments.output import Say, measured
+from benchmarks.instruments.servers import temporary_servers
+from benchmarks.instruments.tables import Part, Table
+from landfall.settings import Settings
+from warehouse.connect import connect
+
+# Every row of a slice commits with it. `readable`: when its load is finished, which is when the models may read it.
+_DELAYS = """
+select
+    extract(epoch from s.committed_at - p.kafka_timestamp)::float8,
+    extract(epoch from l.finished_at - p.kafka_timestamp)::float8
+from landing.product_views as p
+inner join landing.slices as s using (load_id, topic_id, kafka_partition)
+inner join landing.loads as l using (stream, load_id)
+where s.stream = %(stream)s
+    and p.kafka_timestamp >= to_timestamp(%(begin)s) and p.kafka_timestamp < to_timestamp(%(end)s)
+"""
+
+
+@click.command(name="latency")
+@click.option("--rate", default=2_000.0, show_default=True, help="Events a second.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long it is measured.")
+@click.option("--warm-up", default=20.0, show_default=True, help="Seconds of events before that.")
+@measured
+def command(rate: float, seconds: float, warm_up: float, say: Say) -> Part:
+    """Produce at a steady rate while `landfall land` runs as a user would run it, for all contracts.
+
+    Produced is Kafka's timestamp of a record, set by the producer on this machine; committed is when its slice was.
+    """
+    return measure(say, rate, seconds, warm_up)
+
+
+def measure(say: Say, rate: float = 2_000.0, seconds: float = 60.0, warm_up: float = 20.0) -> Part:
+    """Percentiles, in seconds, over the rows produced within the measured time."""
+    with temporary_servers() as settings, landing(settings) as running:
+        running.wait_until_started()
+        say(f"latency: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
+        with flowing(settings, rate, seed=1):
+            time.sleep(warm_up)
+            before, begin = cpu_seconds(settings.home, running.process), time.time()
+            time.sleep(seconds)
+            cpu, end = difference(before, cpu_seconds(settings.home, running.process)), time.time()
+        running.wait_for(
+            "select not exists (select from landing.loads where state = 'open')"
+            " and max(max_kafka_timestamp) >= to_timestamp(%(end)s) from landing.slices",
+            60, end=end - 1,
+        )  # fmt: skip
+        found = delays(settings, begin, end)
+    return summary(rate, settings.trigger_seconds, found, {part: 100 * cpu[part] / (end - begin) for part in PARTS})
+
+
+def delays(settings: Settings, begin: float, end: float) -> list[tuple[float, float]]:
+    """(committed, readable) minus produced, in seconds, of each row produced within [begin, end) of epoch seconds."""
+    with connect(settings.postgres_dsn, autocommit=True) as connection:
+        return connection.execute(_DELAYS, {"stream": STREAM, "begin": begin, "end": end}).fetchall()
+
+
+def summary(rate: float, trigger: float, found: list[tuple[float, float]], cpu: dict[str, float]) -> Part:
+    """The table of percentiles, with what it cost meanwhile (per cent of one core, by part)."""
+    committed, readable = (percentiles(list(column)) for column in zip(*found, strict=True))
+    title = f"Latency at {rate:,.0f} events/s, trigger {trigger:g} s, {len(found):,} events (seconds)"
+    table = Table(title, ["", *PERCENTILES])
+    table.rows.append(("produced → committed", *committed.values()))
+    table.rows.append(("produced → load finished, readable by models", *readable.values()))
+    shares = ", ".join(f"{part} {share:.0f}" for part, share in cpu.items())
+    table.notes.append(f"CPU meanwhile, % of one core: {shares}; together {sum(cpu.values()):.0f}")
+    raw = {"events": len(found), "committed": committed, "readable": readable, "cpu_percent": cpu}
+    return Part("latency", [table], raw)
