@@ -154,6 +154,9 @@ def read_contract(path: Path) -> Contract:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ContractError(f"{path}:{line}: not readable as YAML: {error.problem}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     for problem, where in _problems(document):
@@ -194,13 +197,17 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     if entity["name"] in _RESERVED_STREAMS:
         yield f"{entity['name']!r} is a table of the ledger; give the stream another name.", ["schema", 0, "name"]
     seen: set[str] = set()
+    letters: dict[str, str] = {}
     for index, item in enumerate(entity["properties"]):
         where: list[str | int] = ["schema", 0, "properties", index, "name"]
         if item["name"] in (*POSITION_COLUMNS, EXTRA_COLUMN):
             yield f"{item['name']!r} is a column that every landing table has; a field cannot be called so.", where
         if item["name"] in seen:
             yield f"field {item['name']!r} stands here twice; remove one.", where
+        elif (other := letters.get(item["name"].lower())) is not None:  # DuckDB takes them for one
+            yield f"field {item['name']!r} differs from {other!r} in upper and lower case only; rename one.", where
         seen.add(item["name"])
+        letters[item["name"].lower()] = item["name"]
     found: set[str] = set()
     for index, item in enumerate(customs):
         at: list[str | int] = ["customProperties", index, "value"]

@@ -1,0 +1,218 @@
+"""Contracts: what ships is valid, and a mistake in one is told with its file, line and path, and what to write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from landing_stream.contract import ContractError, load_contracts, read_contract
+
+VALID = """\
+apiVersion: v3.0.2
+kind: DataContract
+id: things
+version: 1.0.0
+status: active
+schema:
+  - name: things
+    physicalName: shop.things-v1
+    description: Things that happen.
+    properties:
+      - name: id
+        description: The event key.
+        examples: [a, 1]
+      - name: Time.Stamp
+        description: The event time.
+        classification: personal
+customProperties:
+  - property: eventKey
+    value: [id]
+  - property: eventTime
+    value: Time.Stamp
+  - property: eventTimeUnit
+    value: epoch_seconds
+  - property: maxValueBytes
+    value: 1000
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "things.yaml"
+
+
+def mistake(file: Path, found: str, instead: str) -> str:
+    """The message about the valid contract with one text replaced."""
+    assert found in VALID
+    file.write_text(VALID.replace(found, instead, 1))
+    with pytest.raises(ContractError) as caught:
+        read_contract(file)
+    return str(caught.value)
+
+
+def test_a_contract_is_read_as_it_is_written(file: Path) -> None:
+    file.write_text(VALID)
+    contract = read_contract(file)
+    assert (contract.stream, contract.topic, contract.description) == (
+        "things",
+        "shop.things-v1",
+        "Things that happen.",
+    )
+    assert contract.field_names == ("id", "Time.Stamp")
+    assert contract.fields[0].examples == ("a", 1)
+    assert [field.pii for field in contract.fields] == [False, True]
+    assert (contract.key_fields, contract.event_time_field) == (("id",), "Time.Stamp")
+    assert (contract.event_time_unit, contract.max_value_bytes) == ("epoch_seconds", 1000)
+
+
+def test_three_streams_ship_and_every_field_is_described() -> None:
+    contracts = load_contracts()
+    assert sorted(contracts) == ["job_tracking", "product_views", "web_logs"]
+    for contract in contracts.values():
+        assert contract.description
+        assert all(field.description for field in contract.fields), contract.stream
+        assert any(field.pii for field in contract.fields), contract.stream
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "message"),
+    [
+        (
+            "kind: DataContract",
+            "kind: Dashboard",
+            ":2: kind: found 'Dashboard'; write DataContract.",
+        ),
+        (
+            "apiVersion: v3.0.2",
+            "apiVersion: v2.2.0",
+            r":1: apiVersion: found 'v2.2.0'; write a text that matches ^v3\.\d+\.\d+$.",
+        ),
+        (
+            "version: 1.0.0",
+            "version: 1.0",
+            ":4: version: found 1.0; write a value of type string.",
+        ),
+        ("status: active\n", "", ":1: the file: status is missing; add it."),
+        (
+            "  - name: things",
+            "  - name: Things",
+            ":7: schema[0].name: found 'Things'; write a text that matches ^[a-z][a-z0-9_]{0,39}$.",
+        ),
+        (
+            "  - name: things",
+            "  - name: loads",
+            ":7: schema[0].name: 'loads' is a table of the ledger; give the stream another name.",
+        ),
+        (
+            "        description: The event key.\n",
+            "",
+            ":11: schema[0].properties[0]: description is missing; add it.",
+        ),
+        (
+            "classification: personal",
+            "classification: secret",
+            ":16: schema[0].properties[1].classification: found 'secret'; write one of: personal, public, internal.",
+        ),
+        (
+            "classification: personal",
+            "type: text",
+            ":14: schema[0].properties[1]: type is not known here; "
+            "use: name, logicalType, description, examples, classification.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: id",
+            ":14: schema[0].properties[1].name: field 'id' stands here twice; remove one.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: ID",
+            ":14: schema[0].properties[1].name: field 'ID' differs from 'id' in upper and lower case only; rename one.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: kafka_offset",
+            ":14: schema[0].properties[1].name: 'kafka_offset' is a column that every landing table has; "
+            "a field cannot be called so.",
+        ),
+        (
+            "value: [id]",
+            "value: [key]",
+            ":19: customProperties[0].value: 'key' is no field of this contract; write one of: Time.Stamp, id.",
+        ),
+        (
+            "value: Time.Stamp",
+            "value: time",
+            ":21: customProperties[1].value: 'time' is no field of this contract; write one of: Time.Stamp, id.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: epoch_days",
+            ":23: customProperties[2].value: found 'epoch_days'; write one of: epoch_seconds, iso8601, uuid_v1.",
+        ),
+        (
+            "value: 1000",
+            "value: 1 MB",
+            ":25: customProperties[3].value: found '1 MB'; write a value of type integer.",
+        ),
+        (
+            "  - property: eventTimeUnit\n    value: epoch_seconds\n",
+            "",
+            ":18: customProperties: property 'eventTimeUnit' is missing; "
+            "add `- property: eventTimeUnit` with its value.",
+        ),
+        (
+            "property: maxValueBytes",
+            "property: maxBytes",
+            ":24: customProperties[3].property: found 'maxBytes'; "
+            "write one of: eventKey, eventTime, eventTimeUnit, maxValueBytes.",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_its_path_and_what_to_write(
+    file: Path, found: str, instead: str, message: str
+) -> None:
+    assert mistake(file, found, instead) == f"{file}{message}"
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(file: Path) -> None:
+    message = mistake(file, "kind: DataContract", "kind: [")
+    assert message == f"{file}:4: not readable as YAML: expected ',' or ']', but got ':'."
+
+
+@pytest.mark.parametrize("content", ["", "- a\n- b\n", "just a text"])
+def test_a_file_that_is_no_contract_at_all_is_told_so(file: Path, content: str) -> None:
+    file.write_text(content)
+    with pytest.raises(ContractError, match=r"the file: found .*; write a value of type object"):
+        read_contract(file)
+
+
+def test_a_file_that_is_missing_is_told_by_name(file: Path) -> None:
+    with pytest.raises(ContractError, match=r"things\.yaml: not readable"):
+        read_contract(file)
+
+
+def changed(**entity: Any) -> str:
+    """The valid contract with other entries in its schema."""
+    document = yaml.safe_load(VALID)
+    document["schema"][0] |= entity
+    return yaml.safe_dump(document)
+
+
+def test_two_contracts_cannot_share_a_stream_or_a_topic(file: Path) -> None:
+    file.write_text(VALID)
+    second = file.with_name("z_second.yaml")
+    for text in (changed(physicalName="other"), changed(name="other")):
+        second.write_text(text)
+        with pytest.raises(
+            ContractError, match=r"z_second\.yaml: stream or topic is that of another contract \(things\)"
+        ):
+            load_contracts(file.parent)
+    second.write_text(changed(name="other", physicalName="other"))
+    assert sorted(load_contracts(file.parent)) == ["other", "things"]
+
+
+def test_a_folder_without_contracts_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"no contract here; write one <stream>\.yaml for each stream"):
+        load_contracts(tmp_path)
