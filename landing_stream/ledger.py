@@ -59,28 +59,33 @@ class Load:
     landed_at: dt.datetime
 
 
-def start_writer(connection: psycopg.Connection, stream: str, door: str) -> Writer:
-    """Takes the door: raises its generation and seals what an older generation left open. Slices that committed stay,
-    whole.
+def start_writer(connection: psycopg.Connection, stream: str, door: str, after: Writer | None = None) -> Writer:
+    """Takes the door: raises its generation and seals what an older generation left open.
 
-    A transaction of the older generation that does not end within 5 s is terminated: a COPY that waits for a dead
-    client never ends.
+    Slices that committed stay, whole. A transaction of the older generation that does not end within 5 s is terminated:
+    a COPY that waits for a dead client never ends. `after`: the writer that starts again after a failure; raises Fenced
+    when another one has taken the door meanwhile.
     """
+    unnumbered = Writer(stream, door, 0)
     while True:
         try:
             with connection.transaction():
-                return _take_door(connection, Writer(stream, door, 0))
+                return _take_door(connection, unnumbered, after)
         except psycopg.errors.LockNotAvailable:
-            _terminate_holders(connection, Writer(stream, door, 0).lock_key)
+            _terminate_holders(connection, unnumbered.lock_key)
 
 
-def _take_door(connection: psycopg.Connection, door: Writer) -> Writer:
+def _take_door(connection: psycopg.Connection, door: Writer, after: Writer | None) -> Writer:
     connection.execute(f"set local lock_timeout = '{_TAKE_OVER_TIMEOUT}'")
     connection.execute("select pg_advisory_xact_lock(%s)", (door.lock_key,))
+    if after is not None:
+        _check_newest(connection, after)
     row = connection.execute(
-        "insert into landing.writers as w (stream, door, generation, started_at) values (%s, %s, 1, clock_timestamp())"
-        " on conflict (stream, door) do update set generation = w.generation + 1, started_at = clock_timestamp()"
-        " returning generation",
+        """
+        insert into landing.writers as w (stream, door, generation, started_at) values (%s, %s, 1, clock_timestamp())
+        on conflict (stream, door) do update set generation = w.generation + 1, started_at = clock_timestamp()
+        returning generation
+        """,
         (door.stream, door.door),
     ).fetchone()
     assert row is not None
@@ -114,6 +119,10 @@ def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
     Two statements: the second one's snapshot is taken after the lock is held, so it sees who took over while we waited.
     """
     connection.execute("select pg_advisory_xact_lock_shared(%s)", (writer.lock_key,))
+    _check_newest(connection, writer)
+
+
+def _check_newest(connection: psycopg.Connection, writer: Writer) -> None:
     row = connection.execute(
         "select generation from landing.writers where stream = %s and door = %s", (writer.stream, writer.door)
     ).fetchone()

@@ -85,6 +85,7 @@ class LandingQuery:
         self._options = options
         self._topics = Topics(kafka.client_config())
         self._connection: psycopg.Connection | None = None
+        self._writer: Writer | None = None
         self._days: set[dt.date] = set()
         self._ends: dict[int, int] = {}
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
@@ -92,12 +93,15 @@ class LandingQuery:
         self._failure: BaseException | None = None
 
     def start(self) -> StreamingQuery:
-        """Takes the stream's door and starts a query at the ledger's offsets. Raises what Kafka and Postgres raise."""
+        """Takes the stream's door and starts a query at the ledger's offsets.
+
+        Raises Fenced when it starts again and another writer has taken the door, and what Kafka and Postgres raise.
+        """
         self._failure = None
         connection = self._connect()
         ensure_tables(connection, [self.contract])
         topic_id, partitions = self._topics.describe(self.contract.topic)
-        writer = start_writer(connection, self.contract.stream, DOOR)
+        writer = self._writer = start_writer(connection, self.contract.stream, DOOR, after=self._writer)
         starts = starting_offsets(connection, writer, topic_id, self._topics.earliest(self.contract.topic, partitions))
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)
