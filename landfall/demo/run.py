@@ -84,18 +84,17 @@ class Demo:
         """Stop production, every child, and the servers that were started here."""
         began = time.monotonic()
         self._screen.close()
+        self._screen.say("Stopping ...")
         if self._live is not None:
             self._live.watcher.stop()
             self._live.production.stop()
-        killed = self._children.stop()
+        self._children.stop()
         if self._starts_servers:
             down(self._home)
             # A server that `landfall up` was just starting when it was stopped.
             if running(self._home):
                 down(self._home)
         self._screen.say(f"All stopped in {time.monotonic() - began:.1f} s.")
-        if killed:
-            self._screen.say(f"Did not stop in time and were killed, which loses nothing: {', '.join(killed)}.")
 
     def _start(self) -> Live:
         self._start_servers()
