@@ -59,34 +59,40 @@ class Load:
     landed_at: dt.datetime
 
 
-def start_writer(connection: psycopg.Connection, stream: str, door: str, after: Writer | None = None) -> Writer:
+def start_writer(
+    connection: psycopg.Connection, stream: str, door: str, owner: UUID | None = None, *, again: bool = False
+) -> Writer:
     """Takes the door: raises its generation and seals what an older generation left open.
 
     Slices that committed stay, whole. A transaction of the older generation that does not end within 5 s is terminated:
-    a COPY that waits for a dead client never ends. `after`: the writer that starts again after a failure; raises Fenced
-    when another one has taken the door meanwhile.
+    a COPY that waits for a dead client never ends. `owner`: who writes; with `again`, an owner that has had the door
+    before: Fenced is raised when somebody else has taken it meanwhile.
     """
     unnumbered = Writer(stream, door, 0)
     while True:
         try:
             with connection.transaction():
-                return _take_door(connection, unnumbered, after)
+                return _take_door(connection, unnumbered, owner, again)
         except psycopg.errors.LockNotAvailable:
             _terminate_holders(connection, unnumbered.lock_key)
 
 
-def _take_door(connection: psycopg.Connection, door: Writer, after: Writer | None) -> Writer:
+def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None, again: bool) -> Writer:
     connection.execute(f"set local lock_timeout = '{_TAKE_OVER_TIMEOUT}'")
     connection.execute("select pg_advisory_xact_lock(%s)", (door.lock_key,))
-    if after is not None:
-        _check_newest(connection, after)
+    key = (door.stream, door.door)
+    holder = connection.execute("select owner from landing.writers where stream = %s and door = %s", key).fetchone()
+    if again and holder != (owner,):
+        raise Fenced(f"stream {door.stream}: another writer took over while this one was down")
     row = connection.execute(
         """
-        insert into landing.writers as w (stream, door, generation, started_at) values (%s, %s, 1, clock_timestamp())
-        on conflict (stream, door) do update set generation = w.generation + 1, started_at = clock_timestamp()
+        insert into landing.writers as w (stream, door, generation, owner, started_at)
+        values (%s, %s, 1, %s, clock_timestamp())
+        on conflict (stream, door) do update
+        set generation = w.generation + 1, owner = excluded.owner, started_at = excluded.started_at
         returning generation
         """,
-        (door.stream, door.door),
+        (*key, owner),
     ).fetchone()
     assert row is not None
     sealed = connection.execute(
@@ -119,10 +125,6 @@ def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
     Two statements: the second one's snapshot is taken after the lock is held, so it sees who took over while we waited.
     """
     connection.execute("select pg_advisory_xact_lock_shared(%s)", (writer.lock_key,))
-    _check_newest(connection, writer)
-
-
-def _check_newest(connection: psycopg.Connection, writer: Writer) -> None:
     row = connection.execute(
         "select generation from landing.writers where stream = %s and door = %s", (writer.stream, writer.door)
     ).fetchone()
@@ -259,6 +261,18 @@ def next_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID) ->
         (stream, topic_id),
     )
     return dict(rows.fetchall())
+
+
+def last_topic_id(connection: psycopg.Connection, stream: str, door: str) -> UUID | None:
+    """Id of the topic from which the newest slice of this door came; None before the first."""
+    row = connection.execute(
+        """
+        select s.topic_id from landing.slices as s join landing.loads as l using (stream, load_id)
+        where s.stream = %s and l.door = %s order by s.load_id desc limit 1
+        """,
+        (stream, door),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def starting_offsets(

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +23,7 @@ from landing_stream.ledger import (
     Writer,
     draw_load,
     finish_load,
+    last_topic_id,
     prepare_partitions,
     start_writer,
     starting_offsets,
@@ -85,7 +86,7 @@ class LandingQuery:
         self._options = options
         self._topics = Topics(kafka.client_config())
         self._connection: psycopg.Connection | None = None
-        self._writer: Writer | None = None
+        self._owner, self._has_started = uuid4(), False
         self._days: set[dt.date] = set()
         self._ends: dict[int, int] = {}
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
@@ -101,7 +102,8 @@ class LandingQuery:
         connection = self._connect()
         ensure_tables(connection, [self.contract])
         topic_id, partitions = self._topics.describe(self.contract.topic)
-        writer = self._writer = start_writer(connection, self.contract.stream, DOOR, after=self._writer)
+        writer = start_writer(connection, self.contract.stream, DOOR, self._owner, again=self._has_started)
+        self._has_started = True
         starts = starting_offsets(connection, writer, topic_id, self._topics.earliest(self.contract.topic, partitions))
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)

@@ -15,11 +15,12 @@ create table landing.writers (
     stream text not null references landing.streams,
     door text not null check (door in ('stream', 'file', 'replay', 'change')),
     generation bigint not null default 0 check (generation >= 0),
+    owner uuid,
     started_at timestamptz,
     primary key (stream, door)
 );
 comment on table landing.writers is
-'One row per stream and door. Only the newest generation may write; an older one finds itself fenced.';
+'One row per stream and door. Only the newest generation may write; an older one finds itself fenced. owner: its process.';
 
 create table landing.loads (
     stream text not null references landing.streams,
