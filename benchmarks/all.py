@@ -13,7 +13,9 @@ from benchmarks.instruments.tables import Part
 @click.option("--quick", is_flag=True, help="A tenth of the events: to see that it works, not for figures.")
 @measured
 def command(quick: bool, say: Say) -> list[Part]:
-    """Drain, latency, idle, restart, memory and refresh, each on servers of its own; about a quarter of an hour."""
+    """Every measurement but the kills, one after another.
+
+    Each on servers of its own; about a quarter of an hour."""
     share = 10 if quick else 1
     return [
         drain.measure(say, events=1_000_000 // share, warm_up=300_000 // share),

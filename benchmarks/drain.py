@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.contenders.process import NAMES, Contender
-from benchmarks.instruments.cpu import PARTS, cpu_seconds, difference
+from benchmarks.instruments.cpu import PARTS, cpu_seconds, difference, wait_until_quiet
 from benchmarks.instruments.events import STREAM, ends, produce
 from benchmarks.instruments.figures import median
 from benchmarks.instruments.output import Say, measured
@@ -54,7 +54,9 @@ class Run:
 @click.option("--plain-inserts", is_flag=True, help="Also the JDBC sink without rewritten inserts.")
 @measured
 def command(events: int, rounds: int, warm_up: int, plain_inserts: bool, say: Say) -> Part:
-    """Drain the same backlog with Landfall, with Spark's JDBC sink and into nothing, in turns.
+    """Events/s, CPU and WAL of a backlog, beside Spark's JDBC sink.
+
+    Landfall, Spark's JDBC sink and a sink that drops everything drain the same backlog in turns.
 
     Every contender is one process with a warm Spark session; all read the same records of one topic with six
     partitions, and what each has written is counted before the next one starts.
@@ -84,6 +86,7 @@ def measure(
 def drain(settings: Settings, contender: Contender, number: int, count: int, starts: Mapping[int, int]) -> Run:
     """One run, and a look at what it has written. Raises RuntimeError when that is not all."""
     with connect(settings.landing_dsn, role="landing_writer", autocommit=True) as connection:
+        wait_until_quiet(settings.home)
         wal = wal_position(connection)
         before = cpu_seconds(settings.home, contender.process)
         seconds = contender.drain(starts)

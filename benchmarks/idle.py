@@ -18,7 +18,7 @@ from benchmarks.instruments.tables import Part, Table
 @click.option("--settle", default=30.0, show_default=True, help="Seconds of waiting before that.")
 @measured
 def command(seconds: float, settle: float, say: Say) -> Part:
-    """Run `landfall land` for all contracts on topics without events."""
+    """CPU of `landfall land` on topics without events."""
     return measure(say, seconds, settle)
 
 

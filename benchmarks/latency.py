@@ -35,7 +35,9 @@ where s.stream = %(stream)s
 @click.option("--warm-up", default=20.0, show_default=True, help="Seconds of events before that.")
 @measured
 def command(rate: float, seconds: float, warm_up: float, say: Say) -> Part:
-    """Produce at a steady rate while `landfall land` runs as a user would run it, for all contracts.
+    """From produced to committed, at a steady rate.
+
+    `landfall land` runs as a user would run it, for all contracts; product views are produced.
 
     Produced is Kafka's timestamp of a record, set by the producer on this machine; committed is when its slice was.
     """

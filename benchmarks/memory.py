@@ -37,7 +37,9 @@ class Sample:
 @click.option("--events", default=5_000_000, show_default=True, help="The backlog; takes 2.5 kB of disk an event.")
 @measured
 def command(events: int, say: Say) -> Part:
-    """Land a large backlog with `landfall land`, in its bounded batches, and look at its memory every second."""
+    """Memory of `landfall land` while a large backlog lands.
+
+    It lands in bounded batches; memory is read every second."""
     return measure(say, events)
 
 

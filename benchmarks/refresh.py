@@ -23,7 +23,9 @@ _FINISHED = "select not exists (select from landing.loads where state = 'open')"
 @click.option("--rounds", default=3, show_default=True, help="Refreshes of each kind, in turns.")
 @measured
 def command(history: int, events: int, rounds: int, say: Say) -> Part:
-    """Refresh the models of the product views in a warm process, as `landfall refresh --watch` does."""
+    """A warm refresh of the models: nothing new, some events.
+
+    The models of the product views, in one process, as `landfall refresh --watch` runs them."""
     return measure(say, history, events, rounds)
 
 

@@ -18,7 +18,9 @@ from warehouse.connect import connect
 @click.option("--rounds", default=3, show_default=True, help="Starts.")
 @measured
 def command(events: int, rounds: int, say: Say) -> Part:
-    """Start `landfall land` on a backlog, several times: Python, JVM, Spark session, the door, the first batch."""
+    """From the start of `landfall land` to its first commit.
+
+    A backlog waits: Python, JVM, Spark session, the door and the first batch are in the figure."""
     return measure(say, events, rounds)
 
 

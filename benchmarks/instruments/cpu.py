@@ -7,6 +7,7 @@ Python worker, a Postgres backend) is not forgotten: the kernel adds its time to
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from local_stack.postgres import Postgres
 
 DRIVER, JVM, WORKERS, POSTGRES, KAFKA = "driver", "JVM", "Python workers", "Postgres", "Kafka"
 PARTS = (DRIVER, JVM, WORKERS, POSTGRES, KAFKA)
+
+# An idle broker takes 2 to 5 % of a core; after producing, its compiler and its flushes take a whole one for a while.
+_QUIET_CORES, _QUIET_SECONDS = 0.1, 30.0
 
 
 def cpu_seconds(home: Path, driver: psutil.Process | None = None) -> dict[str, float]:
@@ -30,6 +34,16 @@ def cpu_seconds(home: Path, driver: psutil.Process | None = None) -> dict[str, f
 def difference(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """What was used between two readings, by part; a part that was not there before began at nothing."""
     return {name: after[name] - before.get(name, 0.0) for name in after}
+
+
+def wait_until_quiet(home: Path, seconds: float = _QUIET_SECONDS) -> None:
+    """Polls until the servers in `home` have done what was left from before (flushes, vacuum), at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        before, began = sum(cpu_seconds(home).values()), time.monotonic()
+        time.sleep(0.5)
+        if sum(cpu_seconds(home).values()) - before < _QUIET_CORES * (time.monotonic() - began):
+            return
 
 
 def members(home: Path, driver: psutil.Process | None = None) -> dict[str, list[psutil.Process]]:
