@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -57,10 +58,12 @@ class RunningDemo:
     def said(self) -> str:
         return self._output.read_text(encoding="utf-8")
 
-    def wait_for(self, words: str, seconds: float) -> None:
-        """Until it has said these words."""
-        wait_until(lambda: words in self.said or self.process.poll() is not None, seconds, lambda: self.said)
-        assert words in self.said, self.said
+    def wait_for(self, pattern: str, seconds: float) -> None:
+        """Until it has said something like this regular expression."""
+        said = re.compile(pattern)
+        ended = self.process.poll
+        wait_until(lambda: bool(said.search(self.said)) or ended() is not None, seconds, lambda: self.said)
+        assert said.search(self.said), self.said
 
     def exit_code(self, seconds: float) -> int:
         """Its exit code, once it ends by itself within so many seconds."""
