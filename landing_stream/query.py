@@ -104,6 +104,7 @@ class LandingQuery:
         topic_id, partitions = self._topics.describe(self.contract.topic)
         writer = start_writer(connection, self.contract.stream, DOOR, self._owner, again=self._has_started)
         self._has_started = True
+        self._tell_of_another_topic(connection, topic_id)
         starts = starting_offsets(connection, writer, topic_id, self._topics.earliest(self.contract.topic, partitions))
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)
@@ -140,6 +141,14 @@ class LandingQuery:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _tell_of_another_topic(self, connection: psycopg.Connection, topic_id: UUID) -> None:
+        before = last_topic_id(connection, self.contract.stream, DOOR)
+        if before not in (None, topic_id):
+            logger.warning(
+                "stream %s: topic %s was deleted and made again (id %s before, %s now); it is landed from its start",
+                self.contract.stream, self.contract.topic, before, topic_id,
+            )  # fmt: skip
 
     def _connect(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed or self._connection.broken:
