@@ -17,6 +17,7 @@ from landing_stream.tables import ensure_day_partitions
 from tests.conftest import Connection, MakeDatabase
 from tests.dbt.events import Event
 from warehouse.connect import connect
+from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
 from warehouse.roles import TRANSFORMER, WRITER
 
@@ -61,8 +62,8 @@ class Warehouse:
         finish_load(self.landing, self._writers[stream], load, None, [])
 
     def run(self, *arguments: str) -> None:
-        """dbt with these arguments (default: all models), which must go well."""
-        outcome = self.dbt.run(arguments or ("run",))
+        """dbt with these arguments, which must go well; default: a pass over the tables of the streams with loads."""
+        outcome = self.dbt.run(arguments or pass_arguments(self._writers))
         assert outcome.ok, (outcome.trouble, outcome.failed)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from tests.dbt.events import (
     web_actions,
     web_requests,
 )
+from warehouse.dbt_arguments import pass_arguments
 
 STREAMS: dict[str, list[Event]] = {
     "job_tracking": [*job_events(300, seed=1), {"create_time": None}, {"create_time": "no uuid"}],
@@ -70,12 +71,12 @@ def test_shuffled_late_and_duplicated_events_in_many_loads_give_the_same_tables(
         for part in range(4):
             warehouse.land(stream, events[part::4])
             if part != 1:
-                warehouse.run("run", "--select", f"source:landing.{stream}+")
+                warehouse.run(*pass_arguments([stream]))
     warehouse.run()
     assert warehouse.tables(with_positions=False) == in_order.tables(with_positions=False)
 
     incremental = warehouse.tables()
-    warehouse.run("run", "--full-refresh")
+    warehouse.run(*pass_arguments(STREAMS), "--full-refresh")
     assert warehouse.tables() == incremental
 
 

@@ -10,6 +10,7 @@ from tests.conftest import MakeDatabase
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events, jobs_hourly, shop_events
 from warehouse.connect import connect
+from warehouse.dbt_arguments import pass_arguments
 from warehouse.roles import TRANSFORMER
 
 FACT, HOURLY = "marts.fct_job_events", "intermediate.int_job_events__hourly"
@@ -62,7 +63,7 @@ def test_empty_makes_relations_and_leaves_rows_progress_and_views_alone(warehous
 
 def test_a_sample_run_leaves_progress_alone(warehouse: Warehouse) -> None:
     warehouse.land("job_tracking", EVENTS)
-    warehouse.run("run", "--sample", "1 day")
+    warehouse.run("run", "--select", "source:landing.job_tracking+", "--sample", "1 day")
     assert warehouse.position(FACT) == 0
     warehouse.run()
     assert (warehouse.position(FACT), clicks(warehouse)) == (1, EXPECTED_CLICKS)
@@ -74,7 +75,7 @@ def test_a_relation_that_was_dropped_starts_anew(warehouse: Warehouse, relation:
     warehouse.run()
     before = warehouse.tables()
     warehouse.reader.execute(f"drop table {relation} cascade")
-    warehouse.run()
+    warehouse.run("run")
     assert warehouse.tables() == before
 
 
@@ -119,7 +120,7 @@ def test_two_refreshes_at_once_follow_one_another(warehouse: Warehouse, start_co
         assert process.returncode == 0, output
     assert (warehouse.one(f"select count(*) from {FACT}"), clicks(warehouse)) == (len(EVENTS), EXPECTED_CLICKS)
     incremental = warehouse.tables()
-    warehouse.run("run", "--full-refresh")
+    warehouse.run(*pass_arguments(["job_tracking", "product_views"]), "--full-refresh")
     assert warehouse.tables() == incremental
 
 

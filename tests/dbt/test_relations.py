@@ -39,13 +39,13 @@ def test_an_unchanged_view_is_left_alone_and_a_changed_one_is_replaced(warehouse
         return int(warehouse.one(f"select xmin::text::bigint from pg_class where oid = 'marts.{view}'::regclass"))
 
     before = identity("kpi_products_daily")
-    warehouse.run()
+    warehouse.run("run")
     assert identity("kpi_products_daily") == before
     warehouse.reader.execute(
         "drop view marts.kpi_products_daily cascade; create view marts.kpi_products_daily as select 1 as other_columns;"
         " update ops.model_definition set definition_md5 = '' where relation = 'marts.kpi_products_daily'"
     )
-    warehouse.run()
+    warehouse.run("run", "--select", "kpi_products_daily+")
     assert warehouse.rows("select event_date, rank from marts.kpi_products_daily_latest") == []
 
 
