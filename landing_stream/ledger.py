@@ -276,17 +276,28 @@ def last_topic_id(connection: psycopg.Connection, stream: str, door: str) -> UUI
 
 
 def starting_offsets(
-    connection: psycopg.Connection, writer: Writer, topic_id: UUID, earliest: Mapping[int, int]
+    connection: psycopg.Connection,
+    writer: Writer,
+    topic_id: UUID,
+    earliest: Mapping[int, int],
+    latest: Mapping[int, int],
 ) -> dict[int, int]:
     """Where each partition of the topic starts: the ledger's next offset, or the earliest for one never seen.
 
-    What Kafka has deleted before it landed is recorded in landing.gaps, loudly, and stepped over.
+    What Kafka has deleted before it landed is recorded in landing.gaps, loudly, and stepped over. Raises LedgerError
+    when the ledger is ahead of the topic's end: offsets would come again with other records, which nobody could tell.
     """
     starts: dict[int, int] = {}
     with connection.transaction():
         check_generation(connection, writer)
         known = next_offsets(connection, writer.stream, topic_id)
         for partition, first in sorted(earliest.items()):
+            if known.get(partition, first) > latest[partition]:
+                raise LedgerError(
+                    f"stream {writer.stream}, partition {partition}: offsets below {known[partition]} have landed, but"
+                    f" the topic ends at {latest[partition]}: Kafka has lost records; delete the topic and make it"
+                    " again, and it is landed from its start"
+                )
             position = lock_offset(
                 connection, writer.stream, topic_id, Span(partition, known.get(partition, first), first)
             )

@@ -105,7 +105,9 @@ class LandingQuery:
         writer = start_writer(connection, self.contract.stream, DOOR, self._owner, again=self._has_started)
         self._has_started = True
         self._tell_of_another_topic(connection, topic_id)
-        starts = starting_offsets(connection, writer, topic_id, self._topics.earliest(self.contract.topic, partitions))
+        earliest = self._topics.earliest(self.contract.topic, partitions)
+        latest = self._topics.latest(self.contract.topic, partitions)
+        starts = starting_offsets(connection, writer, topic_id, earliest, latest)
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)
         checkpoint = self._fresh_checkpoint(writer)
