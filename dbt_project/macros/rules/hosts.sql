@@ -9,9 +9,8 @@
 {% macro is_not_production(url, host) -%}
     coalesce(
         {{ url }} ~* '^file:'
-        {%- for pattern in var('not_production_hosts') %}
-        or {{ host }} ~ '{{ pattern }}'
-        {%- endfor %},
+        or {{ host }} ~ '\.local$'
+        or {{ host }} ~ '^(www\.)?(stage|test|dev)[0-9]*[.-](www\.)?({{ var("shop_brands") | join("|") }})\.[a-z]+(\.[a-z]{2})?$',
         false
     )
 {%- endmacro %}
