@@ -45,6 +45,9 @@ class Production:
         return summary
 
     def stop(self) -> None:
-        """Produce no more, and wait a little for what is in flight."""
+        """Produce no more; see `wait`."""
         self._stop.set()
+
+    def wait(self) -> None:
+        """Wait a little for what is in flight after a stop."""
         self._run.wait(FLUSH_SECONDS)

@@ -89,6 +89,8 @@ class Demo:
             self._live.watcher.stop()
             self._live.production.stop()
         self._children.stop()
+        if self._live is not None:
+            self._live.production.wait()
         if self._starts_servers:
             down(self._home)
             # A server that `landfall up` was just starting when it was stopped.

@@ -1,0 +1,132 @@
+"""The demo's pure parts, and the line that ties its children to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from landfall.demo.kpis import KpiTable
+from landfall.demo.latency import Age, percentiles
+from landfall.demo.observer import StreamView, View
+from landfall.demo.reconcile import StreamAccount
+from landfall.demo.refreshes import Refreshes
+from landfall.demo.screen import Moment, drawn, plain_lines
+
+GOOD = StreamAccount(
+    stream="web_logs",
+    produced=100,
+    acknowledged=100,
+    malformed=4,
+    landed=96,
+    quarantined=4,
+    holes=0,
+    distinct=100,
+    in_fact=90,
+    rejected=1,
+    duplicates=5,
+    missing=0,
+    fact_rows=90,
+    rejected_rows=1,
+)
+MOMENT = Moment(
+    view=View(
+        streams=(StreamView("product_views", 1_234_567, 1_230_000, 4_567, 123, 0.81, 1.2),),
+        kpis=tuple(
+            KpiTable(title, title, ("rank", "product", "views", "human", "visitors"), (("1", "87152", "8", "7", "6"),))
+            for title in ("one", "two", "three")
+        ),
+    ),
+    seconds=12.0,
+    title="Landfall demo, 12 s",
+    refreshes="models refreshed 3 times, the last in 0.8 s",
+)
+
+
+def test_percentiles_weigh_each_slice_by_its_records() -> None:
+    many, few = Age(records=90, newest=0.0, oldest=1.0), Age(records=10, newest=5.0, oldest=6.0)
+    assert percentiles([many, few], (0.5, 0.95)) == pytest.approx([0.55, 5.5], abs=0.06)
+    assert percentiles([few, many], (0.5, 0.95)) == percentiles([many, few], (0.5, 0.95))
+
+
+def test_there_are_no_percentiles_of_nothing() -> None:
+    assert percentiles([], (0.5,)) is None
+    assert percentiles([Age(records=0, newest=1.0, oldest=2.0)], (0.5,)) is None
+
+
+def test_an_account_that_adds_up_has_no_trouble() -> None:
+    assert (GOOD.lost, GOOD.doubled, GOOD.troubles()) == (0, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (replace(GOOD, landed=95, distinct=99), "1 of 100 messages are lost"),
+        (replace(GOOD, produced=99, distinct=99, landed=95), "1 of 99 messages are lost"),
+        (replace(GOOD, landed=98), "2 rows are there twice"),
+        (replace(GOOD, malformed=5), "5 messages were malformed, 4 are in quarantine"),
+        (replace(GOOD, missing=3), "3 events landed and are not in the fact"),
+        (replace(GOOD, fact_rows=91), "the fact has 91 rows for 90 events"),
+    ],
+)
+def test_what_does_not_add_up_is_said(wrong: StreamAccount, words: str) -> None:
+    assert words in " ".join(wrong.troubles())
+
+
+def test_messages_of_others_are_no_trouble() -> None:
+    assert replace(GOOD, produced=150, landed=140, quarantined=10, distinct=150).troubles() == []
+
+
+def test_refreshes_are_read_from_a_log_that_grows(tmp_path: Path) -> None:
+    log = tmp_path / "refresh.log"
+    log.write_text("refreshed in 1.5 s: 3,999 rows written into 8 tables\nrefreshed in 0", encoding="utf-8")
+    refreshes = Refreshes(log)
+    refreshes.look()
+    assert refreshes.seconds == [1.5]
+    with log.open("a", encoding="utf-8") as file:
+        file.write(".7 s: 1 rows written into 1 tables\nfailed after 0.2 s: dim_job: no such column\n")
+    refreshes.look()
+    assert (refreshes.seconds, refreshes.failures) == ([1.5, 0.7], ["dim_job: no such column"])
+
+
+def test_the_live_table_fits_80_columns_and_shows_as_many_marts_as_fit() -> None:
+    screens = {}
+    for width in (80, 200):
+        console = Console(file=StringIO(), width=width)
+        with console.capture() as capture:
+            console.print(drawn(MOMENT, width))
+        screens[width] = capture.get()
+        assert max(map(len, screens[width].splitlines())) <= width
+    assert "1,234,567" in screens[80]
+    assert "three" not in screens[80]
+    assert "three" in screens[200]
+
+
+def test_plain_lines_name_the_stream_and_its_counts() -> None:
+    first, *_, last = plain_lines(MOMENT)
+    assert first.split()[:7] == ["12", "s", "product_views", "produced", "1,234,567", "landed", "1,230,000"]
+    assert "refreshed 3 times" in last
+
+
+def test_a_child_of_a_killed_demo_ends() -> None:
+    code = (
+        "import subprocess, sys; from landfall.demo.lifeline import prefix;"
+        "child = subprocess.Popen([*prefix(5), '/bin/sleep', '60']); print(child.pid, flush=True); child.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        deadline = time.monotonic() + 30
+        while child.name() != "sleep":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert child.nice() == os.nice(0) + 5
+        parent.send_signal(signal.SIGKILL)
+    child.wait(timeout=30)
