@@ -36,6 +36,7 @@ SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
 DAGSTER_NICENESS = 10
 """Dagster starts several processes that import for 10 s: they give way to the landing of live events."""
+WARMING_UP = "Spark warms up: the first load of each stream takes longer than those after it."
 
 
 class Stopped(Exception):
@@ -161,6 +162,7 @@ class Demo:
         length = "" if self._duration is None else f" of {self._duration:g} s"
         page = live.dagster.address + ("" if live.dagster_answers.done else " (starting)")
         refreshes = live.refreshes
+        landed = any(stream.landed for stream in live.watcher.view.streams)
         last = f", the last in {refreshes.seconds[-1]:.1f} s" if refreshes.seconds else ""
         failed = f", {len(refreshes.failures)} FAILED: {refreshes.failures[-1]}" if refreshes.failures else ""
         return Moment(
@@ -168,7 +170,7 @@ class Demo:
             seconds=passed,
             title=f"Landfall demo, {passed:.0f} s{length}   Dagster: {page}",
             refreshes=f"models refreshed {len(refreshes.seconds)} times{last}{failed}",
-            note=live.watcher.trouble or note,
+            note=live.watcher.trouble or note or ("" if landed else WARMING_UP),
         )
 
     def _finish(self, live: Live) -> None:
