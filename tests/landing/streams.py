@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,18 +58,32 @@ class Stream:
             {**self.settings.kafka.client_config(), "message.max.bytes": 2_000_000, "log_level": 0, **config}
         )
 
-    def produce(self, *values: bytes | None, partition: int = 0, key: bytes | None = None) -> None:
-        """Produces records, in this order, and waits until Kafka has them."""
-        for value in values:
-            self.producer.produce(self.contract.topic, value, key, partition)
-        assert self.producer.flush(60) == 0
+    def produce(self, *values: bytes | None, partition: int = 0, key: bytes | None = None, timestamp: int = 0) -> None:
+        """Produces records, in this order, and waits until Kafka has them. `timestamp`: milliseconds, 0 for now."""
+        self.send(((value, partition) for value in values), key=key, timestamp=timestamp)
 
     def number(self, first: int, last: int, *, partitions: int = 1) -> None:
         """Produces the events `first` to `last`, their number in `id`, in turn over the partitions."""
-        for number in range(first, last + 1):
-            value = b'{"id":"%d","v":"x"}' % number
-            self.producer.produce(self.contract.topic, value, partition=number % partitions)
-        assert self.producer.flush(60) == 0
+        numbers = range(first, last + 1)
+        self.send((b'{"id":"%d","v":"x"}' % number, number % partitions) for number in numbers)
+
+    def send(
+        self,
+        records: Iterable[tuple[bytes | None, int]],
+        *,
+        key: bytes | None = None,
+        timestamp: int = 0,
+        producer: Producer | None = None,
+    ) -> None:
+        """Produces (value, partition)s and waits until Kafka has them all."""
+        client, refused = producer or self.producer, []
+        for value, partition in records:
+            client.produce(
+                self.contract.topic, value, key, partition, timestamp=timestamp,
+                on_delivery=lambda error, _: refused.append(error) if error else None,
+            )  # fmt: skip
+        assert client.flush(60) == 0
+        assert refused == []
 
     def query(self, *, once: bool = True, max_offsets: int = 300_000) -> LandingQuery:
         """The product's query of this stream."""

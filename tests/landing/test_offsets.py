@@ -68,17 +68,10 @@ def test_new_partitions_are_landed_while_running(stream: Stream, kafka_admin: Ad
         stream.number(1, 3)
         stream.landed(3)
         kafka_admin.create_partitions([NewPartitions(stream.contract.topic, 3)])[stream.contract.topic].result(30)
-        stream.producer.list_topics(timeout=10)
-        produce_to_new_partition(stream, 2, b'{"id":"4"}')
+        # A client of its own: one that knows the topic already learns of the partition only after a while.
+        stream.send([(b'{"id":"4"}', 2)], producer=stream.make_producer())
         stream.landed(4)
     assert stream.ledger() == {0: 3, 2: 1}
-
-
-def produce_to_new_partition(stream: Stream, partition: int, value: bytes) -> None:
-    """Produces with a client that knows of the partition already."""
-    producer = stream.make_producer()
-    producer.produce(stream.contract.topic, value, partition=partition)
-    assert producer.flush(60) == 0
 
 
 def test_a_topic_deleted_and_made_again_while_landing_is_another_topic(
@@ -89,10 +82,7 @@ def test_a_topic_deleted_and_made_again_while_landing_is_another_topic(
         stream.landed(50)
         kafka_admin.delete_topics([stream.contract.topic])[stream.contract.topic].result(30)
         remake(kafka_admin, stream.contract.topic)
-        producer = stream.make_producer()
-        for number in range(51, 81):
-            producer.produce(stream.contract.topic, b'{"id":"%d"}' % number, partition=0)
-        assert producer.flush(60) == 0
+        stream.send(((b'{"id":"%d"}' % number, 0) for number in range(51, 81)), producer=stream.make_producer())
         stream.landed(80)
     assert stream.numbers() == list(range(1, 81))
     per_topic = stream.select(
@@ -120,9 +110,7 @@ def transactional(stream: Stream) -> Callable[[range, bool], None]:
 
     def produce(numbers: range, commit: bool) -> None:
         producer.begin_transaction()
-        for number in numbers:
-            producer.produce(stream.contract.topic, b'{"id":"%d"}' % number, partition=0)
-        producer.flush(60)
+        stream.send(((b'{"id":"%d"}' % number, 0) for number in numbers), producer=producer)
         producer.commit_transaction(60) if commit else producer.abort_transaction(60)
 
     return produce
@@ -178,9 +166,7 @@ def test_records_deleted_while_landing_are_a_gap_too(stream: Stream, kafka_admin
         producer = stream.make_producer(**{"transactional.id": stream.contract.topic})
         producer.init_transactions(60)
         producer.begin_transaction()
-        for number in range(10, 15):
-            producer.produce(stream.contract.topic, b'{"id":"%d"}' % number, partition=0)
-        producer.flush(60)
+        stream.send(((b'{"id":"%d"}' % number, 0) for number in range(10, 15)), producer=producer)
         delete_records(kafka_admin, stream, 15)
         producer.commit_transaction(60)
         stream.number(20, 24)
