@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,14 +40,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """State folder of a running Postgres and Kafka, stopped at the end of the run."""
-    home = tmp_path_factory.mktemp("stack") / "home"
-    try:
-        up(home, models=False)
-        yield home
-    finally:
-        down(home)
+def stack() -> Iterator[Path]:
+    """State folder of a running Postgres and Kafka, stopped at the end of the run.
+
+    Not beneath pytest's own folder: a second pytest of the same user closes that one to the user that Postgres runs as.
+    """
+    with tempfile.TemporaryDirectory(prefix="landfall-tests-") as folder:
+        home = Path(folder) / "home"
+        try:
+            up(home, models=False)
+            yield home
+        finally:
+            down(home)
 
 
 @pytest.fixture(scope="session")
