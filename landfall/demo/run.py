@@ -13,7 +13,7 @@ from landfall.demo.kpis import TABLES
 from landfall.demo.lifeline import prefix
 from landfall.demo.observer import Baseline, Observer, Span
 from landfall.demo.production import Production
-from landfall.demo.reconcile import Account, account
+from landfall.demo.reconcile import account
 from landfall.demo.refreshes import Refreshes
 from landfall.demo.screen import Moment, Screen
 from landfall.demo.servers import load_simulated_reference, refusal
@@ -183,18 +183,10 @@ class Demo:
         self._show_until(live, lambda: settled.done, SETTLE_SECONDS, "Landing and refreshing the last events")
         spans = settled.result()
         live.refreshes.look()
-        found: Account = self._wait(
-            Background(
-                lambda: account(
-                    observer.ledger(),
-                    spans,
-                    {stream: counts.produced for stream, counts in produced.streams.items()},
-                    {stream: sum(counts.malformed.values()) for stream, counts in produced.streams.items()},
-                    TABLES,
-                )
-            )
-        )
-        latency = {baseline.stream: observer.run_latency(baseline) for baseline in live.baselines}
+        acknowledged = {stream: counts.produced for stream, counts in produced.streams.items()}
+        malformed = {stream: sum(counts.malformed.values()) for stream, counts in produced.streams.items()}
+        found = self._wait(Background(lambda: account(observer.ledger(), spans, acknowledged, malformed, TABLES)))
+        latency = self._wait(Background(lambda: {b.stream: observer.run_latency(b) for b in live.baselines}))
         self._screen.close()
         self._print(["", *account_lines(found, latency, live.refreshes)])
         troubles = [*found.troubles, *(f"A refresh failed: {failure}" for failure in live.refreshes.failures)]

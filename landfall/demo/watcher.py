@@ -5,6 +5,7 @@ import threading
 import psycopg
 
 from landfall.demo.observer import Baseline, Observer, View
+from landfall.errors import UserError
 from landing_stream.topics import KafkaUnavailable
 
 SECONDS = 1.0
@@ -33,6 +34,8 @@ class Watcher:
                 self.trouble = f"Postgres does not answer: {' '.join(str(error).split())}"
             except KafkaUnavailable as error:
                 self.trouble = f"Kafka does not answer: {error}"
+            except UserError as error:
+                self.trouble = error.message
             except Exception as error:
                 self.trouble = f"{type(error).__name__}: {error}"
             self._stop.wait(SECONDS)
