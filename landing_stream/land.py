@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import psycopg
 
@@ -17,8 +14,9 @@ from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.logs import configure_logging
 from landing_stream.query import LandingOptions, LandingQuery
+from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session
-from landing_stream.supervisor import Supervisor
+from landing_stream.supervisor import EXIT_OK, Supervisor
 from local_stack.jars import spark_jars
 from warehouse.connect import connect
 
@@ -34,24 +32,25 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
     contracts = _chosen(load_contracts(), streams)
     _check_ready(settings)
     kafka = settings.kafka
-    folder = settings.home / "landing"
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="spark-", dir=folder))
-    try:
+    with scratch_folder(settings.home / "landing") as scratch:
+        _on_stop(lambda: sys.exit(EXIT_OK))  # while Spark starts there is nothing to wait for
         spark = spark_session(spark_jars(), scratch)
         options = LandingOptions(settings.trigger_seconds, settings.max_offsets_per_trigger, once)
         queries = [
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
         supervisor = Supervisor(spark, queries, once)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: supervisor.stop())
+        _on_stop(supervisor.stop)
         exit_code = supervisor.run()
         landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
         logger.info("landed %d and quarantined %d events", landed, quarantined)
         return exit_code
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _on_stop(stop: Callable[[], object]) -> None:
+    """What SIGTERM and SIGINT do from now on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
 
 
 def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Contract]:
