@@ -59,6 +59,7 @@ class Contender:
         try:
             self.process.wait(1 if error is not None else 20)
         except psutil.TimeoutExpired:
+            below = descendants(self.process)  # its JVM may have started meanwhile
             self.process.kill()
             self.process.wait()
         for survivor in psutil.wait_procs(below, timeout=10)[1]:
