@@ -77,10 +77,12 @@ class RecordReader:
                 if len(messages) >= BATCH_RECORDS or size >= BATCH_BYTES:
                     yield _batch(messages, topic_id)
                     messages, size = [], 0
+            # Nothing is fetched behind the span while it lands: at the end of the topic that is a request every 5 ms.
+            self._consumer.unassign()
             if messages:
                 yield _batch(messages, topic_id)
         finally:
-            self._consumer.unassign()  # nothing is fetched ahead for a span that somebody else may read
+            self._consumer.unassign()  # also when the caller has stopped half-way
 
     def _messages(self, span: Span) -> Iterator[Message]:
         position, heard = span.from_offset, time.monotonic()
