@@ -1,4 +1,4 @@
-"""Runs a program that is to end with the demo: python -m landfall.demo.lifeline PARENT NICENESS PROGRAM [ARGUMENT…].
+"""Runs a program that is to end with the demo: python -m landfall.demo.lifeline PARENT PROGRAM [ARGUMENT…].
 
 The demo stops its children itself. This is for the day on which it cannot, because it was killed: the kernel then sends
 each child a SIGTERM. Linux only; elsewhere the program just runs.
@@ -12,22 +12,21 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def prefix(niceness: int = 0) -> list[str]:
+def prefix() -> list[str]:
     """What to put before a command line (whose program is an absolute path) to tie it to this process.
 
     The child has to be started from the main thread: the kernel means the thread that started it.
     """
-    return [sys.executable, "-m", __name__, str(os.getpid()), str(niceness)]
+    return [sys.executable, "-m", __name__, str(os.getpid())]
 
 
 def main() -> None:
-    """Tie this process to its parent, give way by the niceness, and become the program."""
-    parent, niceness, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    """Tie this process to its parent, and become the program."""
+    parent, program = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             sys.exit(f"lifeline: process {parent} is gone")
-    os.nice(niceness)
     os.execv(program[0], program)
 
 

@@ -34,8 +34,6 @@ BACKLOG_SECONDS = 600.0
 """At 50,000 events/s: 30 million that an earlier run left in Kafka."""
 SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
-DAGSTER_NICENESS = 10
-"""Dagster starts several processes that import for 10 s: they give way to the landing of live events."""
 WARMING_UP = "Spark warms up: the first load of each stream takes longer than those after it."
 
 
@@ -108,7 +106,7 @@ class Demo:
         before = self._wait(Background(observer.generations))
         self._children.start("land")
         refresh = self._children.start("refresh", "--watch")
-        dagster = start_dagster(settings, prefix=prefix(DAGSTER_NICENESS))
+        dagster = start_dagster(settings, prefix=prefix())
         self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
         self._say(f"Dagster is starting: {dagster.address}")
         self._poll(lambda: taken_over(before, observer.generations()), READY_SECONDS, "`landfall land` to start")
