@@ -23,13 +23,12 @@ from landing_stream.ledger import (
     Writer,
     draw_load,
     finish_load,
-    last_topic_id,
     prepare_partitions,
     start_writer,
-    starting_offsets,
 )
 from landing_stream.plan import planned_ends, shares, spans
 from landing_stream.slice import Slice
+from landing_stream.starting_offsets import last_topic_id, starting_offsets
 from landing_stream.tables import ensure_tables
 from landing_stream.task import Report, Task, run_tasks
 from landing_stream.topics import Topics

@@ -24,8 +24,8 @@ from landing_stream.ledger import (
     finish_load,
     prepare_partitions,
     start_writer,
-    starting_offsets,
 )
+from landing_stream.starting_offsets import starting_offsets
 from landing_stream.tables import ensure_day_partitions, ensure_tables, existing_columns
 from tests.conftest import Connection
 from tests.landing.conftest import contract

@@ -1,0 +1,91 @@
+"""Where a stream starts: at the ledger's next offsets, and what is not as it should be there is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from uuid import UUID
+
+import psycopg
+
+from landing_stream.ledger import LedgerError, Span, Writer, check_generation, lock_offset
+
+logger = logging.getLogger(__name__)
+
+
+def next_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID) -> dict[int, int]:
+    """Partition to next offset, of the partitions that the ledger knows."""
+    rows = connection.execute(
+        "select kafka_partition, next_offset from landing.offsets where stream = %s and topic_id = %s",
+        (stream, topic_id),
+    )
+    return dict(rows.fetchall())
+
+
+def last_topic_id(connection: psycopg.Connection, stream: str, door: str) -> UUID | None:
+    """Id of the topic from which the newest slice of this door came; None before the first."""
+    row = connection.execute(
+        """
+        select s.topic_id from landing.slices as s join landing.loads as l using (stream, load_id)
+        where s.stream = %s and l.door = %s order by s.load_id desc limit 1
+        """,
+        (stream, door),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def starting_offsets(
+    connection: psycopg.Connection,
+    writer: Writer,
+    topic_id: UUID,
+    earliest: Mapping[int, int],
+    latest: Mapping[int, int],
+) -> dict[int, int]:
+    """Where each partition of the topic starts: the ledger's next offset, or the earliest for one never seen.
+
+    What Kafka has deleted before it landed is recorded in landing.gaps, loudly, and stepped over. Raises LedgerError
+    when the ledger is ahead of the topic's end: offsets would come again with other records, which nobody could tell.
+    """
+    starts: dict[int, int] = {}
+    with connection.transaction():
+        check_generation(connection, writer)
+        known = next_offsets(connection, writer.stream, topic_id)
+        for partition, first in sorted(earliest.items()):
+            if known.get(partition, first) > latest[partition]:
+                raise LedgerError(
+                    f"stream {writer.stream}, partition {partition}: offsets below {known[partition]} have landed, but"
+                    f" the topic ends at {latest[partition]}: Kafka has lost records; delete the topic and make it"
+                    " again, and it is landed from its start"
+                )
+            position = lock_offset(
+                connection, writer.stream, topic_id, Span(partition, known.get(partition, first), first)
+            )
+            if position < first:
+                _record_gap(connection, writer.stream, topic_id, Span(partition, position, first))
+            starts[partition] = max(position, first)
+    return starts
+
+
+def _record_gap(connection: psycopg.Connection, stream: str, topic_id: UUID, gap: Span) -> None:
+    logger.error(
+        "stream %s, partition %d: Kafka deleted offsets %d to %d before they landed; recorded in landing.gaps",
+        stream,
+        gap.kafka_partition,
+        gap.from_offset,
+        gap.until_offset - 1,
+    )
+    key = (stream, topic_id, gap.kafka_partition)
+    connection.execute(
+        """
+        insert into landing.gaps (stream, topic_id, kafka_partition, from_offset, until_offset)
+        values (%s, %s, %s, %s, %s)
+        """,
+        (*key, gap.from_offset, gap.until_offset),
+    )
+    connection.execute(
+        """
+        update landing.offsets set next_offset = %s
+        where stream = %s and topic_id = %s and kafka_partition = %s
+        """,
+        (gap.until_offset, *key),
+    )
