@@ -15,7 +15,7 @@ from landfall.errors import UserError
 from local_stack.layout import venv_bin
 from local_stack.processes import last_lines
 
-GRACE_SECONDS = 3.5
+GRACE_SECONDS = 3.0
 """How long children may take to stop cleanly: 2 s on a quiet machine. All of them write in transactions, so that
 killing what takes longer (a refresh under way) loses nothing."""
 KILL_SECONDS = 2.0

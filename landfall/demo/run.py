@@ -111,6 +111,8 @@ class Demo:
         self._say(f"Dagster is starting: {dagster.address}")
         self._poll(lambda: taken_over(before, observer.generations()), READY_SECONDS, "`landfall land` to start")
         self._say("landing has started")
+        if left := self._wait(Background(observer.lag)):
+            self._say(f"{left:,} messages that an earlier run left in Kafka land first")
         self._poll(lambda: observer.lag() == 0, BACKLOG_SECONDS, "what an earlier run left in Kafka to land")
         baselines = self._wait(Background(observer.baselines))
         length = "until Ctrl-C" if self._duration is None else f"for {self._duration:g} s"
