@@ -1,4 +1,4 @@
-"""`landfall land`: the landing stream."""
+"""Land events from Kafka in Postgres, each exactly once, until stopped."""
 
 from __future__ import annotations
 

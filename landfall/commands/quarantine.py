@@ -1,4 +1,4 @@
-"""`landfall quarantine`: what could not be landed."""
+"""Look at what could not be landed, and land it after all."""
 
 from __future__ import annotations
 
