@@ -18,6 +18,7 @@ from landfall.demo.kpis import KpiTable
 from landfall.demo.observer import StreamView, View
 
 PLAIN_SECONDS = 5.0
+LIVE_SECONDS = 0.5
 COLUMNS = ("stream", "produced", "landed", "quarantined", "lag", "p50", "p95")
 
 
@@ -72,11 +73,16 @@ class LiveTable:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
+        self._next = 0.0
 
     def say(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def show(self, moment: Moment) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + LIVE_SECONDS
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
             self._live.start()
