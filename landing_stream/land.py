@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import psutil
 import psycopg
 
 from landfall.errors import UserError
@@ -32,25 +38,53 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
     contracts = _chosen(load_contracts(), streams)
     _check_ready(settings)
     kafka = settings.kafka
-    with scratch_folder(settings.home / "landing") as scratch:
-        _on_stop(lambda: sys.exit(EXIT_OK))  # while Spark starts there is nothing to wait for
-        spark = spark_session(spark_jars(), scratch)
+    stop = threading.Event()
+    with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
+        _on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
+        try:
+            spark = spark_session(spark_jars(), scratch)
+        except KeyboardInterrupt:  # Spark puts a handler of its own for SIGINT in place while it starts
+            return EXIT_OK
+        _on_signals(stop.set)
         options = LandingOptions(settings.trigger_seconds, settings.max_offsets_per_trigger, once)
         queries = [
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
-        supervisor = Supervisor(spark, queries, once)
-        _on_stop(supervisor.stop)
-        exit_code = supervisor.run()
+        exit_code = Supervisor(spark, queries, once, stop).run()
         landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
         logger.info("landed %d and quarantined %d events", landed, quarantined)
         return exit_code
 
 
-def _on_stop(stop: Callable[[], object]) -> None:
+@contextmanager
+def _children_end_with_us() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        _end_children()
+        logging.disable()  # py4j complains of the JVM that is gone when the interpreter ends
+
+
+def _end_children() -> None:
+    """Ends the JVM and its Python workers: a JVM whose start was broken off would stay for ever."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(children, timeout=5)
+
+
+def _end_at_once(scratch: Path) -> None:
+    """Without an exception: one in the middle of a call to the JVM was swallowed now and then."""
+    _end_children()
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(EXIT_OK)
+
+
+def _on_signals(then: Callable[[], object]) -> None:
     """What SIGTERM and SIGINT do from now on."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, lambda *_: then())
 
 
 def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Contract]:

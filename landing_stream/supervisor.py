@@ -29,17 +29,13 @@ _STOP_SECONDS = 30.0
 class Supervisor:
     """Runs landing queries in one Spark session, a thread each.
 
-    `run` blocks until stopped, fenced, or drained with `once`.
+    `run` blocks until `stop` is set, fenced, or drained with `once`.
     """
 
-    def __init__(self, spark: SparkSession, queries: Sequence[LandingQuery], once: bool) -> None:
+    def __init__(self, spark: SparkSession, queries: Sequence[LandingQuery], once: bool, stop: threading.Event) -> None:
         self._spark, self._queries, self._once = spark, queries, once
-        self._stop = threading.Event()
+        self._stop = stop
         self._exit_code = EXIT_OK
-
-    def stop(self) -> None:
-        """Asks for a clean stop between batches; may be called from a signal handler."""
-        self._stop.set()
 
     def run(self) -> int:
         """The exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer."""

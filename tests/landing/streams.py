@@ -104,9 +104,10 @@ class Stream:
         return landing
 
     @contextmanager
-    def landing(self, *, max_offsets: int = 300_000) -> Iterator[Supervisor]:
+    def landing(self, *, max_offsets: int = 300_000) -> Iterator[None]:
         """Lands in the background, as `landfall land` does, until the block ends; then `exit_code` is its exit code."""
-        supervisor = Supervisor(self.spark, [self.query(once=False, max_offsets=max_offsets)], once=False)
+        stop = threading.Event()
+        supervisor = Supervisor(self.spark, [self.query(once=False, max_offsets=max_offsets)], False, stop)
 
         def run() -> None:
             self.exit_code = supervisor.run()
@@ -114,9 +115,9 @@ class Stream:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         try:
-            yield supervisor
+            yield
         finally:
-            supervisor.stop()
+            stop.set()
             thread.join(60)
         assert not thread.is_alive(), "the landing stream did not stop"
 
