@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
+from local_stack.processes import processes_with
+
 _PREFIX = "spark-"
 _LOCK = "in-use"
 # Between making a folder and locking it lie microseconds; a younger one may be another process' that starts right now.
-_YOUNGEST_LEFTOVER_SECONDS = 60.0
+_YOUNGEST_LEFTOVER_SECONDS = 5.0
 
 
 @contextmanager
@@ -41,6 +45,10 @@ def _remove_unused(folder: Path) -> None:
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A JVM ends by itself when its driver is killed, but not always one whose start was broken off.
+            for process in processes_with(f"-Djava.io.tmpdir={folder}"):
+                with suppress(psutil.Error):
+                    process.kill()
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(descriptor)

@@ -50,6 +50,21 @@ def test_what_a_killed_process_left_goes_with_the_next_start_and_what_is_in_use_
             holder.communicate()
 
 
+def test_a_jvm_that_outlived_its_driver_ends_with_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "_YOUNGEST_LEFTOVER_SECONDS", -60.0)
+    folder = tmp_path / "spark-left"
+    folder.mkdir()
+    jvm = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", f"-Djava.io.tmpdir={folder}"])
+    try:
+        with scratch_folder(tmp_path):
+            assert jvm.wait(30) == -signal.SIGKILL
+    finally:
+        jvm.kill()
+        jvm.wait()
+
+
 def test_a_folder_made_a_moment_ago_may_be_of_a_process_that_starts(tmp_path: Path) -> None:
     fresh = tmp_path / "spark-fresh"
     fresh.mkdir()
