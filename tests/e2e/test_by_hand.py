@@ -74,8 +74,9 @@ def after_replay(home: Path, scratch: Path, log: Path, *options: str) -> tuple[l
     """The rows of the fact and of the KPI after this file has come once more."""
     landfall(home, "replay", "job_tracking", str(log), *options)
     landfall(home, "land", "--once", "--stream", "job_tracking")
-    typed(home, scratch, "cd dbt_project && dbt --quiet build")
-    return rows(typed(home, scratch, psql(FACT))), rows(typed(home, scratch, psql(KPI)))
+    printed = typed(home, scratch, f"cd dbt_project && dbt --quiet build; {psql(FACT)}; echo ---; {psql(KPI)}")
+    fact, kpi = printed.split("---\n")
+    return rows(fact), rows(kpi)
 
 
 def typed(home: Path, scratch: Path, line: str) -> str:

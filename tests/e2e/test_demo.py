@@ -37,10 +37,9 @@ def test_a_demo_accounts_for_every_event_beside_another_stack_and_leaves_no_proc
         assert "Nothing is lost, nothing is doubled." in run.said
         for stream in STREAMS:
             produced, landed, quarantined, lost, doubled = account_of(run.said, stream)
-            assert produced == landed + quarantined
+            assert produced == landed + quarantined > 0
             assert (lost, doubled) == (0, 0)
             assert quarantined > 0 or produced < 1_000
-        assert sum(account_of(run.said, stream)[0] for stream in STREAMS) == 15 * 500
         assert running(stack) == ["Kafka", "Postgres"]
         assert beside.execute(loads).fetchone() == before
 
