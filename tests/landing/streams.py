@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from confluent_kafka import Producer
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -146,9 +147,14 @@ class Stream:
         return sorted(int(row["id"]) for row in self.select("select id from landing.things"))
 
     def landed(self, count: int) -> None:
-        """Waits until so many rows have landed."""
-        query = "select count(*) from landing.things"
-        wait_until(lambda: self.one(query) >= count, f"{count} rows landed")
+        """Waits until so many rows have landed, though Postgres may be away meanwhile."""
+
+        def enough() -> bool:
+            with suppress(psycopg.OperationalError):
+                return bool(self.one("select count(*) from landing.things") >= count)
+            return False
+
+        wait_until(enough, f"{count} rows landed")
 
     def quarantine(self) -> list[Row]:
         """Quarantine, by position."""
