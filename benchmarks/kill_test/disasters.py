@@ -38,7 +38,7 @@ class Scene:
         self.starts = self.left_alone = 0
         self.moment = ""
         self.log = home / "land.log"
-        self._environ = {**os.environ, **environ}
+        self._environ = environ
         self._copies: list[Copy] = []
         self._generation = 0
 

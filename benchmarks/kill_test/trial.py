@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import Counter
@@ -69,6 +70,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     settings, began = Settings.of_home(home), time.monotonic()
     outcome, rng = Outcome(), random.Random(plan.seed)
     environ = {
+        **os.environ,
         **exports(settings),
         "LANDFALL_TRIGGER_SECONDS": "0.2",
         "LANDFALL_MAX_OFFSETS_PER_TRIGGER": str(plan.offsets_per_trigger),
