@@ -34,6 +34,9 @@ BACKLOG_SECONDS = 600.0
 """At 50,000 events/s: 30 million that an earlier run left in Kafka."""
 SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
+DAGSTER_SECONDS = 20.0
+"""Dagster starts when the first events have landed, and at the latest so long after the first was produced: its
+processes import for some 15 s of a core, which Spark needs for its first load."""
 WARMING_UP = "Spark warms up: the first load of each stream takes longer than those after it."
 
 
@@ -49,10 +52,10 @@ class Live:
     baselines: list[Baseline]
     production: Production
     watcher: Watcher
-    dagster: DagsterServer
-    dagster_answers: Background[None]
     refreshes: Refreshes
     since: float
+    dagster: DagsterServer | None = None
+    dagster_answers: Background[None] | None = None
 
 
 class Demo:
@@ -106,9 +109,6 @@ class Demo:
         before = self._wait(Background(observer.generations))
         self._children.start("land")
         refresh = self._children.start("refresh", "--watch")
-        dagster = start_dagster(settings, prefix=prefix())
-        self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
-        self._say(f"Dagster is starting: {dagster.address}")
         self._poll(lambda: taken_over(before, observer.generations()), READY_SECONDS, "`landfall land` to start")
         self._say("landing has started")
         if left := self._wait(Background(observer.lag)):
@@ -122,8 +122,6 @@ class Demo:
             baselines=baselines,
             production=Production(settings, self._rate, self._duration),
             watcher=Watcher(observer, baselines),
-            dagster=dagster,
-            dagster_answers=Background(lambda: dagster.wait(READY_SECONDS)),
             refreshes=Refreshes(refresh.log),
             since=time.monotonic(),
         )
@@ -151,26 +149,32 @@ class Demo:
             self._children.check()
             live.production.check()
             live.refreshes.look()
+            if live.dagster is None and (has_landed(live) or time.monotonic() > live.since + DAGSTER_SECONDS):
+                self._serve_dagster(live)
             if live.watcher.view is not None:
                 self._screen.show(self._moment(live, note))
             if deadline is not None and time.monotonic() > deadline:
                 raise UserError(f"{note} took more than {seconds:.0f} s: see the logs in {self._children.folder}.")
 
+    def _serve_dagster(self, live: Live) -> None:
+        live.dagster = dagster = start_dagster(Settings.of_home(self._home), prefix=prefix())
+        live.dagster_answers = Background(lambda: dagster.wait(READY_SECONDS))
+        self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
+        self._say(f"Dagster is starting: {dagster.address}")
+
     def _moment(self, live: Live, note: str) -> Moment:
         assert live.watcher.view is not None
         passed = time.monotonic() - live.since
         length = "" if self._duration is None else f" of {self._duration:g} s"
-        page = live.dagster.address + ("" if live.dagster_answers.done else " (starting)")
         refreshes = live.refreshes
-        landed = any(stream.landed for stream in live.watcher.view.streams)
         last = f", the last in {refreshes.seconds[-1]:.1f} s" if refreshes.seconds else ""
         failed = f", {len(refreshes.failures)} FAILED: {refreshes.failures[-1]}" if refreshes.failures else ""
         return Moment(
             view=live.watcher.view,
             seconds=passed,
-            title=f"Landfall demo, {passed:.0f} s{length}   Dagster: {page}",
+            title=f"Landfall demo, {passed:.0f} s{length}   Dagster: {page_of(live)}",
             refreshes=f"models refreshed {len(refreshes.seconds)} times{last}{failed}",
-            note=live.watcher.trouble or note or ("" if landed else WARMING_UP),
+            note=live.watcher.trouble or note or ("" if has_landed(live) else WARMING_UP),
         )
 
     def _finish(self, live: Live) -> None:
@@ -216,6 +220,18 @@ class Demo:
     def _print(self, lines: list[str]) -> None:
         for line in lines:
             self._screen.say(line)
+
+
+def has_landed(live: Live) -> bool:
+    """Whether a load has ended since events flow."""
+    return live.watcher.view is not None and any(stream.landed for stream in live.watcher.view.streams)
+
+
+def page_of(live: Live) -> str:
+    """Where Dagster is to be seen."""
+    if live.dagster is None or live.dagster_answers is None:
+        return "when the first events have landed"
+    return live.dagster.address + ("" if live.dagster_answers.done else " (starting)")
 
 
 def taken_over(before: dict[str, int], now: dict[str, int]) -> bool:
