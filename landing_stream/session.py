@@ -30,6 +30,8 @@ def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None)
         conf.setIfMissing(name, value)  # what spark-submit or spark-defaults.conf says comes first
     session = SparkSession.builder.config(conf=conf).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
+    # It would print a traceback whenever the JVM goes; the supervisor says that in a sentence.
+    session.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
     return session
 
 
