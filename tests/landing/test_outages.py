@@ -66,3 +66,11 @@ def test_a_postgres_backend_is_killed_while_it_takes_rows(outage: Stream) -> Non
         os.kill(outage.one(query), signal.SIGKILL)
         outage.landed(2_000)
     complete(outage, 2_000)
+
+
+def complete(stream: Stream, last: int) -> None:
+    """Every event is there once, and the accounts say the same; no load is left open."""
+    assert stream.numbers() == list(range(1, last + 1))
+    assert stream.one("select sum(landed) from landing.slices") == last
+    assert stream.one("select count(*) from landing.loads where state = 'open'") == 0
+    assert sum(stream.ledger().values()) == last
