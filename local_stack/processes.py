@@ -13,6 +13,7 @@ from landfall.errors import UserError
 
 # Below the kernel's range for outgoing connections (32768 and up), so that no client takes a server's port meanwhile.
 PORTS = range(15_000, 32_000)
+PORT_SECONDS = 2.0
 
 
 def alive(process: psutil.Process) -> bool:
@@ -63,6 +64,9 @@ def free_port(preferred: int | None, taken: tuple[int, ...] = ()) -> int:
 
     Raises UserError when 100 ports tried at random were all taken.
     """
+    if preferred is not None:
+        # A server that was killed a moment ago holds its port until the last of its threads has ended.
+        wait_until(lambda: is_free(preferred), PORT_SECONDS)
     for port in candidates(preferred):
         if port not in taken and is_free(port):
             return port

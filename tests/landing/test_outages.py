@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 
 from landfall.settings import Settings
+from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
 from local_stack.processes import gone
 from local_stack.stack import prepare
@@ -66,6 +67,39 @@ def test_a_postgres_backend_is_killed_while_it_takes_rows(outage: Stream) -> Non
         os.kill(outage.one(query), signal.SIGKILL)
         outage.landed(2_000)
     complete(outage, 2_000)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "restarted"])
+def test_kafka_goes_and_comes_back_while_landing(outage: Stream, breakable: Path, number: signal.Signals) -> None:
+    server = Kafka(breakable / "kafka")
+    with outage.landing(max_offsets=100):
+        outage.landed(1)
+        end(server.broker(), number)
+        server.start()
+        outage.number(2_001, 2_500, partitions=4)
+        outage.landed(2_500)
+    assert outage.exit_code == 0
+    complete(outage, 2_500)
+
+
+def test_landing_that_starts_before_its_servers_waits_for_them(
+    outage: Stream, breakable: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka, postgres = Kafka(breakable / "kafka"), Postgres(breakable / "postgres")
+    end(kafka.broker(), signal.SIGTERM)
+    end(postgres.postmaster(), signal.SIGINT)
+    with outage.landing():
+        wait_until(told(caplog, "stopped by OperationalError"), "Postgres is missed")
+        postgres.start()
+        wait_until(told(caplog, "stopped by KafkaUnavailable"), "Kafka is missed")
+        kafka.start()
+        outage.landed(2_000)
+    assert outage.exit_code == 0
+    complete(outage, 2_000)
+
+
+def told(caplog: pytest.LogCaptureFixture, words: str) -> Callable[[], bool]:
+    return lambda: words in caplog.text
 
 
 def complete(stream: Stream, last: int) -> None:
