@@ -79,7 +79,7 @@ def read_behind(connection: psycopg.Connection[tuple[Any, ...]], relations: Sequ
             (
                 select count(distinct p.relation)
                 from ops.model_progress as p
-                inner join landing.horizons as h on h.stream = p.source
+                inner join ops.horizons as h on h.stream = p.source
                 where p.relation = any(%s) and p.position < h.hi
             ),
             (select extract(epoch from clock_timestamp() - max(captured_at))::float8 from ops.run_horizon)

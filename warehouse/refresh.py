@@ -22,7 +22,7 @@ ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
 """Key in ops.model_definition of the whole project: the md5 of the files whose relations were all made."""
 POLL_SECONDS = 0.25
-"""How often a watch looks at landing.horizons, a query of 0.3 ms."""
+"""How often a watch looks at ops.horizons, a query of 0.3 ms."""
 PAUSE_SECONDS = 2.0
 """Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -100,7 +100,7 @@ def watch(
 def read_horizons(settings: Settings) -> dict[str, int]:
     """The newest readable load of each stream."""
     with connect(settings.postgres_dsn, role=ROLE, autocommit=True, application_name="landfall refresh") as connection:
-        return dict(connection.execute("select stream, hi from landing.horizons").fetchall())
+        return dict(connection.execute("select stream, hi from ops.horizons").fetchall())
 
 
 def streams_with_news(done: Mapping[str, int], horizons: Mapping[str, int]) -> list[str]:

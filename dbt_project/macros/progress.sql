@@ -5,7 +5,7 @@
     positions of the relations that it reads, and moves there in the transaction that writes its rows.
 #}
 
-{# At the run's start: the newest readable load of each stream. Old horizons go, without waiting for another run. #}
+{# At the run's start: the newest load of each stream that has landed and is enriched. Old horizons go, without waiting for another run. #}
 {% macro capture_horizon() %}
     with outdated as (
         select h.invocation_id, h.stream from ops.run_horizon as h
@@ -19,17 +19,30 @@
     )
 
     insert into ops.run_horizon (invocation_id, stream, hi)
-    select '{{ invocation_id }}', s.stream, s.hi from landing.horizons as s
+    select '{{ invocation_id }}', s.stream, s.hi from ops.horizons as s
 {% endmacro %}
 
 
-{# Condition on a table of facts: rows of the loads that this model has not read yet. #}
-{% macro new_loads(stream, column='load_id') -%}
+{#
+    Condition on a table of facts: rows that this model has not read yet, or that have changed since, or whose days are to be
+    counted again (`landfall refresh --from DAY --to DAY`). `event_at`: the column of their time.
+#}
+{% macro new_loads(stream, column='changed_load_id', event_at='event_at') -%}
     {%- if model.resource_type == 'unit_test' -%}
         true
+    {%- elif recounts_days() -%}
+        (
+            ({{ unread_loads(stream, column) }})
+            or ({{ readable_loads(stream, column) }} and {{ event_at }} >= {{ first_instant() }} and {{ event_at }} < {{ end_instant() }})
+        )
     {%- else -%}
-        {{ column }} > {{ position_of(stream) }} and {{ column }} <= {{ reads_to(stream) }}
+        {{ unread_loads(stream, column) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro unread_loads(stream, column) -%}
+    {{ column }} > {{ position_of(stream) }} and {{ column }} <= {{ reads_to(stream) }}
 {%- endmacro %}
 
 
@@ -38,7 +51,7 @@
     {%- if model.resource_type == 'unit_test' -%}
         true
     {%- else -%}
-        {{ new_loads(stream) }}
+        {{ unread_loads(stream, 'load_id') }}
         and landed_at between {{ landed_at_of_new_loads(stream, 'min') }} and {{ landed_at_of_new_loads(stream, 'max') }}
     {%- endif -%}
 {%- endmacro %}
@@ -59,7 +72,7 @@
 {%- endmacro %}
 
 {% macro landed_at_of_new_loads(stream, aggregate) -%}
-    (select {{ aggregate }}(landed_at) from landing.loads where stream = '{{ stream }}' and {{ new_loads(stream) }})
+    (select {{ aggregate }}(landed_at) from landing.loads where stream = '{{ stream }}' and {{ unread_loads(stream, 'load_id') }})
 {%- endmacro %}
 
 {% macro progress_key(relation) -%} {{ relation.schema }}.{{ relation.identifier }} {%- endmacro %}

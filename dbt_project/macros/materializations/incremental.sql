@@ -20,7 +20,7 @@
     {% set news = [] %}
     {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
 
-    {% if news or flags.EMPTY %}
+    {% if news or flags.EMPTY or (recounts_days() and config.get('meta', {}).get('event_day')) %}
         {% set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) %}
         {% set arguments = {
             'target_relation': relation,
@@ -32,6 +32,8 @@
     {% else %}
         {% call noop_statement('main', 'NOTHING NEW', 'NOTHING NEW', 0) %} {% endcall %}
     {% endif %}
+
+    {% do mark_changed_facts(relation, news) %}
 
     {% if news | selectattr('position', 'equalto', 0) | list %}
         {# The first fill: without statistics the models that read this next would plan for a table of a few pages. #}

@@ -1,6 +1,7 @@
 {#
     insert_new: for facts, which never change. Rows whose key is there already are duplicates and left out; as loads are read in
-    their order, the first one landed is the one that stays.
+    their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see
+    mark_changed_facts.
 #}
 {% macro get_incremental_insert_new_sql(arguments) %}
     {% set columns = arguments.dest_columns | join(', ') %}
@@ -13,25 +14,52 @@
 {#
     rebuild_buckets: for aggregates. unique_key names the columns of the bucket (an hour, a window). The model gives all rows of
     every bucket that new events touch; a bucket without rows is one row whose other key columns are null: it is deleted and
-    nothing is put in its place.
+    nothing is put in its place. Rows that come out as they were are left alone: most of a bucket's do, and writing them again
+    would cost WAL and dead rows at each refresh.
+
+    When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
+    meta.event_day gives the day of a row.
 #}
 {% macro get_incremental_rebuild_buckets_sql(arguments) %}
     {% set target = arguments.target_relation %}
+    {% set rebuilt = target.identifier ~ '_rebuilt' %}
     {% set columns = arguments.dest_columns | join(', ') %}
     {% set bucket = arguments.unique_key if arguments.unique_key is sequence and arguments.unique_key is not string else [arguments.unique_key] %}
-    create temporary table {{ target.identifier }}_rebuilt on commit drop as {{ arguments.sql }};
+    {% set key = primary_key(model) %}
+    {% set values = arguments.dest_columns | reject('in', key) | list %}
+    create temporary table {{ rebuilt }} on commit drop as {{ arguments.sql }};
 
     {# a temporary table has no statistics of its own accord #}
-    analyze {{ target.identifier }}_rebuilt;
+    analyze {{ rebuilt }};
 
     delete from {{ target }} as t
-    using (select distinct {{ bucket | join(', ') }} from {{ target.identifier }}_rebuilt) as touched
-    where {% for column in bucket %}t.{{ column }} = touched.{{ column }}{{ ' and ' if not loop.last }}{% endfor %};
+    where
+        (
+            ({{ bucket | join(', ') }}) in (select distinct {{ bucket | join(', ') }} from {{ rebuilt }})
+            {% if recounts_days() %}
+            or ({{ config.get('meta').event_day }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
+            {% endif %}
+        )
+        and not exists (
+            select from {{ rebuilt }} as r
+            where
+                {{ same_columns('r', 't', key) }}
+                {%- if values %}
+                and ({% for column in values %}r.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                is not distinct from ({% for column in values %}t.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                {%- endif %}
+        );
 
     insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ target.identifier }}_rebuilt
-    where num_nulls({{ primary_key(model) | join(', ') }}) = 0
+    select {{ columns }} from {{ rebuilt }} as r
+    where
+        num_nulls({{ key | join(', ') }}) = 0
+        and not exists (select from {{ target }} as t where {{ same_columns('r', 't', key) }})
 {% endmacro %}
+
+{% macro same_columns(left, right, columns) -%}
+    {% for column in columns %}{{ left }}.{{ column }} = {{ right }}.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+{%- endmacro %}
 
 
 {# keep_greatest: for high-water marks. Columns outside unique_key only ever rise, so order and repetition do not matter. #}
@@ -43,4 +71,28 @@
     {% for column in arguments.dest_columns if column not in arguments.unique_key -%}
         {{ column }} = greatest(t.{{ column }}, excluded.{{ column }}) {{- ', ' if not loop.last }}
     {%- endfor %}
+{% endmacro %}
+
+
+{#
+    Facts that a change load concerns take its number, so that the models which read them count them again. meta.changes names the
+    kinds of change (ops.changes.kind) and the fact's columns: {user_agent: user_agent_key}.
+#}
+{% macro mark_changed_facts(relation, news) %}
+    {% for kind, column in config.get('meta', {}).get('changes', {}).items() %}
+        {% for item in news %}
+            {% set changes %}
+                from ops.changes
+                where stream = '{{ item.stream }}' and kind = '{{ kind }}' and load_id > {{ item.position }} and load_id <= {{ item.reads_to }}
+            {% endset %}
+            {% if run_query('select 1 ' ~ changes ~ ' limit 1').rows %}
+                {% call statement('mark_changed_facts') %}
+                    update {{ relation }} as f
+                    set changed_load_id = c.load_id
+                    from (select key, max(load_id) as load_id {{ changes }} group by key) as c
+                    where f.{{ column }} = c.key and f.changed_load_id < c.load_id
+                {% endcall %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
 {% endmacro %}

@@ -9,3 +9,8 @@
 {% macro or_none(text) -%}
     coalesce({{ text }}, '(none)')
 {%- endmacro %}
+
+{# A key for what identifies a person (an address, an e-mail): 16 bytes of SHA-256 behind the secret of ops.pseudonym_salt. #}
+{% macro salted_key(text) -%}
+    substr(encode(sha256(convert_to((select pseudonym_salt.salt from ops.pseudonym_salt) || {{ text }}, 'UTF8')), 'hex'), 1, 32)::uuid
+{%- endmacro %}

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='insert_new',
-    indexes=[{'columns': ['load_id']}, {'columns': [reporting_hour('event_at')]}],
+    indexes=[{'columns': ['changed_load_id']}, {'columns': [reporting_hour('event_at')]}],
 ) }}
 
 with events as (
@@ -35,7 +35,8 @@ final as (
         load_id,
         topic_id,
         kafka_partition,
-        kafka_offset
+        kafka_offset,
+        load_id as changed_load_id
     from first_landed
 )
 
