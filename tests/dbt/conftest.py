@@ -24,7 +24,7 @@ from warehouse.roles import TRANSFORMER, WRITER
 TOPIC = uuid.UUID(int=1)
 POSITION = ("load_id", "topic_id", "kafka_partition", "kafka_offset")
 # What depends on when and where a record landed, and not on what it says.
-LANDING_COLUMNS = (*POSITION, "landed_at", "kafka_timestamp", "updated_at", "newest_load_id")
+LANDING_COLUMNS = (*POSITION, "landed_at", "kafka_timestamp", "updated_at", "newest_load_id", "changed_load_id")
 
 
 class Warehouse:

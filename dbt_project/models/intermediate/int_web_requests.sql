@@ -1,6 +1,12 @@
 {{ config(
     incremental_strategy='insert_new',
-    indexes=[{'columns': ['load_id']}, {'columns': [five_minutes('event_at')]}],
+    indexes=[
+        {'columns': ['changed_load_id']},
+        {'columns': [five_minutes('event_at')]},
+        {'columns': ['ip_key', calendar_minute('event_at')]},
+        {'columns': ['user_key', 'event_at']},
+    ],
+    meta={'changes': {'user_agent': 'user_agent_key', 'ip': 'ip_key'}},
 ) }}
 
 with requests as (
@@ -19,9 +25,12 @@ final as (
         event_key,
         event_id,
         user_id,
+        {{ salted_key('user_id') }} as user_key,
         product_id,
         action,
         user_agent,
+        {{ text_key('user_agent') }} as user_agent_key,
+        {{ salted_key('ip_address') }} as ip_key,
         response_seconds,
         status_code,
         event_at,
@@ -30,6 +39,7 @@ final as (
         {{ is_from_future() }} as is_from_future,
         bad_casts,
         load_id,
+        load_id as changed_load_id,
         topic_id,
         kafka_partition,
         kafka_offset
