@@ -37,6 +37,9 @@ class Settings:
     """LANDFALL_TRIGGER_SECONDS: how often the landing stream looks for new events."""
     max_offsets_per_trigger: int = 300_000
     """LANDFALL_MAX_OFFSETS_PER_TRIGGER: most events of one load; bounds memory (300,000 did best, see benchmarks)."""
+    geoip_database: Path | None = None
+    """LANDFALL_GEOIP_DATABASE: a geo file (MMDB: GeoLite2, DB-IP, IPinfo, …) that tells countries and cities by
+    address. Default: none, and every place is `(none)`."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -57,6 +60,7 @@ class Settings:
             max_offsets_per_trigger=int(
                 number(env, "LANDFALL_MAX_OFFSETS_PER_TRIGGER", cls.max_offsets_per_trigger, least=1)
             ),
+            geoip_database=file(env, "LANDFALL_GEOIP_DATABASE"),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -151,6 +155,11 @@ def number(env: Mapping[str, str], name: str, default: float, *, least: float) -
     if not least <= value < float("inf"):
         raise UserError(f"{name} is {text!r}: write a number of at least {least:g}.")
     return value
+
+
+def file(env: Mapping[str, str], name: str) -> Path | None:
+    """A file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
+    return Path(env[name]).expanduser().absolute() if env.get(name) else None
 
 
 def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -29,6 +29,9 @@ POSITION_COLUMNS = (
 )
 EXTRA_COLUMN = "extra"
 
+ENRICHMENTS = ("user_agent", "ip", "referrer")
+"""What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
+
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
 _RESERVED_STREAMS = ("streams", "writers", "loads", "offsets", "slices", "gaps", "quarantine", "horizons")
 
@@ -45,6 +48,8 @@ class Field:
     description: str
     examples: tuple[Any, ...] = ()
     pii: bool = False
+    enrichment: str | None = None
+    """One of ENRICHMENTS: what the field holds, so that the enricher reads it."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,20 @@ _SCHEMA: dict[str, Any] = {
                                 "description": {"type": "string", "minLength": 1},
                                 "examples": {"type": "array"},
                                 "classification": {"enum": ["personal", "public", "internal"]},
+                                "customProperties": {
+                                    "type": "array",
+                                    "minItems": 1,
+                                    "maxItems": 1,
+                                    "items": {
+                                        "type": "object",
+                                        "required": ["property", "value"],
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "property": {"const": "enrichment"},
+                                            "value": {"enum": list(ENRICHMENTS)},
+                                        },
+                                    },
+                                },
                             },
                         },
                     },
@@ -177,6 +196,7 @@ def read_contract(path: Path) -> Contract:
                 description=item["description"],
                 examples=tuple(item.get("examples", ())),
                 pii=item.get("classification") == "personal",
+                enrichment=next((custom["value"] for custom in item.get("customProperties", ())), None),
             )
             for item in entity["properties"]
         ),

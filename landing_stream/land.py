@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from enrichment.beside import EnricherThread
+from enrichment.enricher import Enricher
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
@@ -22,7 +24,7 @@ from landing_stream.logs import configure_logging
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session
-from landing_stream.supervisor import EXIT_OK, Supervisor
+from landing_stream.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from local_stack.jars import spark_jars
 from warehouse.connect import connect
 
@@ -32,11 +34,14 @@ logger = logging.getLogger(__name__)
 def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) -> int:
     """Lands all contracts' streams (or those named) until SIGTERM or SIGINT; with `once`, drains them and ends.
 
+    Enriches what has landed beside it, in a thread and transactions of its own; `once` waits for that.
+
     Returns the exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer.
     Raises UserError for a setting that does not fit.
     """
     contracts = _chosen(load_contracts(), streams)
     _check_ready(settings)
+    enricher = Enricher(settings)
     kafka = settings.kafka
     stop = threading.Event()
     with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
@@ -50,7 +55,11 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
         queries = [
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
+        beside = EnricherThread(enricher, stop)
+        beside.start()
         exit_code = Supervisor(spark, queries, once, stop).run()
+        if not beside.finish():
+            exit_code = max(exit_code, EXIT_FAILED)
         landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
         logger.info("landed %d and quarantined %d events", landed, quarantined)
         return exit_code

@@ -20,7 +20,7 @@ def configure_logging(log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in ("landing_stream", "warehouse", "local_stack", "landfall"):
+    for name in ("landing_stream", "enrichment", "warehouse", "local_stack", "landfall"):
         logging.getLogger(name).setLevel(logging.INFO)
     # py4j logs each dropped connection of a JVM that was stopped on purpose.
     logging.getLogger("py4j").setLevel(logging.CRITICAL)

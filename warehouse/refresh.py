@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import psycopg
 
+from enrichment.enricher import Enricher
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
@@ -50,7 +51,11 @@ def create_relations(settings: Settings) -> bool:
 
 
 def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
-    """One refresh of all models from what has landed. `full_refresh`: each table emptied and filled anew, in place."""
+    """One refresh of all models from what has landed. `full_refresh`: each table emptied and filled anew, in place.
+
+    What has landed is enriched first, so that it shows wherever it was landed.
+    """
+    Enricher(settings).run_once()
     return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from enrichment.enricher import Enricher
 from landfall.settings import Settings
 from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
 from landing_stream.tables import ensure_day_partitions
@@ -35,6 +36,7 @@ class Warehouse:
         self.dbt = DbtSession(settings)
         self.landing: Connection = connect(settings.landing_dsn, role=WRITER, autocommit=True)
         self.reader: Connection = connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True)
+        self.enricher = Enricher(settings)
         self._writers: dict[str, Writer] = {}
         self._offsets: dict[str, int] = {}
 
@@ -58,8 +60,9 @@ class Warehouse:
         return load
 
     def finish(self, stream: str, load: Load) -> None:
-        """Let readers see the load."""
+        """Let readers see the load: it has landed and is enriched."""
         finish_load(self.landing, self._writers[stream], load, None, [])
+        self.enricher.run_once()
 
     def run(self, *arguments: str) -> None:
         """dbt with these arguments, which must go well; default: a pass over the tables of the streams with loads."""
@@ -99,6 +102,7 @@ class Warehouse:
     def close(self) -> None:
         self.landing.close()
         self.reader.close()
+        self.enricher.close()
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             "classification: personal",
             "type: text",
             ":14: schema[0].properties[1]: type is not known here; "
-            "use: name, logicalType, description, examples, classification.",
+            "use: name, logicalType, description, examples, classification, customProperties.",
         ),
         (
             "- name: Time.Stamp",

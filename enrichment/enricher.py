@@ -1,0 +1,288 @@
+"""The enricher: reads the texts of new loads, looks up what they mean, and tells the models how far it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from enrichment.rules import Rules, all_rules
+from enrichment.tables import NEW_TEXTS, find_new_texts
+from landfall.settings import Settings
+from landing_stream.contract import Contract, load_contracts
+from landing_stream.logs import safe_message
+from warehouse.connect import connect
+from warehouse.roles import TRANSFORMER
+
+logger = logging.getLogger(__name__)
+
+ROWS_A_STEP = 200_000
+"""Most landed rows of one transaction, a single load apart: a backlog of any length takes a few seconds a step."""
+LOADS_A_STEP = 5_000
+TEXTS_AT_ONCE = 10_000
+"""Most texts that are in this process' memory at a time."""
+LONGEST_TEXT = 2_048
+"""Characters of a text that rules look at. Whole ones are stored; a user agent of 100 KB is somebody's joke."""
+POLL_SECONDS = 0.2
+"""How often a running enricher looks for finished loads, a query of 0.3 ms."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+TRIES_ONCE = 8
+"""With `landfall land --once` somebody waits for the end: about a minute of failures, as for the landing itself."""
+NO_KEY = UUID(int=0)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Enriched:
+    """What a pass did: texts that were new, rows that newer rules looked at again, and those of them that changed."""
+
+    new: int = 0
+    reviewed: int = 0
+    changed: int = 0
+
+    def __add__(self, other: Enriched) -> Enriched:
+        return Enriched(self.new + other.new, self.reviewed + other.reviewed, self.changed + other.changed)
+
+
+class Enricher:
+    """Brings schema enrichment up to what has landed. Several at once follow one another, step by step.
+
+    Raises UserError when the geo file of the settings cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Mapping[str, Contract] | None = None,
+        rules: Iterable[Rules] | None = None,
+        rows_a_step: int = ROWS_A_STEP,
+    ) -> None:
+        self._dsn = settings.postgres_dsn
+        self._contracts = dict(load_contracts() if contracts is None else contracts)
+        self._rules = list(all_rules(settings) if rules is None else rules)
+        self._rows_a_step = rows_a_step
+        self._kept: Connection | None = None
+        self._reviewed: dict[str, str] = {}
+
+    def run_once(self, stop: threading.Event | None = None) -> Enriched:
+        """Enrich every load that has landed by now, then look again at rows of older rules; ends early on `stop`.
+
+        Raises psycopg.Error when Postgres is away or refuses; the next call starts over on a new connection.
+        """
+        stop = stop or threading.Event()
+        try:
+            done = self._pass(stop)
+            # The change loads that newer rules drew are loads to pass too.
+            return done + self._pass(stop) if done.changed else done
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, stop: threading.Event, landed: threading.Event | None = None) -> bool:
+        """Keep going until `stop` is set, whatever happens to Postgres; with `landed`, end when everything that was
+        there as it was set is enriched.
+
+        Returns whether it came to its end: False when it gave up after `landed`.
+        """
+        failures = 0
+        while not stop.is_set():
+            last = landed is not None and landed.is_set()
+            try:
+                done = self.run_once(stop)
+                failures = 0
+                if last:
+                    break
+                if done != Enriched():
+                    logger.debug("enriched %s", done)
+                stop.wait(POLL_SECONDS)
+            except Exception as error:  # landing goes on without us, and so must we without Postgres
+                failures += 1
+                if last and failures >= TRIES_ONCE:
+                    logger.error("enrichment: given up after %d failures: %s", failures, safe_message(error))
+                    return False
+                pause = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
+                logger.warning(
+                    "enrichment: stopped by %s: %s; starts again in %.1f s",
+                    type(error).__name__, safe_message(error), pause,
+                )  # fmt: skip
+                stop.wait(pause)
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Give the connection back; a later call makes a new one."""
+        if self._kept is not None:
+            with suppress(psycopg.Error):
+                self._kept.close()
+            self._kept = None
+
+    def _pass(self, stop: threading.Event) -> Enriched:
+        connection = self._connection()
+        done = Enriched()
+        for rules in self._rules:
+            rules.reload()
+        for stream, (position, hi) in read_lag(connection).items():
+            while position < hi and stream in self._contracts and not stop.is_set():
+                position, new = self._step(connection, self._contracts[stream], hi)
+                done += Enriched(new=new)
+        for rules in self._rules:
+            key: UUID | None = NO_KEY
+            while key is not None and self._reviewed.get(rules.table.kind) != rules.version and not stop.is_set():
+                key, batch = self._review(connection, rules, key)
+                done += batch
+            if key is None:
+                self._reviewed[rules.table.kind] = rules.version
+        return done
+
+    def _connection(self) -> Connection:
+        if self._kept is None:
+            self._kept = connect(self._dsn, role=TRANSFORMER, autocommit=True, application_name="landfall enricher")
+            self._kept.execute(NEW_TEXTS)
+        return self._kept
+
+    def _step(self, connection: Connection, contract: Contract, hi: int) -> tuple[int, int]:
+        """One stretch of loads of a stream: (the new position, how many texts were new)."""
+        stream = contract.stream
+        with connection.transaction():
+            position = lock_progress(connection)[stream]
+            if position >= hi:  # another enricher was quicker
+                return position, 0
+            stretch = plan_stretch(connection, stream, position, hi, self._rows_a_step)
+            find = find_new_texts(contract)
+            new = 0
+            if find is not None and stretch["first_landed_at"] is not None:
+                connection.execute(find, stretch)
+                new = sum(self._look_up(connection, rules) for rules in self._rules)
+            connection.execute(
+                "update enrichment.progress set position = %(upto)s, updated_at = clock_timestamp()"
+                " where stream = %(stream)s and position < %(upto)s",
+                stretch,
+            )
+        return int(stretch["upto"]), new
+
+    def _look_up(self, connection: Connection, rules: Rules) -> int:
+        new = 0
+        with connection.cursor("new_texts_of_a_kind") as cursor:
+            cursor.execute(
+                "select key, left(value, %s) from new_texts where kind = %s", (LONGEST_TEXT, rules.table.kind)
+            )
+            while texts := cursor.fetchmany(TEXTS_AT_ONCE):
+                write(connection, rules, rules.table.insert, texts)
+                new += len(texts)
+        return new
+
+    def _review(self, connection: Connection, rules: Rules, after: UUID) -> tuple[UUID | None, Enriched]:
+        """Look again at some rows of other rules behind a key: (the last of them, what came out); None at the end."""
+        table = rules.table
+        if not rules.corrects:
+            return None, Enriched()
+        bounds = {"rules": rules.version, "after": after, "most": TEXTS_AT_ONCE, "longest": LONGEST_TEXT}
+        if not connection.execute(table.outdated, {**bounds, "most": 1}).fetchone():
+            return None, Enriched()
+        with connection.transaction():
+            streams = lock_progress(connection)
+            rows = connection.execute(table.outdated, bounds).fetchall()
+            if not rows:
+                return None, Enriched()
+            connection.execute(
+                table.keep, {"rules": rules.version, "keys": [key for key, text in rows if text is None]}
+            )
+            texts = [row for row in rows if row[1] is not None]
+            changed = [key for (key,) in write(connection, rules, table.correct, texts).fetchall()]
+            marked = {c.stream for c in self._contracts.values() for f in c.fields if f.enrichment == table.enrichment}
+            if changed:
+                draw_changes(connection, sorted(marked & set(streams)), table.kind, changed)
+        logger.info("looked again at %d rows of enrichment.%s: %d changed", len(rows), table.name, len(changed))
+        return rows[-1][0], Enriched(reviewed=len(rows), changed=len(changed))
+
+
+def read_lag(connection: Connection) -> dict[str, tuple[int, int]]:
+    """(position, newest load that has landed) of the streams that are behind: the one query when nothing is new."""
+    rows = connection.execute(
+        "select h.stream, coalesce(p.position, 0), h.hi from landing.horizons as h"
+        " left join enrichment.progress as p on p.stream = h.stream"
+        " where p.position is null or p.position < h.hi order by h.stream"
+    )
+    return {stream: (position, hi) for stream, position, hi in rows}
+
+
+def lock_progress(connection: Connection) -> dict[str, int]:
+    """Take the turn: the positions of all streams, locked until the transaction ends.
+
+    All of them: the streams share the tables, and two that insert the same texts in another order would deadlock.
+    """
+    rows = connection.execute("select stream, position from enrichment.progress order by stream for update").fetchall()
+    missing = connection.execute(
+        "insert into enrichment.progress (stream) select s.stream from landing.streams as s"
+        " where not exists (select from enrichment.progress as p where p.stream = s.stream)"
+        " order by s.stream on conflict do nothing"
+    )
+    return lock_progress(connection) if missing.rowcount else dict(rows)
+
+
+def plan_stretch(connection: Connection, stream: str, position: int, hi: int, most_rows: int) -> dict[str, Any]:
+    """The next loads up to `hi` that hold `most_rows` rows or less, one at least, and when they landed."""
+    row = connection.execute(
+        """
+        with loads as (
+            select load_id, landed_at from landing.loads
+            where stream = %(stream)s and load_id > %(position)s and load_id <= %(hi)s
+            order by load_id limit %(most_loads)s
+        ),
+        counted as (
+            select l.load_id, l.landed_at, coalesce(sum(s.landed), 0) as landed
+            from loads as l
+            left join landing.slices as s on s.stream = %(stream)s and s.load_id = l.load_id
+            group by l.load_id, l.landed_at
+        ),
+        summed as (
+            select
+                load_id,
+                landed_at,
+                sum(landed) over (order by load_id) as landed,
+                row_number() over (order by load_id) as number
+            from counted
+        )
+        select max(load_id), min(landed_at), max(landed_at) from summed where landed <= %(most_rows)s or number = 1
+        """,
+        {"stream": stream, "position": position, "hi": hi, "most_loads": LOADS_A_STEP, "most_rows": most_rows},
+    ).fetchone()
+    assert row is not None
+    upto, first, last = row
+    return {
+        "stream": stream,
+        "after": position,
+        "upto": hi if upto is None else upto,
+        "first_landed_at": first,
+        "last_landed_at": last,
+    }
+
+
+def write(connection: Connection, rules: Rules, statement: str, texts: Sequence[tuple[Any, ...]]) -> Any:
+    """Let the rules judge (key, text) rows and give the outcome to one of the table's statements."""
+    table = rules.table
+    names = ("key", *table.columns, *table.details)
+    rows = [(key, *values) for (key, _), values in zip(texts, rules.judge([text for _, text in texts]), strict=True)]
+    arrays: dict[str, Any] = {name: [row[number] for row in rows] for number, name in enumerate(names)}
+    if table.first is not None:
+        connection.execute(table.first.format(given=table.given), arrays)
+    return connection.execute(statement, {**arrays, "rules": rules.version})
+
+
+def draw_changes(connection: Connection, streams: Sequence[str], kind: str, keys: Sequence[UUID]) -> None:
+    """One change load for each stream, with these keys. Last in a transaction: no load can be drawn until its end."""
+    for stream in streams:
+        connection.execute(
+            "insert into ops.changes (stream, load_id, kind, key)"
+            " select %(stream)s, drawn.load_id, %(kind)s, changed.key"
+            " from (select landing.draw_change(%(stream)s) as load_id) as drawn,"
+            " unnest(%(keys)s::uuid[]) as changed (key)",
+            {"stream": stream, "kind": kind, "keys": keys},
+        )
