@@ -43,6 +43,11 @@ def refresh_arguments(*, full_refresh: bool = False) -> list[str]:
     return ["build", *NO_TESTS, *(["--full-refresh"] if full_refresh else [])]
 
 
+def history_arguments() -> list[str]:
+    """The versions of the master data, after it was loaded: two loads between two refreshes are two versions."""
+    return ["snapshot"]
+
+
 def pass_arguments(streams: Collection[str]) -> list[str]:
     """One pass of a watch: the tables that read these streams. Views show new rows by themselves.
 

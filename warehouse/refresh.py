@@ -13,7 +13,7 @@ from enrichment.enricher import Enricher
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
-from warehouse.dbt_arguments import create_arguments, pass_arguments, refresh_arguments
+from warehouse.dbt_arguments import create_arguments, history_arguments, pass_arguments, refresh_arguments
 from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
 
@@ -57,6 +57,13 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     """
     Enricher(settings).run_once()
     return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
+
+
+def keep_history(settings: Settings) -> None:
+    """Add the versions of the master data that are not in `snapshots` yet. Raises UserError when dbt fails."""
+    outcome = DbtSession(settings).run(history_arguments())
+    if not outcome.ok:
+        raise UserError(f"The master data was loaded, and its history not kept: {first_trouble(outcome)}.")
 
 
 def watch(

@@ -20,12 +20,18 @@ def load(source: str) -> None:
           set LANDFALL_REFERENCE_URL instead of the argument to keep the password out of the list of processes
 
     Loading the same again changes nothing. Columns that are not known are kept in `extra`. A row that the source
-    no longer has stays, with `removed_at`. All or nothing: one mistake and no table changes.
+    no longer has stays, with `removed_at`. All or nothing: one mistake and no table changes. What was there before
+    stays in the tables of the schema `snapshots`, each version with its validity.
     """
     from landfall.settings import Settings
     from warehouse.reference import load_reference
+    from warehouse.refresh import keep_history
 
-    for done in load_reference(Settings.load(), source):
+    settings = Settings.load()
+    loaded = load_reference(settings, source)
+    if any(table.changed or table.removed for table in loaded):
+        keep_history(settings)
+    for done in loaded:
         click.echo(
             f"{done.table}: {done.rows} rows, {done.changed} new or changed, {done.removed} gone from the source"
         )

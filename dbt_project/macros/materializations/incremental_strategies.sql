@@ -96,3 +96,21 @@
         {% endfor %}
     {% endfor %}
 {% endmacro %}
+
+
+{#
+    add_up: for counts of everything ever seen. meta.added names the columns that are added to those of the row that is there; the
+    others outside unique_key rise to the greatest. Right because a load is read once: the position moves in the same transaction.
+    The model reads unread_loads(stream, 'load_id'), never what has merely changed.
+#}
+{% macro get_incremental_add_up_sql(arguments) %}
+    {% set columns = arguments.dest_columns | join(', ') %}
+    {% set added = config.get('meta').added %}
+    insert into {{ arguments.target_relation }} as t ({{ columns }})
+    select {{ columns }} from ({{ arguments.sql }}) as new_rows
+    on conflict ({{ arguments.unique_key | join(', ') }}) do update set
+    {% for column in arguments.dest_columns if column not in arguments.unique_key -%}
+        {{ column }} = {% if column in added %}t.{{ column }} + excluded.{{ column }}{% else %}greatest(t.{{ column }}, excluded.{{ column }}){% endif %}
+        {{- ', ' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}

@@ -1,4 +1,8 @@
-{{ config(incremental_strategy='rebuild_buckets', unique_key=['event_date', 'event_hour']) }}
+{{ config(
+    incremental_strategy='rebuild_buckets',
+    unique_key=['event_date', 'event_hour'],
+    meta={'event_day': 'event_date'},
+) }}
 
 with new_events as (
     select * from {{ ref('fct_job_events') }}

@@ -1,77 +1,111 @@
-{% set streams = ['job_tracking', 'product_views', 'web_logs'] %}
-{% set facts = {
-    'job_tracking': ref('fct_job_events'),
-    'product_views': ref('fct_product_events'),
-    'web_logs': ref('int_web_requests'),
+{% set values = {
+    'job_tracking': ref('int_job_tracking__values'),
+    'product_views': ref('int_product_views__values'),
+    'web_logs': ref('int_web_logs__values'),
 } %}
 
 with rejected as (
-    {% for stream in streams %}
+    {% for stream in values %}
         select
             '{{ stream }}' as stream,
             'rejected' as issue,
             reason as detail,
-            load_id,
-            kafka_timestamp
+            1::bigint as events,
+            load_id as newest_load_id,
+            kafka_timestamp as newest_kafka_timestamp
         from {{ ref('int_' ~ stream ~ '__rejected') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
+conflicting as (
+    {% for stream in values %}
+        select
+            '{{ stream }}' as stream,
+            'conflicting_duplicate' as issue,
+            '(none)' as detail,
+            conflicting_duplicates as events,
+            load_id as newest_load_id,
+            newest_kafka_timestamp
+        from {{ ref('int_' ~ stream ~ '__accounts') }}
+        where conflicting_duplicates > 0
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
 bad_casts as (
-    {% for stream in ['job_tracking', 'web_logs'] %}
+    {% for stream, relation in values.items() %}
         select
             '{{ stream }}' as stream,
             'bad_cast' as issue,
-            string_to_table(bad_casts, ', ') as detail,
-            load_id,
-            kafka_timestamp
-        from {{ facts[stream] }}
-        where bad_casts is not null
+            string_to_table(value, ', ') as detail,
+            events,
+            newest_load_id,
+            newest_kafka_timestamp
+        from {{ relation }}
+        where kind = 'bad_cast'
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
 from_future as (
-    {% for stream in streams %}
+    {% for stream, relation in values.items() %}
         select
             '{{ stream }}' as stream,
-            'from_future' as issue,
-            null as detail,
-            load_id,
-            kafka_timestamp
-        from {{ facts[stream] }}
-        where is_from_future
+            kind as issue,
+            value as detail,
+            events,
+            newest_load_id,
+            newest_kafka_timestamp
+        from {{ relation }}
+        where kind = 'from_future'
         {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
-shop as (
-    {% for issue, detail, condition in [
-        ('unmapped_host', 'host', "country_name = 'Unmapped' and is_production"),
-        ('not_production', 'host', 'not is_production'),
-        ('unknown_event_type', 'event_type', 'not is_known_type'),
-    ] %}
-        select
-            'product_views' as stream,
-            '{{ issue }}' as issue,
-            {{ detail }} as detail,
-            load_id,
-            kafka_timestamp
-        from {{ facts['product_views'] }}
-        where {{ condition }}
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+hosts as (
+    select
+        'product_views' as stream,
+        case
+            when hosts.environment = 'production' then null
+            when hosts.environment is not null or {{ is_not_production('seen.value') }} then 'not_production'
+            else 'unmapped_host'
+        end as issue,
+        seen.value as detail,
+        seen.events,
+        seen.newest_load_id,
+        seen.newest_kafka_timestamp
+    from {{ values['product_views'] }} as seen
+    left join {{ ref('host_countries') }} as hosts on seen.value = hosts.host
+    where seen.kind = 'host'
+),
+
+event_types as (
+    select
+        'product_views' as stream,
+        'unknown_event_type' as issue,
+        seen.value as detail,
+        seen.events,
+        seen.newest_load_id,
+        seen.newest_kafka_timestamp
+    from {{ values['product_views'] }} as seen
+    left join {{ ref('event_types') }} as event_types on seen.value = event_types.event_type
+    where seen.kind = 'event_type' and event_types.event_type is null
 ),
 
 findings as (
     select * from rejected
     union all
+    select * from conflicting
+    union all
     select * from bad_casts
     union all
     select * from from_future
     union all
-    select * from shop
+    select * from hosts
+    where issue is not null
+    union all
+    select * from event_types
 ),
 
 final as (
@@ -79,9 +113,9 @@ final as (
         stream,
         issue,
         left({{ or_none('detail') }}, 200) as detail,
-        count(*) as events,
-        max(load_id) as newest_load_id,
-        max(kafka_timestamp) as newest_kafka_timestamp
+        sum(events)::bigint as events,
+        max(newest_load_id) as newest_load_id,
+        max(newest_kafka_timestamp) as newest_kafka_timestamp
     from findings
     group by 1, 2, 3
 )

@@ -1,0 +1,1 @@
+"""Whether the models come to the same tables however events arrive: `landfall-bench convergence`."""

@@ -1,0 +1,151 @@
+"""The trial: shuffled events in many refreshes, one full refresh of the same, and the same events landed in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+
+from benchmarks.convergence_trial.compare import Tables, differences, read_tables
+from benchmarks.convergence_trial.events import in_order, records
+from benchmarks.convergence_trial.hand import Hand
+from enrichment.enricher import Enricher
+from landfall.settings import Settings
+from landing_stream.contract import load_contracts
+from local_stack.environment import exports
+from warehouse.connect import connect
+from warehouse.dbt_arguments import refresh_arguments
+from warehouse.dbt_session import DbtSession
+from warehouse.refresh import first_trouble
+from warehouse.roles import TRANSFORMER
+
+BLOCKED = "intermediate.int_product_events"
+"""Where the killed refresh is held: by then some models have been refreshed and others have not."""
+_BLOCK_SECONDS = 120.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`events` of each stream, in `refreshes` parts."""
+
+    events: int = 100_000
+    refreshes: int = 20
+    seed: int = 1
+
+
+@dataclass
+class Outcome:
+    """`problems`: one line each; none when all is well. `seconds`: by what was done."""
+
+    problems: list[str] = field(default_factory=list)
+    tables: int = 0
+    rows: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
+    """Two databases with landing tables and the models' relations, all empty."""
+    now = dt.datetime.now(dt.UTC)
+    values = {stream: records(stream, plan.events, plan.seed, now.timestamp()) for stream in load_contracts()}
+    say(f"convergence: {sum(map(len, values.values())):,} records, shuffled, in {plan.refreshes} refreshes")
+    outcome = Outcome()
+    incremental, by_content = _shuffled(shuffled, values, plan, now, say, outcome)
+    outcome.tables, outcome.rows = len(incremental), sum(rows for rows, _ in incremental.values())
+    say("convergence: one full refresh of the same landing")
+    with connect(shuffled.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+        outcome.seconds["full refresh"] = _refresh(DbtSession(shuffled), full_refresh=True)
+        outcome.problems += differences(read_tables(reader), incremental, "incremental against full refresh")
+    say("convergence: the same records in order")
+    _land(ordered, {stream: in_order(stream, found) for stream, found in values.items()}, 1, now)
+    _enrich(ordered)
+    outcome.seconds["first refresh, in order"] = _refresh(DbtSession(ordered))
+    with connect(ordered.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+        found = read_tables(reader, with_positions=False)
+    outcome.problems += differences(found, by_content, "shuffled against in order")
+    return outcome
+
+
+def _shuffled(
+    settings: Settings, values: dict[str, list[bytes | None]], plan: Plan, now: dt.datetime, say: Say, outcome: Outcome
+) -> tuple[Tables, Tables]:
+    chance, session, spent = random.Random(plan.seed), DbtSession(settings), []
+    mixed = {stream: chance.sample(found, len(found)) for stream, found in values.items()}
+    hands = {stream: Hand(settings, contract) for stream, contract in load_contracts().items()}
+    # the refresh with nothing new and the killed one are two of them
+    parts = plan.refreshes - 2
+    for part in range(parts):
+        for stream, hand in hands.items():
+            hand.land(mixed[stream][part::parts], now)
+        _enrich(settings)
+        if part == parts // 2:
+            say("convergence: a refresh is killed half-way")
+            _killed_refresh(settings)
+        spent.append(_refresh(session))
+        say(f"convergence: refresh {part + 1} of {parts} took {spent[-1]:.1f} s")
+    for hand in hands.values():
+        hand.close()
+    outcome.seconds["refresh, longest"] = max(spent)
+    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+        before = read_tables(reader)
+        outcome.seconds["refresh, nothing new"] = _refresh(session)
+        after = read_tables(reader)
+        outcome.problems += differences(before, after, "a refresh with nothing new")
+        return after, read_tables(reader, with_positions=False)
+
+
+def _land(settings: Settings, values: dict[str, list[bytes | None]], loads: int, now: dt.datetime) -> None:
+    for stream, contract in load_contracts().items():
+        hand = Hand(settings, contract)
+        size = -(-len(values[stream]) // loads)
+        for begin in range(0, len(values[stream]), size):
+            hand.land(values[stream][begin : begin + size], now)
+        hand.close()
+
+
+def _enrich(settings: Settings) -> None:
+    enricher = Enricher(settings)
+    enricher.run_once()
+    enricher.close()
+
+
+def _refresh(session: DbtSession, *, full_refresh: bool = False) -> float:
+    outcome = session.run(refresh_arguments(full_refresh=full_refresh))
+    if not outcome.ok:
+        raise RuntimeError(f"a refresh failed: {first_trouble(outcome)}")
+    return outcome.seconds
+
+
+def _killed_refresh(settings: Settings) -> None:
+    """`landfall refresh` in a process of its own, killed while a model waits in the midst of its transaction."""
+    with connect(settings.postgres_dsn, role=TRANSFORMER) as blocker:
+        blocker.execute(f"lock table {BLOCKED} in share mode")
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from landfall.cli import main; main()", "refresh"],
+            env={**os.environ, **exports(settings)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for_lock(blocker)
+        finally:
+            process.kill()
+            process.wait()
+            blocker.rollback()
+
+
+def _wait_for_lock(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    deadline = time.monotonic() + _BLOCK_SECONDS
+    query = "select 1 from pg_locks where relation = %s::regclass and not granted"
+    while connection.execute(query, (BLOCKED,)).fetchone() is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no refresh wanted to write {BLOCKED} within {_BLOCK_SECONDS:.0f} s")
+        time.sleep(0.05)

@@ -1,0 +1,83 @@
+{#
+    What became of each record that landed: it is the winner of its key, whose position the fact stores, or rejected, or a duplicate
+    of a key held at another position. Whatever is none of these is lost: `landed` less the three is shown as unexplained.
+    A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
+#}
+{% macro accounted_loads(stream, staged, fact, rejected, compared) -%}
+{%- set position = ['topic_id', 'kafka_partition', 'kafka_offset'] -%}
+with records as (
+    select * from {{ staged }}
+    where {{ new_landings(stream) }}
+),
+
+facts as (
+    select * from {{ fact }}
+),
+
+rejected as (
+    select * from {{ rejected }}
+),
+
+final as (
+    select
+        records.load_id,
+        count(*) as landed,
+        count(*) filter (where {{ same_columns('records', 'facts', position) }}) as winners,
+        count(*) filter (where rejected.load_id is not null) as rejected,
+        count(*) filter (where facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }})) as duplicates,
+        count(*) filter (
+            where
+                facts.event_key is not null
+                and ({% for column in compared %}records.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+        ) as conflicting_duplicates,
+        max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,
+        max(records.kafka_timestamp) as newest_kafka_timestamp
+    from records
+    left join facts on records.event_key = facts.event_key and records.rejected_reason is null
+    left join rejected on records.load_id = rejected.load_id and {{ same_columns('records', 'rejected', position) }}
+    group by 1
+)
+
+select * from final
+{%- endmacro %}
+
+{#
+    How often each value of a few columns came, ever, for what ops.data_quality counts; which of them are odd is asked when it is
+    read, so a host that is mapped later is odd no more. `kinds`: {kind: expression}; nulls are not counted. A whole model.
+#}
+{% macro counted_values(stream, fact, kinds) -%}
+with facts as (
+    select * from {{ fact }}
+    where {{ unread_loads(stream, 'load_id') if model.resource_type != 'unit_test' else 'true' }}
+),
+
+found as (
+    select
+        kinds.kind,
+        left(kinds.value, 200) as value,
+        facts.load_id,
+        facts.kafka_timestamp
+    from facts
+    cross join lateral (
+        values
+        {%- for kind, expression in kinds.items() %}
+        ('{{ kind }}', {{ expression }}) {{- ',' if not loop.last }}
+        {%- endfor %}
+    ) as kinds (kind, value)
+    where kinds.value is not null
+),
+
+final as (
+    select
+        kind,
+        value,
+        count(*) as events,
+        max(load_id) as newest_load_id,
+        max(kafka_timestamp) as newest_kafka_timestamp
+    from found
+    group by 1, 2
+)
+
+select * from final
+{%- endmacro %}

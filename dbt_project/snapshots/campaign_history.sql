@@ -1,0 +1,3 @@
+{% snapshot campaign_history %}
+{{ reference_history(source('reference', 'campaign')) }}
+{% endsnapshot %}

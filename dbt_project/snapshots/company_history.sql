@@ -1,0 +1,3 @@
+{% snapshot company_history %}
+{{ reference_history(source('reference', 'company')) }}
+{% endsnapshot %}

@@ -1,0 +1,3 @@
+{% snapshot group_history %}
+{{ reference_history(source('reference', 'group')) }}
+{% endsnapshot %}

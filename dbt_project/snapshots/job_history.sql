@@ -1,0 +1,3 @@
+{% snapshot job_history %}
+{{ reference_history(source('reference', 'job')) }}
+{% endsnapshot %}

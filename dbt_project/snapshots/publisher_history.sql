@@ -1,0 +1,3 @@
+{% snapshot publisher_history %}
+{{ reference_history(source('reference', 'publisher')) }}
+{% endsnapshot %}

@@ -1,0 +1,22 @@
+-- Every daily mart of the recruitment ads shows the clicks and the spend of the day's hours.
+with hours as (
+    select event_date, sum(clicks) as clicks, sum(spend_hour) as spend from {{ ref('kpi_jobs_hourly') }} group by 1
+),
+
+{% for mart in ['kpi_campaigns_daily', 'kpi_publishers_daily', 'kpi_companies_daily'] %}
+    {{ mart }} as (
+        select event_date, sum(clicks) as clicks, sum(spend) as spend from {{ ref(mart) }} group by 1
+    ),
+{% endfor %}
+
+days as (
+    {% for mart in ['kpi_campaigns_daily', 'kpi_publishers_daily', 'kpi_companies_daily'] %}
+        select '{{ mart }}' as mart, {{ mart }}.*, hours.clicks as clicks_of_hours, hours.spend as spend_of_hours
+        from hours
+        full join {{ mart }} on hours.event_date = {{ mart }}.event_date
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from days
+where (clicks, spend) is distinct from (clicks_of_hours, spend_of_hours)
