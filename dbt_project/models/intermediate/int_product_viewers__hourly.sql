@@ -2,11 +2,12 @@
     incremental_strategy='rebuild_buckets',
     unique_key=['event_date', 'event_hour', 'product_key'],
     indexes=[{'columns': ['event_date', 'product_key']}],
+    meta={'event_day': 'event_date'},
 ) }}
 
 with new_views as (
     select * from {{ ref('fct_product_events') }}
-    where is_view and is_production and {{ new_loads('product_views') }}
+    where is_view and {{ new_loads('product_views') }}
 ),
 
 touched as (
@@ -27,7 +28,7 @@ counted as (
     select
         touched.hour_start,
         touched.product_key,
-        case when readable_views.event_key is not null then {{ text_key(or_none('readable_views.device_id')) }} end as device_key,
+        readable_views.device_key,
         {{ or_none('min(readable_views.product_id)') }} as product_id,
         bool_or(readable_views.device_id is not null) as is_visitor,
         count(*) as views,

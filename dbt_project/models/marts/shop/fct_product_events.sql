@@ -1,45 +1,8 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='insert_new',
-    indexes=[{'columns': ['load_id']}],
-    meta={'partial_indexes': [
-        {'columns': [reporting_hour('event_at'), 'product_key'], 'where': 'is_view and is_production'},
-    ]},
-) }}
-
-with staged as (
-    select * from {{ ref('stg_product_views__events') }}
-    where {{ new_landings('product_views') }} and rejected_reason is null
+with events as (
+    select * from {{ ref('int_product_events') }}
 ),
 
--- what costs most is worked out here, once a row, and long texts end here
-events as (
-    select
-        event_key,
-        event_id,
-        product_id,
-        device_id,
-        store_id,
-        event_type,
-        {{ url_host('current_url') }} as host,
-        {{ is_not_production('current_url', url_host('current_url')) }} as is_staging_page,
-        {{ bot_reason('user_agent', 'resolution') }} as bot_reason,
-        event_at,
-        kafka_timestamp,
-        landed_at,
-        load_id,
-        topic_id,
-        kafka_partition,
-        kafka_offset
-    from staged
-),
-
-first_landed as (
-    select distinct on (event_key) *
-    from events
-    order by event_key, load_id, topic_id, kafka_partition, kafka_offset
-),
-
+-- each of these joins is by a unique key: a query that does not ask for its columns does not pay for it
 hosts as (
     select * from {{ ref('host_countries') }}
 ),
@@ -48,35 +11,89 @@ known_types as (
     select * from {{ ref('event_types') }}
 ),
 
+user_agents as (
+    select * from {{ source('enrichment', 'user_agent') }}
+),
+
+addresses as (
+    select * from {{ source('enrichment', 'ip_address') }}
+),
+
+referrer_hosts as (
+    select * from {{ source('enrichment', 'referrer_host') }}
+),
+
+-- not `hosts` again: Postgres would work out a CTE that is read twice, and join it whoever asks
+referring_shops as (
+    select * from {{ ref('host_countries') }}
+),
+
 final as (
     select
-        first_landed.event_key,
-        first_landed.event_id,
-        {{ text_key(or_none('first_landed.product_id')) }} as product_key,
-        first_landed.product_id,
-        first_landed.device_id,
-        first_landed.store_id,
-        first_landed.event_type,
-        first_landed.host,
+        -- ids
+        events.event_key,
+        events.event_id,
+        events.product_key,
+        events.product_id,
+        events.device_key,
+        events.device_id,
+        events.user_id,
+        events.email_key,
+        events.ip_key,
+        addresses.location_key,
+        events.store_id,
+        events.order_key,
+        events.order_id,
+        -- what happened
+        events.event_type,
+        known_types.event_type is not null as is_known_type,
+        {{ is_view('events.event_type') }} as is_view,
+        events.options,
+        events.shows_recommendation,
+        -- where
+        events.host,
         hosts.country_code,
         coalesce(hosts.country_name, 'Unmapped') as country_name,
-        known_types.event_type is not null as is_known_type,
-        {{ is_view('first_landed.event_type') }} as is_view,
-        coalesce(hosts.environment = 'production', true)
-        and not first_landed.is_staging_page as is_production,
-        first_landed.bot_reason is not null as is_bot,
-        first_landed.bot_reason,
-        first_landed.event_at,
-        first_landed.kafka_timestamp,
-        first_landed.landed_at,
-        {{ is_from_future() }} as is_from_future,
-        first_landed.load_id,
-        first_landed.topic_id,
-        first_landed.kafka_partition,
-        first_landed.kafka_offset
-    from first_landed
-    left join hosts on first_landed.host = hosts.host
-    left join known_types on first_landed.event_type = known_types.event_type
+        case
+            when hosts.host is not null then hosts.environment = 'production'
+            else not {{ is_not_production('events.host') }}
+        end as is_production,
+        -- from where
+        events.referrer_key,
+        events.referrer_host_key,
+        case
+            when events.referrer_key = {{ text_key("''") }} then 'direct'
+            when referring_shops.host is not null then 'internal'
+            else coalesce(referrer_hosts.medium, 'other')
+        end as referrer_medium,
+        events.is_paid,
+        -- by whom
+        events.user_agent_key,
+        events.resolution,
+        {{ is_crawler_resolution('events.resolution') }} or coalesce(user_agents.is_bot, false) as is_bot,
+        case
+            when {{ is_crawler_resolution('events.resolution') }} then 'crawler_resolution'
+            else user_agents.bot_reason
+        end as bot_reason,
+        -- times
+        events.event_at,
+        events.kafka_timestamp,
+        events.landed_at,
+        -- quality and position
+        events.is_from_future,
+        events.bad_casts,
+        events.load_id,
+        events.topic_id,
+        events.kafka_partition,
+        events.kafka_offset,
+        events.changed_load_id
+    from events
+    left join hosts on events.host = hosts.host
+    left join known_types on events.event_type = known_types.event_type
+    left join user_agents on events.user_agent_key = user_agents.user_agent_key
+    left join addresses on events.ip_key = addresses.ip_key
+    left join referrer_hosts on events.referrer_host_key = referrer_hosts.referrer_host_key
+    left join referring_shops on referrer_hosts.referrer_host = referring_shops.host
 )
 
 select * from final

@@ -1,5 +1,6 @@
 with daily as (
     select * from {{ ref('int_product_views__daily') }}
+    where views > 0
 ),
 
 final as (
