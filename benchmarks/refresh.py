@@ -1,70 +1,109 @@
-"""`landfall-bench refresh`: a warm refresh of the models, with nothing new and with some new events."""
+"""`landfall-bench refresh`: a warm refresh of the shop's models, behind histories of different lengths."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
-from benchmarks.instruments.events import STREAM, produce
 from benchmarks.instruments.figures import median
-from benchmarks.instruments.landing import START_SECONDS, Landing, landing
+from benchmarks.instruments.history import STREAM, History
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
-from warehouse.dbt_arguments import pass_arguments, refresh_arguments
-from warehouse.dbt_session import DbtSession
+from landfall.settings import Settings
+from warehouse.connect import connect
+from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.refresh import first_trouble
+from warehouse.roles import TRANSFORMER
 
-_FINISHED = "select not exists (select from landing.loads where state = 'open')"
+HISTORIES = (100_000, 1_000_000, 10_000_000)
+SLOWEST = 5
 
 
 @click.command(name="refresh")
-@click.option("--history", default=300_000, show_default=True, help="Events in the tables before.")
+@click.option(
+    "--history", "histories", multiple=True, type=int, default=HISTORIES, show_default=True,
+    help="Events in the tables before; 100,000 a day. May be repeated.",
+)  # fmt: skip
 @click.option("--events", default=10_000, show_default=True, help="New events of each measured refresh.")
 @click.option("--rounds", default=3, show_default=True, help="Refreshes of each kind, in turns.")
 @measured
-def command(history: int, events: int, rounds: int, say: Say) -> Part:
-    """A warm refresh of the models: nothing new, some events.
+def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Part:
+    """A warm refresh of the models: nothing new, some events, behind histories of different lengths.
 
     The models of the product views, in one process, as `landfall refresh --watch` runs them."""
-    return measure(say, history, events, rounds)
+    return measure(say, histories, events, rounds)
 
 
-def measure(say: Say, history: int = 300_000, events: int = 10_000, rounds: int = 3) -> Part:
-    """Seconds of a refresh: the first, with `history`; then with nothing new and with `events` new ones, in turns."""
-    with temporary_servers(models=True) as settings, landing(settings) as running:
-        running.wait_until_started()
-        session = DbtSession(settings)
-        say(f"refresh: {history:,} events first")
-        land(running, history, so_far=0, seed=1)
-        first = run(session, refresh_arguments())
-        nothing, some = [], []
-        for number in range(rounds):
-            nothing.append(run(session, pass_arguments([STREAM])))
-            land(running, events, so_far=history + number * events, seed=2 + number)
-            some.append(run(session, pass_arguments([STREAM])))
-            say(f"refresh: nothing new {nothing[-1]:.2f} s, {events:,} new events {some[-1]:.2f} s")
-    return summary(history, events, first, nothing, some)
+def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 3) -> Part:
+    """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history."""
+    found: list[dict[str, Any]] = []
+    with temporary_servers(models=True) as settings:
+        session, history = DbtSession(settings), History(settings)
+        before, seed = 0, 1
+        for length in sorted(histories):
+            say(f"refresh: history grows to {length:,} events")
+            history.grow(length)
+            caught_up = run(session)
+            rate = (length - before) / caught_up.seconds
+            say(f"refresh: caught up in {caught_up.seconds:.1f} s, {rate:,.0f} events/s")
+            nothing, some, wal, last = [], [], [], caught_up
+            for _ in range(rounds):
+                seed += 1
+                nothing.append(run(session).seconds)
+                history.land(events, seed)
+                start = wal_bytes(settings)
+                last = run(session)
+                some.append(last.seconds)
+                wal.append(wal_bytes(settings) - start)
+                say(f"refresh: nothing new {nothing[-1]:.2f} s, {events:,} new events {some[-1]:.2f} s")
+            found.append({
+                "history": length, "catch_up_events_s": rate, "nothing_new": nothing, "new_events": some, "wal": wal,
+                "slowest": slowest(last), "slowest_of_catch_up": slowest(caught_up),
+            })  # fmt: skip
+            before = length + rounds * events
+    return summary(events, rounds, found)
 
 
-def land(running: Landing, count: int, so_far: int, seed: int) -> None:
-    """Produces `count` events and waits until they have landed and may be read."""
-    produce(running.settings, count, seed)
-    running.wait_until_landed(so_far + count, START_SECONDS)
-    running.wait_for(_FINISHED, START_SECONDS)
-
-
-def run(session: DbtSession, arguments: list[str]) -> float:
-    """Seconds of one refresh. Raises RuntimeError when a model failed."""
-    outcome = session.run(arguments)
+def run(session: DbtSession) -> Outcome:
+    """One refresh of the stream's tables. Raises RuntimeError when a model failed."""
+    outcome = session.run(pass_arguments([STREAM]))
     if not outcome.ok:
         raise RuntimeError(f"the refresh failed: {first_trouble(outcome)}")
-    return outcome.seconds
+    return outcome
 
 
-def summary(history: int, events: int, first: float, nothing: list[float], some: list[float]) -> Part:
-    """The table of refreshes."""
-    table = Table(f"Refresh of the models, {history:,} events in the tables before (seconds)", ["", "seconds"])
-    table.rows.append((f"the first, all streams, {history:,} events", first))
-    table.rows.append((f"warm, nothing new (median of {len(nothing)})", median(nothing)))
-    table.rows.append((f"warm, {events:,} new events (median of {len(some)})", median(some)))
-    return Part("refresh", [table], {"first": first, "nothing_new": nothing, "new_events": some})
+def wal_bytes(settings: Settings) -> int:
+    """Bytes of WAL written so far."""
+    with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
+        row = connection.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def slowest(outcome: Outcome) -> dict[str, float]:
+    """The models that took longest, in seconds; four run at once."""
+    nodes = sorted(outcome.nodes, key=lambda node: -node.seconds)
+    return {node.name: node.seconds for node in nodes[:SLOWEST]}
+
+
+def summary(events: int, rounds: int, found: list[dict[str, Any]]) -> Part:
+    """The tables of refreshes and of the slowest models."""
+    table = Table(
+        f"Warm refresh of the shop's models, {events:,} new events (median of {rounds})",
+        ["history, events", "nothing new, s", "new events, s", "WAL, MB", "catching up, events/s"],
+    )
+    for row in found:
+        table.rows.append((
+            f"{row['history']:,}", median(row["nothing_new"]), median(row["new_events"]), median(row["wal"]) / 1e6,
+            row["catch_up_events_s"],
+        ))  # fmt: skip
+    if len(found) > 1:
+        ratio = median(found[-1]["new_events"]) / median(found[0]["new_events"])
+        table.notes.append(f"New events, longest history : shortest = {ratio:.2f}")
+    models = Table(f"The slowest models of a refresh with {events:,} new events (seconds)", ["model", "seconds"])
+    models.rows.extend(found[-1]["slowest"].items())
+    return Part("refresh", [table, models], {"refreshes": found})

@@ -24,13 +24,13 @@ _ROWS_AT_ONCE = 20_000
 
 
 class Hand:
-    """Lands records of one stream; takes its door."""
+    """Lands records of one stream, from `first_offset` on in each partition; takes the stream's door."""
 
-    def __init__(self, settings: Settings, contract: Contract) -> None:
+    def __init__(self, settings: Settings, contract: Contract, first_offset: int = 0) -> None:
         self._stream, self._parser = contract.stream, Parser(contract)
         self._connection = connect(settings.landing_dsn, role=WRITER, autocommit=True)
         self._writer = start_writer(self._connection, contract.stream, "stream")
-        self._next = [0] * PARTITIONS
+        self._next = [first_offset] * PARTITIONS
 
     def land(self, values: Sequence[bytes | None], produced: dt.datetime) -> int:
         """One load with these records, in their order, produced at this moment; returns how many were quarantined.

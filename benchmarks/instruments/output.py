@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ Say = Callable[[str], None]
 """Tells how far it is: on stderr, so that the results can be redirected."""
 
 
-def measured(measure: Callable[..., Part | list[Part]]) -> Callable[..., None]:
-    """Makes a function that measures (called with `say` beside its own options) a command that shows the result."""
+def measured(measure: Callable[..., Part | Iterable[Part]]) -> Callable[..., None]:
+    """Makes a function that measures (called with `say` beside its own options) a command that shows the result.
+
+    Several parts are shown, and written to the file, one by one as they come: the last may fail.
+    """
 
     @click.option("--markdown", is_flag=True, help="Tables as Markdown.")
     @click.option(
@@ -26,16 +29,15 @@ def measured(measure: Callable[..., Part | list[Part]]) -> Callable[..., None]:
     )
     @functools.wraps(measure)
     def show(*args: Any, markdown: bool, json_file: Path | None, **options: Any) -> None:
-        before = machine()
+        raw: dict[str, Any] = {"machine": machine()}
+        click.echo(raw["machine"] + "\n")
         found = measure(*args, say=say, **options)
-        parts = found if isinstance(found, list) else [found]
-        click.echo(before + "\n")
-        for part in parts:
+        for part in [found] if isinstance(found, Part) else found:
             for table in part.tables:
                 click.echo((table.as_markdown() if markdown else table.as_text()) + "\n")
-        if json_file is not None:
-            raw = {"machine": before, **{part.name: part.raw for part in parts}}
-            json_file.write_text(json.dumps(raw, indent=2, default=str) + "\n", encoding="utf-8")
+            raw[part.name] = part.raw
+            if json_file is not None:
+                json_file.write_text(json.dumps(raw, indent=2, default=str) + "\n", encoding="utf-8")
 
     return show
 
