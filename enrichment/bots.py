@@ -1,37 +1,96 @@
-"""Which user agents are bots', of which class and why."""
+"""Which user agents are bots', of which class and why: a list of known crawlers, rules of our own, and uap-core's word."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import crawleruseragents
+import yaml
 from ua_parser_rs import UserAgentExtractor
+
+RULES = Path(__file__).with_name("bot_rules.yaml")
+
+# crawler-user-agents marks each crawler with one or more of these, the more telling one first here.
+CLASS_OF_TAG = {
+    "ai-crawler": "ai",
+    "search-engine": "search",
+    "monitoring": "monitoring",
+    "scanner": "scanner",
+    "feed-reader": "feed",
+    "social-preview": "preview",
+    "browser-automation": "headless",
+    "http-library": "library",
+    "seo": "seo",
+    "advertising": "seo",
+    "archiver": "other",
+    "academic": "other",
+}
+CLASSES = ("search", "seo", "ai", "monitoring", "preview", "feed", "library", "headless", "scanner", "other")
+# How agents of browsers begin, those of old phones and of television sets with them.
+BROWSER = re.compile(
+    r"\s*['\"]?(mozilla/|opera/|dalvik/|ucweb|nokia|samsung|sonyericsson|blackberry|mot-|lg[-/]|sie-|htc|zte|huawei"
+    r"|alcatel|sec-|sharp|kddi|docomo|j-phone|vodafone|softbank|lenovo|philips|sagem|nec-|panasonic|portalmmm)",
+    re.IGNORECASE,
+)
+NO_AGENT = ("", "-")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a user agent is a bot's. `bot_class`: search, seo, ai, monitoring, preview, feed, library, headless, scanner
-    or other.
-    """
+    """Why a user agent is a bot's. `bot_class`: one of CLASSES; `reason`: a sentence."""
 
     bot_class: str
     reason: str
 
 
 class BotRules:
-    """The list of known crawlers, and uap-core's word for one."""
+    """Finds bots by their user agent. `digest`: of the rule file, so that a change of it is seen."""
 
-    digest = "1"
-
-    def __init__(self) -> None:
-        self._crawlers = crawleruseragents.CRAWLER_USER_AGENTS_DATA
-        self._known = UserAgentExtractor(
-            (f"({crawler['pattern']})", str(number), None, None, None, None)
-            for number, crawler in enumerate(self._crawlers)
-        )
+    def __init__(self, path: Path = RULES) -> None:
+        text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        self.digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        document = yaml.safe_load(text)
+        self._not_bots = re.compile("|".join(f"(?:{local(item['pattern'])})" for item in document["not_bots"]))
+        self._rules = [Verdict(rule["class"], rule["reason"]) for rule in document["rules"]]
+        patterns = [rule["pattern"] for rule in document["rules"]]
+        plain = [rule.get("plain", False) for rule in document["rules"]]
+        self._any = first_of([None if only else one for one, only in zip(patterns, plain, strict=True)])
+        self._all = first_of(patterns)
+        crawlers = crawleruseragents.CRAWLER_USER_AGENTS_DATA
+        self._crawlers = [known_crawler(crawler["description"], crawler["tags"]) for crawler in crawlers]
+        self._known = first_of([crawler["pattern"] for crawler in crawlers])
 
     def judge(self, user_agent: str, *, is_spider: bool) -> Verdict | None:
-        """Whether it is a bot's; None when not."""
-        if match := self._known.extract(user_agent):
-            return Verdict("other", self._crawlers[int(match.family)]["description"])
-        return Verdict("other", "uap-core calls it a spider") if is_spider else None
+        """Whether it is a bot's; None when not. `is_spider`: whether uap-core takes its device for a spider."""
+        if user_agent.strip() in NO_AGENT:
+            return None
+        text = self._not_bots.sub(" ", user_agent)
+        if match := self._known.extract(text):
+            return self._crawlers[int(match.family)]
+        rules = self._any if BROWSER.match(text) else self._all
+        if match := rules.extract(text):
+            return self._rules[int(match.family)]
+        return Verdict("other", "uap-core takes its device for a spider.") if is_spider else None
+
+
+def known_crawler(description: str, tags: list[str]) -> Verdict:
+    """The verdict of an entry of crawler-user-agents."""
+    found = next((name for tag, name in CLASS_OF_TAG.items() if tag in tags), "other")
+    return Verdict(found, f"A known crawler: {description.rstrip('.')}.")
+
+
+def first_of(patterns: list[str | None]) -> UserAgentExtractor:
+    """Looks for many patterns at once, in 1 µs instead of 1 ms; the family of what it finds is the pattern's number."""
+    return UserAgentExtractor(
+        (f"({pattern})", str(number), None, None, None, None)
+        for number, pattern in enumerate(patterns)
+        if pattern is not None
+    )
+
+
+def local(pattern: str) -> str:
+    """A pattern whose leading (?i) holds for itself only: Python takes it at the very beginning alone."""
+    return f"(?i:{pattern.removeprefix('(?i)')})" if pattern.startswith("(?i)") else pattern
