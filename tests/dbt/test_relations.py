@@ -4,10 +4,12 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until
 from tests.dbt.events import job_events
 from warehouse.connect import connect
@@ -120,3 +122,26 @@ def test_a_watch_refreshes_when_a_load_finishes_and_stops_when_told(
     output, _ = process.communicate(timeout=10)
     assert process.returncode == 0, output
     assert output.count("refreshed in") >= 2
+
+
+def test_source_freshness_is_read_from_the_ledger(
+    warehouse: Warehouse, environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path
+) -> None:
+    for stream in ("job_tracking", "product_views", "web_logs"):
+        warehouse.land(stream, [{}])
+    folder = str(tmp_path)
+    result = subprocess.run(
+        ["dbt", "source", "freshness", "--target-path", folder, "--log-path", folder],
+        cwd=warehouse.dbt.project,
+        env=environ_of(warehouse.settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    found = json.loads((tmp_path / "sources.json").read_text())["results"]
+    assert sorted((source["unique_id"].split(".")[-1], source["status"]) for source in found) == [
+        ("job_tracking", "pass"),
+        ("product_views", "pass"),
+        ("web_logs", "pass"),
+    ]
