@@ -1,4 +1,4 @@
-"""Which user agents are bots', of which class and why: a list of known crawlers, rules of our own, and uap-core's word."""
+"""Which user agents are bots', of which class and why: by known crawlers, rules of our own, and uap-core's word."""
 
 from __future__ import annotations
 
