@@ -23,6 +23,7 @@ RUN python -m local_stack.jars && rm -rf build/ivy
 
 COPY pyproject.toml README.md LICENSE ./
 COPY landing_stream ./landing_stream
+COPY enrichment ./enrichment
 COPY warehouse ./warehouse
 COPY simulator ./simulator
 COPY orchestration ./orchestration

@@ -24,6 +24,9 @@ DSN_VARIABLES = {
 }
 
 
+DEMO_GEO_FILE = Path(__file__).parent.parent / "enrichment" / "demo_geo.mmdb"
+
+
 @dataclass(frozen=True)
 class Settings:
     """What every command needs to know; asking for an address that is not known raises UserError."""
@@ -39,7 +42,7 @@ class Settings:
     """LANDFALL_MAX_OFFSETS_PER_TRIGGER: most events of one load; bounds memory (300,000 did best, see benchmarks)."""
     geoip_database: Path | None = None
     """LANDFALL_GEOIP_DATABASE: a geo file (MMDB: GeoLite2, DB-IP, IPinfo, …) that tells countries and cities by
-    address. Default: none, and every place is `(none)`."""
+    address; `demo` for the small made-up one that fits simulated events. Default: none, and every place is `(none)`."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -60,7 +63,7 @@ class Settings:
             max_offsets_per_trigger=int(
                 number(env, "LANDFALL_MAX_OFFSETS_PER_TRIGGER", cls.max_offsets_per_trigger, least=1)
             ),
-            geoip_database=file(env, "LANDFALL_GEOIP_DATABASE"),
+            geoip_database=geo_file(env, "LANDFALL_GEOIP_DATABASE"),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -157,9 +160,12 @@ def number(env: Mapping[str, str], name: str, default: float, *, least: float) -
     return value
 
 
-def file(env: Mapping[str, str], name: str) -> Path | None:
-    """A file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
-    return Path(env[name]).expanduser().absolute() if env.get(name) else None
+def geo_file(env: Mapping[str, str], name: str) -> Path | None:
+    """The geo file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
+    given = env.get(name, "")
+    if given == "demo":
+        return DEMO_GEO_FILE
+    return Path(given).expanduser().absolute() if given else None
 
 
 def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -1,5 +1,7 @@
 """Everything together, live: servers, events, landing, models, Dagster, and a table that shows them."""
 
+import os
+
 import click
 
 
@@ -41,6 +43,7 @@ def command(duration: float | None, headless: bool, rate: float) -> None:
     home = Settings.load().home
     open_state(home)
     forget_other_servers(home)
+    os.environ.setdefault("LANDFALL_GEOIP_DATABASE", "demo")  # its events are simulated, so are their places
     console = Console()
     with only_demo(home), stop_on_every_signal() as stop:
         plain = headless or not console.is_terminal
