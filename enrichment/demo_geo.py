@@ -84,7 +84,7 @@ def record(place: str) -> dict[str, object]:
 def write_demo_geo_file(path: Path) -> None:
     """Write the file. Its build epoch is the time of the call."""
     from mmdb_writer import MMDBWriter
-    from netaddr import IPSet
+    from netaddr import IPSet  # comes with it
 
     writer = MMDBWriter(6, TYPE, ["en"], DESCRIPTION, ipv4_compatible=True)
     for network, place in networks().items():

@@ -71,6 +71,11 @@ class Enricher:
         self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of the rules by kind: user_agent, ip, referrer_host."""
+        return {rules.table.kind: rules.version for rules in self._rules}
+
     def run_once(self, stop: threading.Event | None = None) -> Enriched:
         """Enrich every load that has landed by now, then look again at rows of older rules; ends early on `stop`.
 
@@ -184,7 +189,7 @@ class Enricher:
         if not rules.corrects:
             return None, Enriched()
         bounds = {"rules": rules.version, "after": after, "most": TEXTS_AT_ONCE, "longest": LONGEST_TEXT}
-        if not connection.execute(table.outdated, {**bounds, "most": 1}).fetchone():
+        if after == NO_KEY and not connection.execute(table.any_outdated, bounds).fetchone():
             return None, Enriched()
         with connection.transaction():
             streams = lock_progress(connection)

@@ -92,6 +92,14 @@ class Table:
         return f"update enrichment.{self.name} set rules = %(rules)s where {self.key} = any(%(keys)s)"
 
     @property
+    def any_outdated(self) -> str:
+        """A row of other rules. In two halves, which an index on rules can answer."""
+        return f"""
+            (select 1 from enrichment.{self.name} where rules < %(rules)s limit 1)
+            union all (select 1 from enrichment.{self.name} where rules > %(rules)s limit 1)
+        """
+
+    @property
     def outdated(self) -> str:
         """The next rows of other rules: key, and the text, null where the key was not made of it (it was shortened)."""
         same = f"{self.key} = {self.key_of.format(text=self.text)}"

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from landing_stream.contract import load_contracts
+from orchestration.enrichment import enrichment_assets
 from orchestration.landing_sensor import landing_ledger
 from orchestration.lost_runs import lost_runs
 from orchestration.manifest import read_manifest
@@ -16,12 +17,13 @@ from orchestration.translator import WarehouseTranslator, reference_assets
 manifest = read_manifest()
 translator = WarehouseTranslator()
 models = warehouse_assets(manifest, translator)
-reference = reference_assets(manifest, translator, models.keys)
+enrichment = enrichment_assets(manifest, translator)
+reference = reference_assets(manifest, translator, models.keys | enrichment.keys)
 
 defs = dg.Definitions.merge(
-    dg.Definitions(assets=[*stream_assets(load_contracts().values()), *reference]),
+    dg.Definitions(assets=[*stream_assets(load_contracts().values()), enrichment, *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
-    refresh_definitions(models, manifest),
+    refresh_definitions([enrichment, models], manifest),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, run_retention]),
     # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
     dg.Definitions(executor=dg.in_process_executor),

@@ -80,7 +80,7 @@ def read_behind(connection: psycopg.Connection[tuple[Any, ...]], relations: Sequ
                 select count(distinct p.relation)
                 from ops.model_progress as p
                 inner join ops.horizons as h on h.stream = p.source
-                where p.relation = any(%s) and p.position < h.hi
+                where p.relation = any(%s) and p.position < h.landed_hi
             ),
             (select extract(epoch from clock_timestamp() - max(captured_at))::float8 from ops.run_horizon)
         """,
@@ -90,10 +90,10 @@ def read_behind(connection: psycopg.Connection[tuple[Any, ...]], relations: Sequ
     return Behind(relations=row[0], seconds_since_refresh=row[1])
 
 
-def refresh_definitions(assets: dg.AssetsDefinition, manifest: Manifest) -> dg.Definitions:
-    """The job `refresh`, all models, seeds and tests, and its schedule: every minute, which is cron's floor."""
+def refresh_definitions(assets: Sequence[dg.AssetsDefinition], manifest: Manifest) -> dg.Definitions:
+    """The job `refresh`: enrichment, then all models, seeds and tests; and its schedule: every minute, cron's floor."""
     job = dg.define_asset_job(
-        JOB_NAME, selection=dg.AssetSelection.assets(assets), description="Refresh every model and run its tests."
+        JOB_NAME, selection=dg.AssetSelection.assets(*assets), description="Refresh every model and run its tests."
     )
     relations = progress_relations(manifest)
 
