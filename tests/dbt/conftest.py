@@ -25,7 +25,14 @@ from warehouse.roles import TRANSFORMER, WRITER
 TOPIC = uuid.UUID(int=1)
 POSITION = ("load_id", "topic_id", "kafka_partition", "kafka_offset")
 # What depends on when and where a record landed, and not on what it says.
-LANDING_COLUMNS = (*POSITION, "landed_at", "kafka_timestamp", "updated_at", "newest_load_id", "changed_load_id")
+LANDING_COLUMNS = (
+    *(*POSITION, "landed_at", "kafka_timestamp", "updated_at"),
+    *("newest_load_id", "newest_kafka_timestamp", "changed_load_id"),
+)
+LANDING_RELATIONS = [
+    *("int_web_requests__newest", "int_web_requests__watermark"),
+    *(f"int_{stream}__accounts" for stream in ("job_tracking", "product_views", "web_logs")),
+]
 
 
 class Warehouse:
@@ -87,8 +94,9 @@ class Warehouse:
         names = self.rows(
             "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
             " from information_schema.columns where table_schema in ('intermediate', 'marts')"
-            " and (%s or table_name <> 'int_web_requests__newest') group by 1, 2",
+            " and (%s or table_name <> all(%s)) group by 1, 2",
             with_positions,
+            LANDING_RELATIONS,
         )
         found = {}
         for schema, name, columns in names:

@@ -74,8 +74,6 @@
     {% set existing = relation_in_database(relation) %}
     {% set definition = definition_of(model, sql) %}
     {% set changed = lock_definition(relation) != definition %}
-    {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
-
     {% if existing and existing.kind == 'view' %}
         {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}
         {% set existing = none %}
@@ -89,6 +87,8 @@
     {% if not existing %}
         {% call statement('create_table') %} create table {{ relation }} {{ get_table_columns_and_constraints() }} {% endcall %}
     {% endif %}
+    {# when the table is there: the SQL may read it #}
+    {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
     {% if not existing or changed %}
         {% do create_indexes(relation) %}
         {% do create_partial_indexes(relation) %}

@@ -1,4 +1,8 @@
-{{ config(incremental_strategy='rebuild_buckets', unique_key=['window_start']) }}
+{{ config(
+    incremental_strategy='rebuild_buckets',
+    unique_key=['window_start'],
+    meta={'event_day': reporting_day('window_start')},
+) }}
 
 with new_requests as (
     select * from {{ ref('int_web_requests') }}
@@ -10,21 +14,51 @@ touched_windows as (
 ),
 
 readable_requests as (
-    select * from {{ ref('int_web_requests') }}
+    select * from {{ ref('fct_web_requests') }}
     where {{ readable_loads('web_logs') }}
+),
+
+counted as (
+    select
+        touched_windows.window_start,
+        readable_requests.action,
+        bool_or(readable_requests.event_key is not null) as is_counted,
+        count(*) as request_count,
+        count(*) filter (where not readable_requests.is_bot) as human_request_count,
+        count(*) filter (where {{ is_server_error('readable_requests.status_code') }}) as server_errors,
+        count(*) filter (
+            where {{ is_server_error('readable_requests.status_code') }} and not readable_requests.is_bot
+        ) as human_server_errors,
+        avg(readable_requests.response_seconds) as avg_seconds,
+        avg(readable_requests.response_seconds) filter (where not readable_requests.is_bot) as human_avg_seconds,
+        -- one sort for the three of them; null times are left out
+        percentile_cont(array[0.5, 0.95, 0.99]) within group (order by readable_requests.response_seconds) as percentiles,
+        percentile_cont(array[0.5, 0.95, 0.99]) within group (order by readable_requests.response_seconds) filter (
+            where not readable_requests.is_bot
+        ) as human_percentiles
+    from touched_windows
+    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    group by 1, 2
 ),
 
 final as (
     select
-        touched_windows.window_start,
-        case
-            when readable_requests.event_key is not null then {{ text_key(or_none('readable_requests.action')) }}
-        end as action_key,
-        {{ or_none('readable_requests.action') }} as action,
-        count(*) as action_count
-    from touched_windows
-    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
-    group by 1, 2, 3
+        window_start,
+        case when is_counted then {{ text_key(or_none('action')) }} end as action_key,
+        {{ or_none('action') }} as action,
+        request_count,
+        human_request_count,
+        server_errors,
+        human_server_errors,
+        avg_seconds,
+        percentiles[1] as p50_seconds,
+        percentiles[2] as p95_seconds,
+        percentiles[3] as p99_seconds,
+        human_avg_seconds,
+        human_percentiles[1] as human_p50_seconds,
+        human_percentiles[2] as human_p95_seconds,
+        human_percentiles[3] as human_p99_seconds
+    from counted
 )
 
 select * from final

@@ -2,30 +2,22 @@ with windows as (
     select * from {{ ref('int_web_actions__5min') }}
 ),
 
-slowest_partition as (
-    -- of the topic that landed last: the partitions of a topic that was deleted and made again would be slowest for ever
-    select min(newest_event_at) as newest_event_at
-    from {{ ref('int_web_requests__newest') }}
-    where topic_id = (
-        select newest.topic_id from {{ ref('int_web_requests__newest') }} as newest
-        order by newest.newest_load_id desc, newest.topic_id asc
-        limit 1
-    )
+watermark as (
+    select * from {{ ref('int_web_requests__watermark') }}
 ),
 
 final as (
     select
         windows.window_start,
         windows.action,
-        windows.action_count,
-        windows.action_count::numeric / sum(windows.action_count) over (partition by windows.window_start) as action_ratio,
-        coalesce(
-            windows.window_start + interval '5 minutes' + interval '{{ var("allowed_lateness") }}'
-            < slowest_partition.newest_event_at,
-            false
-        ) as is_complete
+        windows.request_count as action_count,
+        windows.request_count::numeric / sum(windows.request_count) over of_window as action_ratio,
+        windows.human_request_count as human_action_count,
+        windows.human_request_count::numeric / nullif(sum(windows.human_request_count) over of_window, 0) as human_action_ratio,
+        {{ is_complete_window('windows.window_start', 'watermark.newest_event_at') }} as is_complete
     from windows
-    cross join slowest_partition
+    cross join watermark
+    window of_window as (partition by windows.window_start)
 )
 
 select * from final

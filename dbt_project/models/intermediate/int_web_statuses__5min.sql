@@ -1,0 +1,34 @@
+{{ config(
+    incremental_strategy='rebuild_buckets',
+    unique_key=['window_start'],
+    meta={'event_day': reporting_day('window_start')},
+) }}
+
+with new_requests as (
+    select * from {{ ref('int_web_requests') }}
+    where {{ new_loads('web_logs') }}
+),
+
+touched_windows as (
+    select distinct {{ five_minutes('event_at') }} as window_start from new_requests
+),
+
+readable_requests as (
+    select * from {{ ref('fct_web_requests') }}
+    where {{ readable_loads('web_logs') }}
+),
+
+final as (
+    select
+        touched_windows.window_start,
+        case
+            when readable_requests.event_key is not null then {{ or_none('readable_requests.status_class') }}
+        end as status_class,
+        count(*) as request_count,
+        count(*) filter (where not readable_requests.is_bot) as human_request_count
+    from touched_windows
+    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    group by 1, 2
+)
+
+select * from final
