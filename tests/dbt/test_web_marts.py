@@ -77,6 +77,7 @@ def test_every_mart_holds_what_an_independent_count_gives(warehouse: Warehouse) 
     warehouse.run()
     assert_marts_hold(warehouse, TRAFFIC)
     assert warehouse.one("select count(*) from marts.kpi_web_bot_ips_minutely") > 10, "the traffic has bots by rate"
+    warehouse.run("test", "--select", "int_web_requests+", "--exclude", "test_type:unit", "events_have_nothing_odd")
 
 
 def test_shuffled_late_and_duplicated_requests_in_many_loads_give_the_same_tables(

@@ -10,7 +10,7 @@ with recursive touched_requests as (
 ),
 
 -- From a user's first to their last touched request, and on in both directions while the next one is within the gap: all
--- sessions that these requests belong to, extend or join. Found in the facts, whatever this table holds. `union`, not `union all`:
+-- sessions that these requests belong to, extend or join. Found in the facts, whatever this table holds. Not `union all`:
 -- a span that grows no further comes out as it was, which ends it.
 growing as (
     select
