@@ -144,7 +144,7 @@ def place_in(record: Any) -> Place:
         return NOWHERE
     code = country_code(record)
     subdivisions = record.get("subdivisions")
-    region = subdivisions[0] if isinstance(subdivisions, Sequence) and subdivisions else record.get("region")
+    region = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else record.get("region")
     name = country_names().get(code or "") or english(record.get("country_name")) or english(record.get("country"))
     return (code, name or NONE, english(region) or NONE, english(record.get("city")) or NONE)
 

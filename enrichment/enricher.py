@@ -223,13 +223,13 @@ def lock_progress(connection: Connection) -> dict[str, int]:
 
     All of them: the streams share the tables, and two that insert the same texts in another order would deadlock.
     """
-    rows = connection.execute("select stream, position from enrichment.progress order by stream for update").fetchall()
-    missing = connection.execute(
+    connection.execute(
         "insert into enrichment.progress (stream) select s.stream from landing.streams as s"
         " where not exists (select from enrichment.progress as p where p.stream = s.stream)"
         " order by s.stream on conflict do nothing"
     )
-    return lock_progress(connection) if missing.rowcount else dict(rows)
+    rows = connection.execute("select stream, position from enrichment.progress order by stream for update")
+    return dict(rows.fetchall())
 
 
 def plan_stretch(connection: Connection, stream: str, position: int, hi: int, most_rows: int) -> dict[str, Any]:
