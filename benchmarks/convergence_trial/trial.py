@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -21,7 +21,7 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from local_stack.environment import exports
 from warehouse.connect import connect
-from warehouse.dbt_arguments import refresh_arguments
+from warehouse.dbt_arguments import pass_arguments, refresh_arguments
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
@@ -62,12 +62,12 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
     outcome.tables, outcome.rows = len(incremental), sum(rows for rows, _ in incremental.values())
     say("convergence: one full refresh of the same landing")
     with connect(shuffled.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
-        outcome.seconds["full refresh"] = _refresh(DbtSession(shuffled), full_refresh=True)
+        outcome.seconds["full refresh"] = _refresh(DbtSession(shuffled), refresh_arguments(full_refresh=True))
         outcome.problems += differences(read_tables(reader), incremental, "incremental against full refresh")
     say("convergence: the same records in order")
     _land(ordered, {stream: in_order(stream, found) for stream, found in values.items()}, 1, now)
     _enrich(ordered)
-    outcome.seconds["first refresh, in order"] = _refresh(DbtSession(ordered))
+    outcome.seconds["first refresh, in order"] = _refresh(DbtSession(ordered), refresh_arguments())
     with connect(ordered.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
         found = read_tables(reader, with_positions=False)
     outcome.problems += differences(found, by_content, "shuffled against in order")
@@ -89,14 +89,14 @@ def _shuffled(
         if part == parts // 2:
             say("convergence: a refresh is killed half-way")
             _killed_refresh(settings)
-        spent.append(_refresh(session))
+        spent.append(_refresh(session, pass_arguments(hands)))
         say(f"convergence: refresh {part + 1} of {parts} took {spent[-1]:.1f} s")
     for hand in hands.values():
         hand.close()
     outcome.seconds["refresh, longest"] = max(spent)
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
         before = read_tables(reader)
-        outcome.seconds["refresh, nothing new"] = _refresh(session)
+        outcome.seconds["refresh, nothing new"] = _refresh(session, refresh_arguments())
         after = read_tables(reader)
         outcome.problems += differences(before, after, "a refresh with nothing new")
         return after, read_tables(reader, with_positions=False)
@@ -117,8 +117,8 @@ def _enrich(settings: Settings) -> None:
     enricher.close()
 
 
-def _refresh(session: DbtSession, *, full_refresh: bool = False) -> float:
-    outcome = session.run(refresh_arguments(full_refresh=full_refresh))
+def _refresh(session: DbtSession, arguments: Sequence[str]) -> float:
+    outcome = session.run(arguments)
     if not outcome.ok:
         raise RuntimeError(f"a refresh failed: {first_trouble(outcome)}")
     return outcome.seconds
