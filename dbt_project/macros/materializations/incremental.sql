@@ -74,6 +74,7 @@
     {% set existing = relation_in_database(relation) %}
     {% set definition = definition_of(model, sql) %}
     {% set changed = lock_definition(relation) != definition %}
+
     {% if existing and existing.kind == 'view' %}
         {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}
         {% set existing = none %}
@@ -87,7 +88,7 @@
     {% if not existing %}
         {% call statement('create_table') %} create table {{ relation }} {{ get_table_columns_and_constraints() }} {% endcall %}
     {% endif %}
-    {# when the table is there: the SQL may read it #}
+    {# not before: a model may read its own table. What fails here is rolled back with the rest #}
     {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
     {% if not existing or changed %}
         {% do create_indexes(relation) %}

@@ -12,7 +12,7 @@
 
 {# Day on the clock of reporting_timezone. #}
 {% macro reporting_day(instant) -%}
-    ({{ reporting_hour(instant) }})::date
+    ({{ reporting_hour(instant) }}::date)
 {%- endmacro %}
 
 {# Instant at which a day of reporting_timezone begins. #}

@@ -92,3 +92,48 @@
         )::text)::uuid
     end
 {%- endmacro %}
+
+{#
+    Kind of the page before. `shop_host`: its host where it is one of the shops'; `known_medium`: what the enricher knows of the host.
+#}
+{% macro referrer_medium(referrer_key, shop_host, known_medium) -%}
+    case
+        when {{ referrer_key }} = {{ text_key("''") }} then 'direct'
+        when {{ shop_host }} is not null then 'internal'
+        else coalesce({{ known_medium }}, 'other')
+    end
+{%- endmacro %}
+
+{# How a visit came: paid when a campaign brought it, else by the kind of the page before. #}
+{% macro channel(is_paid, medium) -%}
+    case when {{ is_paid }} then 'paid' else {{ medium }} end
+{%- endmacro %}
+
+{# Channels that are no other site's. #}
+{% macro is_external(medium) -%}
+    {{ medium }} not in ('direct', 'internal')
+{%- endmacro %}
+
+{# The currency of an unknown or missing text. #}
+{% macro unknown_currency() -%}
+    'XXX'
+{%- endmacro %}
+
+{# A currency's text as the seed currencies has it. #}
+{% macro currency_text_key(text) -%}
+    lower(btrim({{ text }}))
+{%- endmacro %}
+
+{#
+    The newest day of a daily table: that of the newest event of the shop, those from the future left out, or the last before it with
+    rows. `condition`: which rows count.
+#}
+{% macro latest_day(daily, condition='true') -%}
+    (
+        select max(days.event_date)
+        from {{ daily }} as days
+        where
+            days.event_date <= (select max({{ reporting_day('newest.newest_event_at') }}) from {{ ref('int_product_events__newest') }} as newest)
+            and {{ condition }}
+    )
+{%- endmacro %}

@@ -41,7 +41,7 @@ events as (
         {{ url_host('current_url') }} as host,
         {{ text_key("coalesce(referrer_url, '')") }} as referrer_key,
         {{ text_key(url_host('referrer_url')) }} as referrer_host_key,
-        {{ text_key('user_agent') }} as user_agent_key,
+        {{ text_key(or_none('user_agent')) }} as user_agent_key,
         resolution,
         is_paid,
         shows_recommendation,

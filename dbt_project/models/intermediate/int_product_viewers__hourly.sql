@@ -29,11 +29,9 @@ counted as (
         touched.hour_start,
         touched.product_key,
         readable_views.device_key,
-        {{ or_none('min(readable_views.product_id)') }} as product_id,
         bool_or(readable_views.device_id is not null) as is_visitor,
         count(*) as views,
-        count(*) filter (where not readable_views.is_bot) as human_views,
-        count(*) filter (where readable_views.is_from_future) as future_views
+        count(*) filter (where not readable_views.is_bot) as human_views
     from touched
     left join readable_views
         on
@@ -48,11 +46,9 @@ final as (
         extract(hour from hour_start)::integer as event_hour,
         product_key,
         device_key,
-        product_id,
         is_visitor,
         views,
-        human_views,
-        future_views
+        human_views
     from counted
 )
 

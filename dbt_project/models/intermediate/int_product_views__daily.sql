@@ -11,7 +11,7 @@ with new_views as (
 
 touched as (
     select
-        ({{ reporting_hour('event_at') }})::date as event_date,
+        {{ reporting_day('event_at') }} as event_date,
         product_key,
         {{ or_none('min(product_id)') }} as product_id
     from new_views
@@ -30,8 +30,7 @@ final as (
         coalesce(sum(viewers.views), 0)::bigint as views,
         coalesce(sum(viewers.human_views), 0)::bigint as human_views,
         count(distinct viewers.device_key) filter (where viewers.is_visitor) as visitors,
-        count(distinct viewers.device_key) filter (where viewers.is_visitor and viewers.human_views > 0) as human_visitors,
-        coalesce(sum(viewers.future_views), 0)::bigint as future_views
+        count(distinct viewers.device_key) filter (where viewers.is_visitor and viewers.human_views > 0) as human_visitors
     from touched
     left join viewers on touched.event_date = viewers.event_date and touched.product_key = viewers.product_key
     group by 1, 2, 3

@@ -61,11 +61,7 @@ final as (
         -- from where
         events.referrer_key,
         events.referrer_host_key,
-        case
-            when events.referrer_key = {{ text_key("''") }} then 'direct'
-            when referring_shops.host is not null then 'internal'
-            else coalesce(referrer_hosts.medium, 'other')
-        end as referrer_medium,
+        {{ referrer_medium('events.referrer_key', 'referring_shops.host', 'referrer_hosts.medium') }} as referrer_medium,
         events.is_paid,
         -- by whom
         events.user_agent_key,

@@ -1,8 +1,6 @@
-with latest as (
-    -- events from the future are in their day, and do not make it the latest one
-    select max(event_date) as event_date
-    from {{ ref('int_product_views__daily') }}
-    where views > future_views
+with daily as (
+    select * from {{ ref('kpi_products_daily') }}
+    where event_date = {{ latest_day(ref('int_product_views__daily'), 'days.views > 0') }}
 ),
 
 final as (
@@ -15,8 +13,7 @@ final as (
         human_visitors,
         rank,
         human_rank
-    from {{ ref('kpi_products_daily') }}
-    where event_date = (select latest.event_date from latest)
+    from daily
 )
 
 select * from final

@@ -1,0 +1,74 @@
+{{ config(
+    incremental_strategy='rebuild_buckets',
+    unique_key=['event_date', 'event_hour', 'device_key'],
+    indexes=[{'columns': ['event_date', 'country_name']}],
+    meta={'event_day': 'event_date'},
+) }}
+
+with new_events as (
+    select * from {{ ref('fct_product_events') }}
+    where {{ new_loads('product_views') }}
+),
+
+touched as (
+    select
+        {{ reporting_hour('event_at') }} as hour_start,
+        device_key
+    from new_events
+    union distinct
+    select
+        counted_before.event_date + counted_before.event_hour * interval '1 hour' as hour_start,
+        counted_before.device_key
+    from {{ this }} as counted_before
+    where counted_before.device_key in ({{ changed_keys('product_views', 'device') }})
+),
+
+readable_events as (
+    select * from {{ ref('fct_product_events') }}
+    where is_production and {{ readable_loads('product_views') }}
+),
+
+funnel_steps as (
+    select * from {{ ref('shop_funnel_steps') }}
+),
+
+-- a device's hour and not a whole one: a few late events would else count their days' traffic again
+counted as (
+    select
+        touched.hour_start,
+        touched.device_key,
+        readable_events.country_name,
+        case when readable_events.event_key is not null then {{ text_key(or_none('readable_events.store_id')) }} end as store_key,
+        {{ or_none('min(readable_events.store_id)') }} as store_id,
+        bool_or(readable_events.device_id is not null) as is_visitor,
+        count(*) filter (where readable_events.is_view) as views,
+        count(*) filter (where readable_events.is_view and not readable_events.is_bot) as human_views,
+        max(funnel_steps.step_order) as furthest_step,
+        max(funnel_steps.step_order) filter (where not readable_events.is_bot) as human_furthest_step
+    from touched
+    left join readable_events
+        on
+            touched.device_key = readable_events.device_key
+            and touched.hour_start = {{ reporting_hour('readable_events.event_at') }}
+            and {{ is_near_hour('readable_events.event_at', 'touched.hour_start') }}
+    left join funnel_steps on readable_events.event_type = funnel_steps.event_type
+    group by 1, 2, 3, 4
+),
+
+final as (
+    select
+        hour_start::date as event_date,
+        extract(hour from hour_start)::integer as event_hour,
+        device_key,
+        country_name,
+        store_key,
+        store_id,
+        is_visitor,
+        views,
+        human_views,
+        furthest_step,
+        human_furthest_step
+    from counted
+)
+
+select * from final

@@ -1,0 +1,24 @@
+with hourly as (
+    select * from {{ ref('int_agent_views__hourly') }}
+    where views > 0
+),
+
+-- as they are parsed today
+user_agents as (
+    select * from {{ ref('dim_user_agent') }}
+),
+
+final as (
+    select
+        hourly.event_date,
+        hourly.event_hour,
+        {{ or_none('user_agents.browser') }} as browser,
+        {{ or_none('user_agents.os') }} as os,
+        sum(hourly.views)::bigint as views,
+        coalesce(sum(hourly.views_without_crawlers) filter (where user_agents.is_bot is not true), 0)::bigint as human_views
+    from hourly
+    left join user_agents on hourly.user_agent_key = user_agents.user_agent_key
+    group by 1, 2, 3, 4
+)
+
+select * from final

@@ -1,0 +1,52 @@
+with daily as (
+    select * from {{ ref('int_referrer_views__daily') }}
+    where views > 0
+),
+
+referrer_hosts as (
+    select * from {{ source('enrichment', 'referrer_host') }}
+),
+
+shops as (
+    select * from {{ ref('host_countries') }}
+),
+
+known as (
+    select
+        daily.event_date,
+        daily.referrer_url,
+        daily.referrer_host,
+        {{ referrer_medium('daily.referrer_key', 'shops.host', 'referrer_hosts.medium') }} as medium,
+        daily.views,
+        daily.human_views
+    from daily
+    left join referrer_hosts on daily.referrer_host_key = referrer_hosts.referrer_host_key
+    left join shops on daily.referrer_host = shops.host
+),
+
+final as (
+    select
+        event_date,
+        referrer_url,
+        referrer_host,
+        medium,
+        views,
+        human_views,
+        row_number() over (partition by event_date order by views desc, referrer_url collate "C") as rank,
+        row_number() over (partition by event_date order by human_views desc, referrer_url collate "C") as human_rank,
+        case
+            when {{ is_external('medium') }}
+                then row_number() over (
+                    partition by event_date, {{ is_external('medium') }} order by views desc, referrer_url collate "C"
+                )
+        end as external_rank,
+        case
+            when {{ is_external('medium') }}
+                then row_number() over (
+                    partition by event_date, {{ is_external('medium') }} order by human_views desc, referrer_url collate "C"
+                )
+        end as human_external_rank
+    from known
+)
+
+select * from final
