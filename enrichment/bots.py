@@ -29,10 +29,11 @@ CLASS_OF_TAG = {
     "academic": "other",
 }
 CLASSES = ("search", "seo", "ai", "monitoring", "preview", "feed", "library", "headless", "scanner", "other")
-# How agents of browsers begin, those of old phones and of television sets with them.
+# How agents of browsers begin, those of old phones with them, or what is in them.
 BROWSER = re.compile(
     r"\s*['\"]?(mozilla/|opera/|dalvik/|ucweb|nokia|samsung|sonyericsson|blackberry|mot-|lg[-/]|sie-|htc|zte|huawei"
-    r"|alcatel|sec-|sharp|kddi|docomo|j-phone|vodafone|softbank|lenovo|philips|sagem|nec-|panasonic|portalmmm)",
+    r"|alcatel|sec-|sharp|kddi|docomo|j-phone|vodafone|softbank|lenovo|philips|sagem|nec-|panasonic|portalmmm|karbonn"
+    r"|spice|dillo|lynx|links|w3m|elinks|netsurf|bonecho|.*(browser|wap\b|iphone|ipad|android|\bios\b|windows|amiga|tv|player|pocket))",
     re.IGNORECASE,
 )
 NO_AGENT = ("", "-")

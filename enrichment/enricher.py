@@ -22,8 +22,8 @@ from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 
-ROWS_A_STEP = 200_000
-"""Most landed rows of one transaction, a single load apart: a backlog of any length takes a few seconds a step."""
+ROWS_A_STEP = 50_000
+"""Most landed rows of one transaction, a single load apart: a second or two when every text in them is new."""
 LOADS_A_STEP = 5_000
 TEXTS_AT_ONCE = 10_000
 """Most texts that are in this process' memory at a time."""
@@ -34,6 +34,8 @@ POLL_SECONDS = 0.2
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 TRIES_ONCE = 8
 """With `landfall land --once` somebody waits for the end: about a minute of failures, as for the landing itself."""
+LOCK_TIMEOUT_MS = 300_000
+"""How long a step waits for that of another enricher: the largest load takes some ten seconds."""
 NO_KEY = UUID(int=0)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -148,7 +150,13 @@ class Enricher:
 
     def _connection(self) -> Connection:
         if self._kept is None:
-            self._kept = connect(self._dsn, role=TRANSFORMER, autocommit=True, application_name="landfall enricher")
+            self._kept = connect(
+                self._dsn,
+                role=TRANSFORMER,
+                autocommit=True,
+                application_name="landfall enricher",
+                lock_timeout_ms=LOCK_TIMEOUT_MS,
+            )
             self._kept.execute(NEW_TEXTS)
         return self._kept
 

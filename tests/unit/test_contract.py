@@ -66,6 +66,12 @@ def test_a_contract_is_read_as_it_is_written(file: Path) -> None:
     assert (contract.event_time_unit, contract.max_value_bytes) == ("epoch_seconds", 1000)
 
 
+def test_a_field_may_say_what_the_enricher_makes_of_it(file: Path) -> None:
+    marked = "classification: personal\n        customProperties: [{ property: enrichment, value: referrer }]"
+    file.write_text(VALID.replace("classification: personal", marked))
+    assert [field.enrichment for field in read_contract(file).fields] == [None, "referrer"]
+
+
 def test_three_streams_ship_and_every_field_is_described() -> None:
     contracts = load_contracts()
     assert sorted(contracts) == ["job_tracking", "product_views", "web_logs"]
@@ -119,6 +125,17 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             "type: text",
             ":14: schema[0].properties[1]: type is not known here; "
             "use: name, logicalType, description, examples, classification, customProperties.",
+        ),
+        (
+            "classification: personal",
+            "customProperties: [{ property: enrichment, value: browser }]",
+            ":16: schema[0].properties[1].customProperties[0].value: found 'browser'; "
+            "write one of: user_agent, ip, referrer.",
+        ),
+        (
+            "classification: personal",
+            "customProperties: [{ property: enriched, value: ip }]",
+            ":16: schema[0].properties[1].customProperties[0].property: found 'enriched'; write enrichment.",
         ),
         (
             "- name: Time.Stamp",
