@@ -145,6 +145,22 @@ def test_every_mart_holds_what_an_independent_count_gives(in_order: Warehouse) -
     assert kept == len(EVENTS) - len(seen(EVENTS)) > 0
 
 
+def test_the_rules_over_whole_tables_hold_and_see_what_breaks_them(in_order: Warehouse) -> None:
+    rules = ("test", "--select", "path:tests", "path:models/marts/shop", "path:seeds", "--exclude", "test_type:unit")
+    in_order.run(*rules)
+    in_order.rows("update intermediate.int_country_views__daily set views = views + 1 where views > 0 returning 1")
+    in_order.rows("update intermediate.int_product_sessions set events = events + 1 returning 1")
+    in_order.rows("update intermediate.int_revenue__daily set revenue = revenue + 1 returning 1")
+    in_order.rows("update intermediate.int_product_views__hourly set human_views = views + 1 returning 1")
+    assert {node.name for node in in_order.dbt.run(rules).failed} == {
+        "shop_marts_agree_on_the_views_of_production_shops",
+        "sessions_hold_every_event_of_a_device",
+        "revenue_adds_up_to_the_counted_order_lines",
+        "human_figures_are_at_most_all_figures",
+        "shop_days_add_up_to_their_hours",
+    }
+
+
 def test_late_shuffled_and_repeated_events_end_in_the_same_tables(
     in_order: Warehouse, make_warehouse: Callable[[], Warehouse]
 ) -> None:

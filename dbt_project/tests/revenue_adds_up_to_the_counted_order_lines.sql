@@ -1,0 +1,31 @@
+-- Items and revenue of all days are those of the orders' lines, each order by its earliest report from a production shop.
+with lines as (
+    select
+        currency,
+        sum(amount) as items,
+        sum(line_total) as revenue,
+        count(*) filter (where price is null) as unreadable_prices
+    from {{ ref('fct_order_lines') }}
+    where is_counted
+    group by 1
+),
+
+mart as (
+    select
+        currency,
+        sum(items) as items,
+        sum(revenue) as revenue,
+        sum(unreadable_prices) as unreadable_prices
+    from {{ ref('kpi_revenue_daily') }}
+    group by 1
+)
+
+select
+    coalesce(lines.currency, mart.currency) as currency,
+    lines.revenue as lines_revenue,
+    mart.revenue as mart_revenue
+from lines
+full join mart on lines.currency = mart.currency
+where
+    (coalesce(lines.items, 0), coalesce(lines.revenue, 0), coalesce(lines.unreadable_prices, 0))
+    is distinct from (coalesce(mart.items, 0), coalesce(mart.revenue, 0), coalesce(mart.unreadable_prices, 0))
