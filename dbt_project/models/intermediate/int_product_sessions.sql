@@ -145,6 +145,7 @@ rebuilt as (
         count(*) filter (where numbered.is_view) as views,
         count(*) filter (where funnel_steps.counts_as = 'cart') as carts,
         count(*) filter (where funnel_steps.counts_as = 'checkout') as checkouts,
+        count(*) filter (where funnel_steps.step = 'success') as orders,
         bool_or(numbered.is_bot) as is_bot,
         max(numbered.changed_load_id) as changed_load_id
     from numbered
@@ -168,6 +169,7 @@ final as (
         views,
         carts,
         checkouts,
+        orders,
         is_bot,
         changed_load_id
     from rebuilt
@@ -188,6 +190,7 @@ final as (
         null as views,
         null as carts,
         null as checkouts,
+        null as orders,
         null as is_bot,
         null as changed_load_id
     from touched

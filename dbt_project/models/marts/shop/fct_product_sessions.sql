@@ -35,6 +35,7 @@ final as (
         sessions.views,
         sessions.carts,
         sessions.checkouts,
+        sessions.orders,
         sessions.views >= {{ var('engaged_views') }} or sessions.carts > 0 or sessions.checkouts > 0 as is_engaged,
         sessions.is_bot,
         -- times
