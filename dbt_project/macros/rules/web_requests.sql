@@ -47,20 +47,22 @@
 {%- endmacro %}
 
 {#
-    Requests of users of whom something new is known: new requests, and all those of the addresses and minutes that these are in,
-    once such a minute is over the bound: the eleventh request makes bots of the first ten, also of those of other users.
+    Requests of which something new is known: new requests, and all those of the addresses and minutes that these are in, once such a
+    minute is over the bound: the eleventh request makes bots of the first ten, also of those of other users and products.
 #}
-{% macro requests_of_touched_users() -%}
+{% macro touched_requests() -%}
     select
         user_key,
+        product_key,
         event_at
     from {{ ref('int_web_requests') }}
-    where {{ new_loads('web_logs') }} and user_key is not null
+    where {{ new_loads('web_logs') }}
 
     union all
 
     select
         requests.user_key,
+        requests.product_key,
         requests.event_at
     from (
         select distinct
@@ -75,5 +77,5 @@
             and {{ is_bot_rate('minutes.request_count') }}
     inner join {{ ref('int_web_requests') }} as requests
         on touched.ip_key = requests.ip_key and touched.minute_start = {{ calendar_minute('requests.event_at') }}
-    where requests.user_key is not null and {{ readable_loads('web_logs', 'requests.load_id') }}
+    where {{ readable_loads('web_logs', 'requests.load_id') }}
 {%- endmacro %}

@@ -18,11 +18,12 @@ readable_requests as (
     where {{ readable_loads('web_logs') }}
 ),
 
+-- An inner join: a touched window holds what touched it, and behind a left join the view's own joins would come first, for all
+-- requests that ever were.
 counted as (
     select
         touched_windows.window_start,
         readable_requests.action,
-        bool_or(readable_requests.event_key is not null) as is_counted,
         count(*) as request_count,
         count(*) filter (where not readable_requests.is_bot) as human_request_count,
         count(*) filter (where {{ is_server_error('readable_requests.status_code') }}) as server_errors,
@@ -37,14 +38,14 @@ counted as (
             where not readable_requests.is_bot
         ) as human_percentiles
     from touched_windows
-    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    inner join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
     group by 1, 2
 ),
 
 final as (
     select
         window_start,
-        case when is_counted then {{ text_key(or_none('action')) }} end as action_key,
+        {{ text_key(or_none('action')) }} as action_key,
         {{ or_none('action') }} as action,
         request_count,
         human_request_count,

@@ -5,7 +5,7 @@
 ) }}
 
 with touched_requests as (
-    {{ requests_of_touched_users() }}
+    {{ touched_requests() }}
 ),
 
 touched as (
@@ -13,6 +13,7 @@ touched as (
         {{ reporting_day('event_at') }} as event_date,
         user_key
     from touched_requests
+    where user_key is not null
 ),
 
 readable_requests as (
@@ -24,6 +25,7 @@ steps as (
     select * from {{ ref('web_funnel_steps') }}
 ),
 
+-- inner with the requests: see int_web_actions__5min
 reached as (
     select
         touched.event_date,
@@ -31,7 +33,7 @@ reached as (
         max(steps.step_order) as furthest_step,
         max(steps.step_order) filter (where not readable_requests.is_bot) as furthest_human_step
     from touched
-    left join readable_requests
+    inner join readable_requests
         on
             touched.user_key = readable_requests.user_key
             and readable_requests.event_at >= {{ start_of_day('touched.event_date') }}

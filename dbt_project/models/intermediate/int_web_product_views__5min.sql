@@ -1,44 +1,40 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
-    unique_key=['window_start'],
+    unique_key=['window_start', 'product_key'],
     meta={'event_day': reporting_day('window_start')},
 ) }}
 
-with new_requests as (
-    select * from {{ ref('int_web_requests') }}
-    where {{ new_loads('web_logs') }}
+with touched_requests as (
+    {{ touched_requests() }}
 ),
 
--- of every new request, not of views alone: what counts as a view may have changed
-touched_windows as (
-    select distinct {{ five_minutes('event_at') }} as window_start from new_requests
+touched as (
+    select distinct
+        {{ five_minutes('event_at') }} as window_start,
+        product_key
+    from touched_requests
 ),
 
-readable_views as (
+readable_requests as (
     select * from {{ ref('fct_web_requests') }}
-    where {{ readable_loads('web_logs') }} and action_kind = 'view'
+    where {{ readable_loads('web_logs') }}
 ),
 
-counted as (
-    select
-        touched_windows.window_start,
-        readable_views.product_id,
-        bool_or(readable_views.event_key is not null) as is_counted,
-        count(*) as view_count,
-        count(*) filter (where not readable_views.is_bot) as human_view_count
-    from touched_windows
-    left join readable_views on touched_windows.window_start = {{ five_minutes('readable_views.event_at') }}
-    group by 1, 2
-),
-
+-- an inner join: see int_web_actions__5min
 final as (
     select
-        window_start,
-        case when is_counted then {{ text_key(or_none('product_id')) }} end as product_key,
-        {{ or_none('product_id') }} as product_id,
-        view_count,
-        human_view_count
-    from counted
+        touched.window_start,
+        touched.product_key,
+        {{ or_none('min(readable_requests.product_id)') }} as product_id,
+        count(*) filter (where readable_requests.action_kind = 'view') as view_count,
+        count(*) filter (where readable_requests.action_kind = 'view' and not readable_requests.is_bot) as human_view_count
+    from touched
+    inner join readable_requests
+        on
+            touched.window_start = {{ five_minutes('readable_requests.event_at') }}
+            and touched.product_key = readable_requests.product_key
+    group by 1, 2
+    having count(*) filter (where readable_requests.action_kind = 'view') > 0
 )
 
 select * from final

@@ -2,7 +2,7 @@
     incremental_strategy='insert_new',
     indexes=[
         {'columns': ['changed_load_id']},
-        {'columns': [five_minutes('event_at')]},
+        {'columns': [five_minutes('event_at'), 'product_key']},
         {'columns': ['ip_key', calendar_minute('event_at')]},
         {'columns': ['user_key', 'event_at']},
     ],
@@ -27,6 +27,7 @@ final as (
         user_id,
         {{ salted_key('user_id') }} as user_key,
         product_id,
+        {{ text_key(or_none('product_id')) }} as product_key,
         action,
         user_agent,
         {{ text_key('user_agent') }} as user_agent_key,

@@ -6,7 +6,7 @@
 ) }}
 
 with recursive touched_requests as (
-    {{ requests_of_touched_users() }}
+    {{ touched_requests() }}
 ),
 
 -- From a user's first to their last touched request, and on in both directions while the next one is within the gap: all
@@ -18,6 +18,7 @@ growing as (
         min(event_at) as first_at,
         max(event_at) as last_at
     from touched_requests
+    where user_key is not null
     group by user_key
 
     union

@@ -18,16 +18,15 @@ readable_requests as (
     where {{ readable_loads('web_logs') }}
 ),
 
+-- an inner join: see int_web_actions__5min
 final as (
     select
         touched_windows.window_start,
-        case
-            when readable_requests.event_key is not null then {{ or_none('readable_requests.status_class') }}
-        end as status_class,
+        {{ or_none('readable_requests.status_class') }} as status_class,
         count(*) as request_count,
         count(*) filter (where not readable_requests.is_bot) as human_request_count
     from touched_windows
-    left join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
+    inner join readable_requests on touched_windows.window_start = {{ five_minutes('readable_requests.event_at') }}
     group by 1, 2
 )
 
