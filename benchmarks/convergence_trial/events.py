@@ -22,7 +22,7 @@ _UUID_EPOCH = 122_192_928_000_000_000
 def records(stream: str, count: int, seed: int, now: float) -> list[bytes | None]:
     """About `count` values of two days before `now` (epoch seconds), as they would have come.
 
-    Without the few requests that have no id: their place in the topic is their key, so in another order they are others.
+    Without the few requests that have no id: their place in the topic is their key, so in another order they differ.
     """
     seconds = DAYS * 86_400
     options = Options(
