@@ -1,11 +1,45 @@
 """What `landfall` asks of dbt, as argument lists. Pure: nothing here starts dbt."""
 
+import datetime as dt
+import json
+import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from landfall.errors import UserError
 
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+@dataclass(frozen=True)
+class EventDays:
+    """Days of events, both included, in the var reporting_timezone."""
+
+    first: dt.date
+    last: dt.date
+
+    @classmethod
+    def parse(cls, first: str | None, last: str | None) -> "EventDays | None":
+        """The days of --from and --to, None without either. Raises UserError for what are no two days in order."""
+        if first is None and last is None:
+            return None
+        if first is None or last is None:
+            raise UserError("--from and --to go together: name the first and the last day, for a single day the same.")
+        days = cls(day_of("--from", first), day_of("--to", last))
+        if days.last < days.first:
+            raise UserError(f"--to {days.last} is before --from {days.first}: name the earlier day with --from.")
+        return days
+
+
+def day_of(option: str, text: str) -> dt.date:
+    """A day as ISO 8601 writes it. Raises UserError by the option's name."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise UserError(f"{option} is {text!r}: write a day like 2026-03-28.")
 
 
 def global_arguments(folder: Path) -> list[str]:
@@ -41,6 +75,12 @@ def create_arguments() -> list[str]:
 def refresh_arguments(*, full_refresh: bool = False) -> list[str]:
     """One whole refresh: seeds, snapshots and models, without tests."""
     return ["build", *NO_TESTS, *(["--full-refresh"] if full_refresh else [])]
+
+
+def recount_arguments(days: EventDays) -> list[str]:
+    """A refresh that also counts the tables beneath the marts again, for these days, from the facts."""
+    variables = {"from_day": days.first.isoformat(), "to_day": days.last.isoformat()}
+    return [*refresh_arguments(), "--vars", json.dumps(variables)]
 
 
 def history_arguments() -> list[str]:

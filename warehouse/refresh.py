@@ -13,7 +13,14 @@ from enrichment.enricher import Enricher
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
-from warehouse.dbt_arguments import create_arguments, history_arguments, pass_arguments, refresh_arguments
+from warehouse.dbt_arguments import (
+    EventDays,
+    create_arguments,
+    history_arguments,
+    pass_arguments,
+    recount_arguments,
+    refresh_arguments,
+)
 from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
 
@@ -57,6 +64,15 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     """
     Enricher(settings).run_once()
     return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
+
+
+def recount(settings: Settings, days: EventDays) -> Outcome:
+    """A refresh that counts the marts of these event days again: what a changed rule, seed or setting asks for.
+
+    Facts stay as they are; what people read is right after each table's own transaction.
+    """
+    Enricher(settings).run_once()
+    return DbtSession(settings).run(recount_arguments(days))
 
 
 def keep_history(settings: Settings) -> None:

@@ -9,24 +9,37 @@ import click
 @click.option("--watch", "keep_going", is_flag=True, help="Keep going, warm, whenever a load finishes, until stopped.")
 @click.option("--full-refresh", is_flag=True, help="Empty each table and fill it anew from all that has landed.")
 @click.option(
+    "--from", "first_day", metavar="DAY", help="Count the marts again from this day of events, as 2026-03-28…"
+)
+@click.option("--to", "last_day", metavar="DAY", help="…to this one, both included, from the facts.")
+@click.option(
     "--pause",
     type=click.FloatRange(0),
     default=2.0,
     show_default=True,
     help="With --watch: least seconds from the start of one pass to the next.",
 )
-def command(keep_going: bool, full_refresh: bool, pause: float) -> None:
+def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_day: str | None, pause: float) -> None:
     """Bring every model to what has landed by now.
 
     Each model reads what is new since its own last refresh, so a refresh costs as much as the new events do.
     Readers see the old rows until the new ones are there, also with --full-refresh. Tests are left out:
     `dbt build` in dbt_project/ runs them.
 
+    After a rule was changed (a seed, a var of dbt_project.yml), --from and --to count the marts of these event days
+    again, in reporting_timezone, from the facts, which stay as they are.
+
     Exit codes: 0 done or stopped; 1 a model failed (it catches up at the next refresh).
     """
+    from landfall.errors import UserError
     from landfall.settings import Settings
-    from warehouse.refresh import refresh, summary, watch
+    from warehouse.dbt_arguments import EventDays
+    from warehouse.refresh import recount, refresh, summary, watch
 
+    days = EventDays.parse(first_day, last_day)
+    if days and (keep_going or full_refresh):
+        other = "--watch" if keep_going else "--full-refresh"
+        raise UserError(f"--from and --to count given days once: leave {other} out, or run it on its own.")
     settings = Settings.load()
     if keep_going:
         from landfall.commands._stopping import stop_on_signals
@@ -40,6 +53,6 @@ def command(keep_going: bool, full_refresh: bool, pause: float) -> None:
                 pause_seconds=pause,
             )
         sys.exit(0 if went_well else 1)
-    outcome = refresh(settings, full_refresh=full_refresh)
+    outcome = recount(settings, days) if days else refresh(settings, full_refresh=full_refresh)
     click.echo(summary(outcome), err=not outcome.ok)
     sys.exit(0 if outcome.ok else 1)

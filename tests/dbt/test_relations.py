@@ -62,6 +62,14 @@ def test_a_table_grows_by_the_columns_that_its_contract_has_gained(warehouse: Wa
     assert warehouse.rows("select utm_medium from marts.fct_job_events") == [(None,)] * 5
 
 
+def test_a_changed_definition_makes_no_index_twice(warehouse: Warehouse) -> None:
+    indexes = "select indexdef from pg_indexes where schemaname in ('intermediate', 'marts') order by 1"
+    before = warehouse.rows(indexes)
+    warehouse.reader.execute("update ops.model_definition set definition_md5 = ''")
+    warehouse.run("run", "--select", "int_web_requests", "int_product_events")
+    assert warehouse.rows(indexes) == before
+
+
 def test_every_column_of_every_model_is_described() -> None:
     manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
     models = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]

@@ -1,5 +1,6 @@
 """What is asked of dbt."""
 
+import datetime as dt
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 
 from landfall.errors import UserError
 from warehouse.dbt_arguments import (
+    EventDays,
     create_arguments,
     global_arguments,
     pass_arguments,
     path_arguments,
+    recount_arguments,
     refresh_arguments,
 )
 
@@ -41,6 +44,30 @@ def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
 def test_a_pass_without_a_stream_is_refused_because_dbt_would_run_everything() -> None:
     with pytest.raises(UserError):
         pass_arguments([])
+
+
+def test_days_are_counted_again_by_variables_beside_an_ordinary_refresh() -> None:
+    days = EventDays.parse("2026-03-28", "2026-03-29")
+    assert days == EventDays(dt.date(2026, 3, 28), dt.date(2026, 3, 29))
+    variables = '{"from_day": "2026-03-28", "to_day": "2026-03-29"}'
+    assert recount_arguments(days) == [*refresh_arguments(), "--vars", variables]
+    assert EventDays.parse(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-03-28", None, "go together"),
+        (None, "2026-03-28", "go together"),
+        ("2026-03-29", "2026-03-28", "before --from 2026-03-29"),
+        ("2026-02-30", "2026-03-28", "--from is '2026-02-30'"),
+        ("2026-03-28", "20260329", "--to is '20260329'"),
+        ("2026-03-28", "yesterday", "--to is 'yesterday'"),
+    ],
+)
+def test_days_that_are_none_or_not_in_order_are_refused(first: str | None, last: str | None, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        EventDays.parse(first, last)
 
 
 def test_nothing_of_dbt_reaches_stdout_and_its_files_stay_in_one_folder() -> None:
