@@ -83,11 +83,8 @@ class Enricher:
 
         Raises psycopg.Error when Postgres is away or refuses; the next call starts over on a new connection.
         """
-        stop = stop or threading.Event()
         try:
-            done = self._pass(stop)
-            # The change loads that newer rules drew are loads to pass too.
-            return done + self._pass(stop) if done.changed else done
+            return self._pass(stop or threading.Event())
         except BaseException:
             self.close()
             raise
@@ -132,20 +129,26 @@ class Enricher:
 
     def _pass(self, stop: threading.Event) -> Enriched:
         connection = self._connection()
-        done = Enriched()
         for rules in self._rules:
             rules.reload()
-        for stream, (position, hi) in read_lag(connection).items():
-            while position < hi and stream in self._contracts and not stop.is_set():
-                position, new = self._step(connection, self._contracts[stream], hi)
-                done += Enriched(new=new)
+        done = self._enrich_new(connection, stop)
         for rules in self._rules:
             key: UUID | None = NO_KEY
             while key is not None and self._reviewed.get(rules.table.kind) != rules.version and not stop.is_set():
                 key, batch = self._review(connection, rules, key)
                 done += batch
+                if batch != Enriched():  # new loads do not wait for millions of known rows, nor do the changes drawn
+                    done += self._enrich_new(connection, stop)
             if key is None:
                 self._reviewed[rules.table.kind] = rules.version
+        return done
+
+    def _enrich_new(self, connection: Connection, stop: threading.Event) -> Enriched:
+        done = Enriched()
+        for stream, (position, hi) in read_lag(connection).items():
+            while position < hi and stream in self._contracts and not stop.is_set():
+                position, new = self._step(connection, self._contracts[stream], hi)
+                done += Enriched(new=new)
         return done
 
     def _connection(self) -> Connection:

@@ -103,6 +103,30 @@ def test_many_rows_are_reviewed_in_batches(lake: Lake, monkeypatch: pytest.Monke
     assert lake.horizon("web_logs") == (4, 4)
 
 
+def test_new_loads_do_not_wait_for_a_long_review(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enrichment.enricher.TEXTS_AT_ONCE", 40)
+    agents = [f"agent {n}" for n in range(100)]
+    lake.land("web_logs", [{"user_agent": agent} for agent in agents])
+    lake.enricher(rules=[Agents("1")]).run_once()
+
+    class Landing(Agents):
+        """Rules during whose review a load lands."""
+
+        lands = True
+
+        def judge(self, texts: Sequence[str]) -> list[tuple[Any, ...]]:
+            if self.lands and len(texts) == 40:
+                self.lands = False
+                lake.land("job_tracking", [{"ua": "new"}])
+            elif "new" in texts:
+                (reviewed,) = lake.rows("select count(*) from enrichment.user_agent where rules = '2'")
+                assert reviewed == (40,), "it is looked up between the batches"
+            return super().judge(texts)
+
+    assert lake.enricher(rules=[Landing("2")]).run_once() == Enriched(new=1, reviewed=100)
+    assert lake.horizon("job_tracking") == (1, 1)
+
+
 def test_a_new_geo_file_moves_addresses_and_marks_them_in_the_streams_that_have_some(
     lake: Lake, tmp_path: Path
 ) -> None:
