@@ -35,10 +35,7 @@
 
     {% do mark_changed_facts(relation, news) %}
 
-    {% if news | selectattr('position', 'equalto', 0) | list %}
-        {# The first fill: without statistics the models that read this next would plan for a table of a few pages. #}
-        {% call statement('analyze') %} analyze {{ relation }} {% endcall %}
-    {% endif %}
+    {% if news %} {% do analyze_when_grown(relation) %} {% endif %}
     {% if not invocation_args_dict.get('sample') %}
         {% call statement('move_progress') %} {{ move_progress(relation) }} {% endcall %}
     {% endif %}
@@ -48,6 +45,21 @@
     {{ run_hooks(post_hooks, inside_transaction=false) }}
     {% do return({'relations': [relation]}) %}
 {% endmaterialization %}
+
+
+{#
+    Statistics at once, and not when autovacuum comes: after the first fill or a backlog, the models that read this next would plan for
+    a table of a few pages (a refresh of 10,000 events took 12 s instead of 2).
+#}
+{% macro analyze_when_grown(relation) %}
+    {% set written = load_result('main').response.rows_affected | default(0) %}
+    {% if written is number and written >= 1000 %}
+        {% set known = run_query("select reltuples from pg_class where oid = '" ~ relation ~ "'::regclass").rows[0][0] %}
+        {% if written > known / 10 %}
+            {% call statement('analyze') %} analyze {{ relation }} {% endcall %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
 
 
 {% macro check_incremental_model(model, upstreams) %}

@@ -5,7 +5,7 @@
 ) }}
 
 with new_views as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_view and {{ new_loads('product_views') }}
 ),
 
@@ -17,25 +17,39 @@ touched as (
 ),
 
 readable_views as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_view and is_production and {{ readable_loads('product_views') }}
+),
+
+-- an inner join: of rows on the outer side of one, Postgres would work out the rules for all of history first
+views as (
+    select
+        touched.hour_start,
+        touched.user_agent_key,
+        {{ is_crawler_resolution('readable_views.resolution') }} as is_crawler
+    from touched
+    inner join readable_views
+        on
+            touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
+            and touched.user_agent_key = readable_views.user_agent_key
+    union all
+    -- a bucket in which nothing counts any more
+    select
+        hour_start,
+        user_agent_key,
+        null as is_crawler
+    from touched
 ),
 
 -- whether the agent is a bot's is asked when this is read: a newer parser changes no row
 final as (
     select
-        touched.hour_start::date as event_date,
-        extract(hour from touched.hour_start)::integer as event_hour,
-        touched.user_agent_key,
-        count(readable_views.event_key) as views,
-        count(readable_views.event_key) filter (
-            where not {{ is_crawler_resolution('readable_views.resolution') }}
-        ) as views_without_crawlers
-    from touched
-    left join readable_views
-        on
-            touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
-            and touched.user_agent_key = readable_views.user_agent_key
+        hour_start::date as event_date,
+        extract(hour from hour_start)::integer as event_hour,
+        user_agent_key,
+        count(is_crawler) as views,
+        count(*) filter (where not is_crawler) as views_without_crawlers
+    from views
     group by 1, 2, 3
 )
 

@@ -6,7 +6,7 @@
 ) }}
 
 with new_events as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where {{ new_loads('product_views') }}
 ),
 
@@ -24,7 +24,7 @@ touched as (
 ),
 
 readable_events as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_production and {{ readable_loads('product_views') }}
 ),
 
@@ -38,7 +38,7 @@ counted as (
         touched.hour_start,
         touched.device_key,
         readable_events.country_name,
-        case when readable_events.event_key is not null then {{ text_key(or_none('readable_events.store_id')) }} end as store_key,
+        {{ text_key(or_none('readable_events.store_id')) }} as store_key,
         {{ or_none('min(readable_events.store_id)') }} as store_id,
         bool_or(readable_events.device_id is not null) as is_visitor,
         count(*) filter (where readable_events.is_view) as views,
@@ -46,13 +46,27 @@ counted as (
         max(funnel_steps.step_order) as furthest_step,
         max(funnel_steps.step_order) filter (where not readable_events.is_bot) as human_furthest_step
     from touched
-    left join readable_events
+    inner join readable_events
         on
             touched.device_key = readable_events.device_key
             and touched.hour_start = {{ reporting_hour('readable_events.event_at') }}
             and {{ is_near_hour('readable_events.event_at', 'touched.hour_start') }}
     left join funnel_steps on readable_events.event_type = funnel_steps.event_type
     group by 1, 2, 3, 4
+    union all
+    -- a bucket without rows
+    select
+        hour_start,
+        device_key,
+        null as country_name,
+        null as store_key,
+        null as store_id,
+        null as is_visitor,
+        null as views,
+        null as human_views,
+        null as furthest_step,
+        null as human_furthest_step
+    from touched
 ),
 
 final as (

@@ -5,7 +5,7 @@
 ) }}
 
 with new_events as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where {{ new_loads('product_views') }}
 ),
 

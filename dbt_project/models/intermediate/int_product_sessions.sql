@@ -108,7 +108,7 @@ events as (
     from touched
     inner join lateral (
         select readable.*
-        from {{ ref('fct_product_events') }} as readable
+        from {{ ref('int_product_events__with_rules') }} as readable
         where
             touched.device_key = readable.device_key
             and readable.event_at between touched.starts_at and touched.ends_at

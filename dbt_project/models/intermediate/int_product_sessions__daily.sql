@@ -36,8 +36,21 @@ final as (
         coalesce(sum(sessions.views), 0)::bigint as views,
         percentile_cont(0.5) within group (order by sessions.duration_seconds) as median_duration_seconds
     from touched_days
-    left join sessions on touched_days.event_date = {{ reporting_day('sessions.started_at') }}
+    inner join sessions on touched_days.event_date = {{ reporting_day('sessions.started_at') }}
     group by 1, 2, 3
+    union all
+    -- a bucket without rows
+    select
+        event_date,
+        null as country_name,
+        null as channel,
+        null as sessions,
+        null as human_sessions,
+        null as engaged_sessions,
+        null as bounced_sessions,
+        null as views,
+        null as median_duration_seconds
+    from touched_days
 )
 
 select * from final

@@ -6,7 +6,7 @@
 ) }}
 
 with new_views as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_view and {{ new_loads('product_views') }}
 ),
 
@@ -19,11 +19,11 @@ touched as (
 
 -- not one CTE with new_views: Postgres would write one that is read twice to disk, whole
 readable_views as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_view and is_production and {{ readable_loads('product_views') }}
 ),
 
--- one left join, and not a count joined again: new rows are beyond the statistics, and the planner expects one
+-- an inner join: of rows on the outer side of one, Postgres would work out the rules for all of history first
 counted as (
     select
         touched.hour_start,
@@ -33,11 +33,21 @@ counted as (
         count(*) as views,
         count(*) filter (where not readable_views.is_bot) as human_views
     from touched
-    left join readable_views
+    inner join readable_views
         on
             touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
             and touched.product_key = readable_views.product_key
     group by 1, 2, 3
+    union all
+    -- a bucket without rows
+    select
+        hour_start,
+        product_key,
+        null as device_key,
+        null as is_visitor,
+        null as views,
+        null as human_views
+    from touched
 ),
 
 final as (

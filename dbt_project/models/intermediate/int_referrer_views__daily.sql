@@ -5,7 +5,7 @@
 ) }}
 
 with new_views as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
     where is_view and {{ new_loads('product_views') }}
 ),
 

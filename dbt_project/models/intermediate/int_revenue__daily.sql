@@ -26,28 +26,77 @@ orders as (
 ),
 
 events as (
-    select * from {{ ref('fct_product_events') }}
+    select * from {{ ref('int_product_events__with_rules') }}
 ),
 
 lines as (
     select * from {{ ref('fct_order_lines') }}
 ),
 
-final as (
+orders_of_days as (
     select
         touched_days.event_date,
-        events.country_name,
-        case when events.event_key is not null then coalesce(lines.currency, {{ unknown_currency() }}) end as currency,
-        count(distinct orders.order_key) as orders,
-        count(distinct orders.order_key) filter (where not events.is_bot) as human_orders,
-        coalesce(sum(lines.amount), 0)::bigint as items,
-        coalesce(sum(lines.price * lines.amount), 0) as revenue,
-        count(*) filter (where lines.event_key is not null and lines.price is null) as unreadable_prices
+        orders.order_key,
+        orders.event_key
     from touched_days
-    left join orders on touched_days.event_date = {{ reporting_day('orders.event_at') }}
-    left join events on orders.event_key = events.event_key
-    left join lines on orders.event_key = lines.event_key
+    inner join orders on touched_days.event_date = {{ reporting_day('orders.event_at') }}
+),
+
+counted as (
+    select
+        orders_of_days.event_date,
+        orders_of_days.order_key,
+        lines.country_name,
+        lines.currency,
+        lines.is_bot,
+        lines.amount,
+        lines.line_total,
+        lines.price is null as is_unreadable
+    from orders_of_days
+    inner join lines on orders_of_days.event_key = lines.event_key
+    union all
+    -- an order whose cart is empty, or cannot be read
+    select
+        orders_of_days.event_date,
+        orders_of_days.order_key,
+        events.country_name,
+        {{ unknown_currency() }} as currency,
+        events.is_bot,
+        null as amount,
+        null as line_total,
+        false as is_unreadable
+    from orders_of_days
+    inner join events on orders_of_days.event_key = events.event_key
+    where not exists (
+        select lines_of_order.event_key from {{ ref('int_order_lines') }} as lines_of_order
+        where orders_of_days.event_key = lines_of_order.event_key
+    )
+),
+
+final as (
+    select
+        event_date,
+        country_name,
+        currency,
+        count(distinct order_key) as orders,
+        count(distinct order_key) filter (where not is_bot) as human_orders,
+        coalesce(sum(amount), 0)::bigint as items,
+        coalesce(sum(line_total), 0) as revenue,
+        count(*) filter (where is_unreadable) as unreadable_prices
+    from counted
     group by 1, 2, 3
+    union all
+    -- a bucket without rows
+    select
+        event_date,
+        null as country_name,
+        null as currency,
+        null as orders,
+        null as human_orders,
+        null as items,
+        null as revenue,
+        null as unreadable_prices
+    from touched_days
 )
 
 select * from final
