@@ -185,6 +185,16 @@ def test_days_that_are_counted_again_are_as_they_were(in_order: Warehouse) -> No
     assert in_order.tables() == before
 
 
+def test_a_rule_that_changes_is_followed_when_the_days_are_counted_again(in_order: Warehouse) -> None:
+    in_order.reader.execute(
+        "update reference.host_countries set environment = 'not_production' where host = 'www.glamira.de'"
+    )
+    days = {"from_day": DAY.date().isoformat(), "to_day": (DAY.date() + dt.timedelta(days=9)).isoformat()}
+    in_order.run(*pass_arguments(["product_views"]), "--vars", json.dumps(days))
+    left = [event for event in EVENTS if not str(event["current_url"]).startswith("https://www.glamira.de/")]
+    check_marts(in_order, seen(left))
+
+
 def test_an_agent_that_is_found_to_be_a_bots_later_corrects_the_human_figures_of_every_mart(
     in_order: Warehouse,
 ) -> None:
