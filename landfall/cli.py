@@ -17,6 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Servers": ("up", "down", "status", "env", "migrate"),
     "Events and reference data": ("simulate", "replay", "reference"),
     "Landing and models": ("land", "refresh", "quarantine"),
+    "History and people": ("retention", "erase"),
 }
 
 

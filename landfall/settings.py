@@ -43,6 +43,12 @@ class Settings:
     geoip_database: Path | None = None
     """LANDFALL_GEOIP_DATABASE: a geo file (MMDB: GeoLite2, DB-IP, IPinfo, …) that tells countries and cities by
     address; `demo` for the small made-up one that fits simulated events. Default: none, and every place is `(none)`."""
+    landing_retention_days: int = 30
+    """LANDFALL_LANDING_RETENTION_DAYS: `landfall retention` drops landing partitions that are older."""
+    quarantine_retention_days: int = 90
+    """LANDFALL_QUARANTINE_RETENTION_DAYS: `landfall retention` deletes quarantined records that are older."""
+    address_retention_days: int = 30
+    """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -64,6 +70,9 @@ class Settings:
                 number(env, "LANDFALL_MAX_OFFSETS_PER_TRIGGER", cls.max_offsets_per_trigger, least=1)
             ),
             geoip_database=geo_file(env, "LANDFALL_GEOIP_DATABASE"),
+            landing_retention_days=days(env, "LANDFALL_LANDING_RETENTION_DAYS", cls.landing_retention_days),
+            quarantine_retention_days=days(env, "LANDFALL_QUARANTINE_RETENTION_DAYS", cls.quarantine_retention_days),
+            address_retention_days=days(env, "LANDFALL_ADDRESS_RETENTION_DAYS", cls.address_retention_days),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -166,6 +175,14 @@ def geo_file(env: Mapping[str, str], name: str) -> Path | None:
     if given == "demo":
         return DEMO_GEO_FILE
     return Path(given).expanduser().absolute() if given else None
+
+
+def days(env: Mapping[str, str], name: str, default: int) -> int:
+    """A number of days, at least one and at most a hundred years; raises UserError by name."""
+    value = number(env, name, default, least=1)
+    if value != int(value) or value > 36_525:
+        raise UserError(f"{name} is {env[name]!r}: write a whole number of days, at most 36525.")
+    return int(value)
 
 
 def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 import time
@@ -64,6 +65,16 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     """
     Enricher(settings).run_once()
     return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
+
+
+def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
+    """Streams of whose landing `landfall retention` has dropped partitions, with the newest day of them.
+
+    A full refresh leaves alone what was filled from it, facts above all, and fills the marts anew from the facts.
+    """
+    with connect(settings.postgres_dsn, role=ROLE, autocommit=True, application_name="landfall refresh") as connection:
+        query = "select stream, max(landed_on) from ops.dropped_landing group by stream order by stream"
+        return dict(connection.execute(query).fetchall())
 
 
 def recount(settings: Settings, days: EventDays) -> Outcome:

@@ -27,20 +27,28 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
     `dbt build` in dbt_project/ runs them.
 
     After a rule was changed (a seed, a var of dbt_project.yml), --from and --to count the marts of these event days
-    again, in reporting_timezone, from the facts, which stay as they are.
+    again, in reporting_timezone, from the facts, which stay as they are. So do they with --full-refresh, once
+    `landfall retention` has dropped some of the landing.
 
     Exit codes: 0 done or stopped; 1 a model failed (it catches up at the next refresh).
     """
     from landfall.errors import UserError
     from landfall.settings import Settings
     from warehouse.dbt_arguments import EventDays
-    from warehouse.refresh import recount, refresh, summary, watch
+    from warehouse.refresh import recount, refresh, streams_without_full_landing, summary, watch
 
     days = EventDays.parse(first_day, last_day)
     if days and (keep_going or full_refresh):
         other = "--watch" if keep_going else "--full-refresh"
         raise UserError(f"--from and --to count given days once: leave {other} out, or run it on its own.")
     settings = Settings.load()
+    if full_refresh and (dropped := streams_without_full_landing(settings)):
+        streams = ", ".join(f"{stream} up to {day}" for stream, day in dropped.items())
+        click.echo(
+            f"landfall: landing was dropped ({streams}): the facts that were filled from it stay as they are,"
+            " and the marts are filled anew from them.",
+            err=True,
+        )
     if keep_going:
         from landfall.commands._stopping import stop_on_signals
 

@@ -1,9 +1,10 @@
 {#
-    dbt's incremental table, with three differences:
+    dbt's incremental table, with four differences:
     - its progress is in ops.model_progress, locked first and moved last in the transaction that writes the rows (progress.sql);
     - it is never swapped: a full refresh deletes and inserts in one transaction, so readers and the views above it see the old
       rows until the new ones are there;
-    - what exists is asked from the database behind the lock, so two first builds follow one another.
+    - what exists is asked from the database behind the lock, so two first builds follow one another;
+    - what was filled from landing that `landfall retention` has dropped is the archive: a full refresh leaves it as it is.
     A model needs a contract with a primary key, and one of the strategies of incremental_strategies.sql.
 #}
 {% materialization incremental, adapter='postgres' %}
@@ -15,7 +16,8 @@
     {% do lock_progress(relation, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
-    {% set from_start = prepare_table(relation, sql) %}
+    {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
+    {% set from_start = prepare_table(relation, sql, filled_anew) %}
     {% set plan = plan_progress(relation, upstreams, from_start, stand_still=flags.EMPTY) %}
     {% set news = [] %}
     {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
@@ -81,8 +83,41 @@
 {% endmacro %}
 
 
+{#
+    Whether a model reads a landing table, itself or through views, of which partitions were dropped: what it holds of them cannot be
+    read again. Asked behind the model's lock, which `landfall retention` waits for before it notes what it drops.
+#}
+{% macro reads_dropped_landing(node) %}
+    {% set waiting = node.depends_on.nodes | list %}
+    {% for _ in range(10000) if waiting %}
+        {% set key = waiting.pop() %}
+        {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
+            {% if run_query("select 1 from ops.dropped_landing where stream = '" ~ graph.sources[key].name ~ "' limit 1").rows %}
+                {% do return(true) %}
+            {% endif %}
+        {% elif key in graph.nodes and graph.nodes[key].config.materialized == 'view' %}
+            {% do waiting.extend(graph.nodes[key].depends_on.nodes) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(false) %}
+{% endmacro %}
+
+
+{# At a run's start, once: what a full refresh is not going to do. #}
+{% macro warn_of_dropped_landing() %}
+    {% if execute and flags.FULL_REFRESH %}
+        {% for row in run_query('select stream, max(landed_on)::text from ops.dropped_landing group by 1 order by 1').rows %}
+            {% do exceptions.warn(
+                row[0] ~ ': landing up to ' ~ row[1] ~ ' was dropped (landfall retention), so the tables that are filled from it stay as'
+                ~ ' they are; the marts are filled anew from them.'
+            ) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
 {# Makes the table, empties it for a full refresh, or lets it grow. Returns whether nothing is in it now. #}
-{% macro prepare_table(relation, sql) %}
+{% macro prepare_table(relation, sql, filled_anew) %}
     {% set existing = relation_in_database(relation) %}
     {% set definition = definition_of(model, sql) %}
     {% set changed = lock_definition(relation) != definition %}
@@ -91,11 +126,11 @@
         {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}
         {% set existing = none %}
     {% endif %}
-    {% if existing and should_full_refresh() %}
+    {% if existing and filled_anew %}
         {% call statement('empty_table') %} delete from {{ relation }} {% endcall %}
     {% endif %}
     {% if existing and changed %}
-        {% set existing = grow_table(relation, existing) %}
+        {% set existing = grow_table(relation, existing, filled_anew) %}
     {% endif %}
     {% if not existing %}
         {% call statement('create_table') %} create table {{ relation }} {{ get_table_columns_and_constraints() }} {% endcall %}
@@ -109,7 +144,7 @@
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
     {% endif %}
-    {% do return(not existing or should_full_refresh()) %}
+    {% do return(not existing or filled_anew) %}
 {% endmacro %}
 
 
@@ -117,7 +152,7 @@
     Adds the columns that the contract has gained. Other differences need a full refresh, which then makes the table anew, and the
     views above it with their models. Returns what exists, or none when the table was dropped.
 #}
-{% macro grow_table(relation, existing) %}
+{% macro grow_table(relation, existing, filled_anew) %}
     {% set kept = [] %}
     {% set added = [] %}
     {% for column in model.columns.values() %}
@@ -131,10 +166,16 @@
         {% endfor %}
         {% do return(existing) %}
     {% endif %}
-    {% if should_full_refresh() %}
+    {% if filled_anew %}
         {% do exceptions.warn(relation ~ ': columns were removed or retyped, so it and the views above it are made anew') %}
         {% call statement('drop_table') %} drop table {{ relation }} cascade {% endcall %}
         {% do return(none) %}
+    {% endif %}
+    {% if should_full_refresh() %}
+        {% do exceptions.raise_compiler_error(
+            relation ~ ': columns were removed or retyped since it was made, and landing that it was filled from is dropped. Change its'
+            ~ ' columns by hand (alter table), as its contract has them.'
+        ) %}
     {% endif %}
     {% do exceptions.raise_compiler_error(
         relation ~ ': columns were removed or retyped since it was made. Run it and what reads it with --full-refresh: dbt run -s '

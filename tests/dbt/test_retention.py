@@ -1,0 +1,196 @@
+"""`landfall retention`: old data goes, nothing that somebody still has to read, and what was counted stays."""
+
+import datetime as dt
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from landfall.errors import UserError
+from landing_stream.tables import ensure_day_partitions
+from tests.dbt.conftest import Warehouse
+from tests.dbt.events import Event, job_events, web_requests
+from tests.dbt.web_counts import web_traffic
+from warehouse.connect import connect
+from warehouse.refresh import refresh
+from warehouse.retention import Partition, Reader, retain, split_partitions
+from warehouse.roles import TRANSFORMER
+
+StartCommand = Callable[..., "subprocess.Popen[str]"]
+
+
+def age(warehouse: Warehouse, stream: str, days: int) -> None:
+    """Move everything of a stream that has landed so far so many days back, into partitions of their own."""
+    execute = warehouse.landing.execute
+    (landed_at,) = execute("select max(landed_at) from landing.loads where stream = %s", (stream,)).fetchall()[0]
+    shift = dt.timedelta(days=days)
+    ensure_day_partitions(warehouse.landing, stream, (landed_at - shift).astimezone(dt.UTC).date())
+    execute("update landing.loads set landed_at = landed_at - %s where stream = %s", (shift, stream))
+    execute(f"update landing.{stream} set landed_at = landed_at - %s", (shift,))
+    execute("update landing.quarantine set landed_at = landed_at - %s where stream = %s", (shift, stream))
+
+
+def landed(warehouse: Warehouse, stream: str) -> int:
+    return int(warehouse.one(f"select count(*) from landing.{stream}"))
+
+
+def partition(last_load_id: int) -> Partition:
+    return Partition("web_logs", dt.date(2026, 3, 28), last_load_id, rows=1)
+
+
+def test_a_partition_stays_as_long_as_somebody_has_not_read_it_whole() -> None:
+    readers = [Reader("web_logs", "fast", 9), Reader("web_logs", "slow", 5), Reader("job_tracking", "other", 0)]
+    assert split_partitions([partition(5), partition(6)], readers) == ([partition(5)], [(partition(6), readers[1])])
+
+
+def test_a_stream_that_nobody_reads_keeps_everything() -> None:
+    free, held = split_partitions([partition(0)], [])
+    assert free == []
+    assert [reader.name for _, reader in held] == ["no model"]
+
+
+def test_old_partitions_go_and_facts_and_marts_stay_also_with_a_full_refresh(warehouse: Warehouse) -> None:
+    old, new = (
+        web_traffic(120, seed=1),
+        [{**event, "event_id": f"new-{n}"} for n, event in enumerate(web_traffic(60, 2))],
+    )
+    warehouse.land("web_logs", [*old, {"event_id": "x", "timestamp": "now"}])
+    warehouse.land("job_tracking", job_events(50, seed=3))
+    warehouse.run()
+    age(warehouse, "web_logs", 40)
+    warehouse.land("web_logs", new)
+    warehouse.run()
+    before = warehouse.tables()
+
+    done = retain(warehouse.settings, dry_run=True)
+    assert [(p.stream, p.last_load_id) for p in done.dropped if p.last_load_id] == [("web_logs", 1)]
+    assert landed(warehouse, "web_logs") == len(old) + 1 + len(new)
+    assert warehouse.rows("select * from ops.dropped_landing") == []
+
+    done = retain(warehouse.settings)
+    assert done.held == ()
+    assert landed(warehouse, "web_logs") == len(new)
+    assert landed(warehouse, "job_tracking") == 50
+    assert retain(warehouse.settings).dropped == ()
+
+    outcome = refresh(warehouse.settings, full_refresh=True)
+    assert outcome.ok, (outcome.trouble, outcome.failed)
+    assert warehouse.tables() == before
+    # the marts were filled anew, from the facts
+    warehouse.reader.execute("delete from intermediate.int_web_sessions; delete from marts.fct_job_events")
+    assert refresh(warehouse.settings, full_refresh=True).ok
+    assert warehouse.tables() == before
+
+
+def test_the_commands_say_what_goes_and_that_facts_stay_as_they_are(
+    warehouse: Warehouse, start_command: StartCommand
+) -> None:
+    def said(*arguments: str) -> str:
+        process = start_command(warehouse.settings, *arguments)
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        return output
+
+    warehouse.land("web_logs", web_requests(5, seed=1))
+    warehouse.run()
+    age(warehouse, "web_logs", 40)
+    assert "web_logs: 2 day(s) of landing would be dropped" in said("retention", "--dry-run")
+    assert "web_logs: 2 day(s) of landing dropped" in said("retention")
+    assert said("refresh", "--full-refresh").count("landing was dropped (web_logs up to ") == 1
+    assert warehouse.one("select count(*) from marts.fct_web_requests") == 5
+
+
+def test_what_a_model_or_the_enricher_has_not_read_stays(warehouse: Warehouse) -> None:
+    warehouse.land("web_logs", web_requests(5, seed=1))
+    warehouse.run()
+    warehouse.land("web_logs", web_requests(5, seed=2))
+    warehouse.run("run", "--select", "source:landing.web_logs+", "--exclude", "int_web_sessions")
+    age(warehouse, "web_logs", 40)
+    done = retain(warehouse.settings)
+    assert {reader.name for _, reader in done.held} == {"intermediate.int_web_sessions"}
+    assert landed(warehouse, "web_logs") == 10
+    warehouse.run()
+    warehouse.reader.execute("update enrichment.progress set position = 1 where stream = 'web_logs'")
+    assert {reader.name for _, reader in retain(warehouse.settings).held} == {"the enricher"}
+    warehouse.reader.execute("update enrichment.progress set position = 2 where stream = 'web_logs'")
+    assert retain(warehouse.settings).held == ()
+    assert landed(warehouse, "web_logs") == 0
+
+
+def test_a_relation_that_is_gone_or_a_view_by_now_holds_nothing_back(warehouse: Warehouse) -> None:
+    warehouse.land("web_logs", web_requests(5, seed=1))
+    warehouse.run()
+    warehouse.reader.execute(
+        "insert into ops.model_progress (relation, source) values ('marts.fct_web_requests', 'web_logs'),"
+        " ('dev_ada_marts.gone', 'web_logs')"
+    )
+    age(warehouse, "web_logs", 40)
+    assert retain(warehouse.settings).held == ()
+
+
+def test_an_open_load_keeps_its_partition(warehouse: Warehouse) -> None:
+    warehouse.land("web_logs", web_requests(5, seed=1))
+    warehouse.run()
+    load = warehouse.land("web_logs", web_requests(5, seed=2), finish=False)
+    age(warehouse, "web_logs", 40)
+    assert len(retain(warehouse.settings).held) == 1
+    warehouse.finish("web_logs", load)
+    warehouse.run()
+    assert retain(warehouse.settings).held == ()
+
+
+def test_retention_waits_for_a_refresh_that_may_read_everything_anew(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.land("web_logs", web_requests(5, seed=1))
+    warehouse.run()
+    age(warehouse, "web_logs", 40)
+    monkeypatch.setattr("warehouse.retention.REFRESH_LOCK_TIMEOUT_MS", 200)
+    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as other:
+        other.execute("update ops.model_progress set position = 0 where relation = 'intermediate.int_web_requests'")
+        with pytest.raises(UserError, match="refresh is filling tables"):
+            retain(warehouse.settings)
+        other.rollback()
+    assert landed(warehouse, "web_logs") == 5
+
+
+def test_quarantined_records_go_after_their_own_time(warehouse: Warehouse) -> None:
+    warehouse.land("web_logs", web_requests(1, seed=1))
+    warehouse.landing.execute(
+        "insert into landing.quarantine (stream, load_id, topic_id, kafka_partition, kafka_offset, landed_at, reason)"
+        " select 'web_logs', 1, gen_random_uuid(), 0, n, clock_timestamp() - make_interval(days => n), 'not_json'"
+        " from unnest(array[89, 91]) as n"
+    )
+    assert retain(warehouse.settings, dry_run=True).quarantined == 1
+    assert retain(warehouse.settings).quarantined == 1
+    assert warehouse.rows("select kafka_offset from landing.quarantine") == [(89,)]
+    assert retain(replace(warehouse.settings, quarantine_retention_days=30)).quarantined == 1
+
+
+def test_old_addresses_are_shortened_and_still_told_apart(warehouse: Warehouse) -> None:
+    texts = ["203.0.113.17", "203.0.113.18", "2001:db8:85a3:8d3::7", "10.1.2.3, 10.1.2.4", "::ffff:1.2.3.4"]
+    requests: list[Event] = [
+        {**event, "ip_address": text} for text in texts for event in web_requests(1, seed=texts.index(text))
+    ]
+    warehouse.land("web_logs", [{**event, "event_id": str(number)} for number, event in enumerate(requests)])
+    warehouse.run()
+    before = warehouse.tables()
+    assert retain(warehouse.settings).addresses == 0
+    warehouse.reader.execute("update enrichment.ip_address set enriched_at = enriched_at - interval '31 days'")
+    assert retain(warehouse.settings, dry_run=True).addresses == 5
+    assert retain(warehouse.settings).addresses == 5
+    shortened = warehouse.rows("select ip_address from enrichment.ip_address order by 1")
+    assert shortened == [("2001:db8:85a3::/48",), ("203.0.113.0/24",), ("203.0.113.0/24",), ("::/48",), (None,)]
+    assert retain(warehouse.settings).addresses == 0
+    warehouse.land("web_logs", [{**event, "event_id": f"again {number}"} for number, event in enumerate(requests)])
+    assert warehouse.one("select count(*) from enrichment.ip_address") == 5
+    assert set(before["intermediate.int_web_ip_minutes"]) == set(warehouse.tables()["intermediate.int_web_ip_minutes"])
+
+
+def test_each_role_does_its_own_part(warehouse: Warehouse) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse.landing.execute("insert into ops.dropped_landing values ('web_logs', '2026-03-28', 1)")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse.reader.execute("delete from landing.quarantine")

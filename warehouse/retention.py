@@ -1,0 +1,232 @@
+"""Old data goes: landing partitions that every model has read, records in quarantine, and the end of addresses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from landfall.errors import UserError
+from landfall.settings import Settings
+from warehouse.connect import connect
+from warehouse.roles import TRANSFORMER, WRITER
+
+logger = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# A drop waits for readers of the whole table, and every later reader behind it: short waits, again and again.
+DROP_LOCK_TIMEOUT = "2s"
+REFRESH_LOCK_TIMEOUT_MS = 60_000
+"""How long to wait for models that are being filled; an ordinary refresh takes seconds."""
+DROP_TRIES = 30
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One day of a landing table, old enough to go.
+
+    `last_load_id`: newest load in it, 0 when it is empty. `rows`: landed rows.
+    """
+
+    stream: str
+    day: dt.date
+    last_load_id: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream}_{self.day:%Y%m%d}"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads a landing table load by load, directly or through facts, and how far they are."""
+
+    stream: str
+    name: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """What went, or would go. `held`: partitions that stay, each with the reader that has not read it whole."""
+
+    dropped: tuple[Partition, ...]
+    held: tuple[tuple[Partition, Reader], ...]
+    quarantined: int
+    addresses: int
+
+
+def retain(settings: Settings, *, dry_run: bool = False) -> Done:
+    """Drop and shorten what is older than the settings say; with `dry_run` only count it.
+
+    Raises UserError when a refresh is under way for longer than the lock timeout, or readers never let a table go.
+    """
+    with (
+        connect(
+            settings.postgres_dsn,
+            role=TRANSFORMER,
+            autocommit=True,
+            application_name="landfall retention",
+            lock_timeout_ms=REFRESH_LOCK_TIMEOUT_MS,
+        ) as ops,
+        connect(settings.landing_dsn, role=WRITER, autocommit=True, application_name="landfall retention") as landing,
+    ):
+        old = old_partitions(landing, settings.landing_retention_days)
+        dropped, held = note_dropped(ops, old, dry_run=dry_run)
+        if not dry_run:
+            for partition in dropped:
+                drop(landing, partition)
+        return Done(
+            dropped=tuple(dropped),
+            held=tuple(held),
+            quarantined=delete_quarantined(landing, settings.quarantine_retention_days, dry_run=dry_run),
+            addresses=shorten_addresses(ops, settings.address_retention_days, dry_run=dry_run),
+        )
+
+
+def split_partitions(
+    partitions: Sequence[Partition], readers: Sequence[Reader]
+) -> tuple[list[Partition], list[tuple[Partition, Reader]]]:
+    """Those that everybody has read, and those that somebody has not, each with the one who is furthest behind.
+
+    A stream that nobody reads keeps everything: its models were never made.
+    """
+    free: list[Partition] = []
+    held: list[tuple[Partition, Reader]] = []
+    for partition in partitions:
+        of_stream = [reader for reader in readers if reader.stream == partition.stream]
+        slowest = min(of_stream, key=lambda reader: reader.position, default=Reader(partition.stream, "no model", -1))
+        if slowest.position >= partition.last_load_id:
+            free.append(partition)
+        else:
+            held.append((partition, slowest))
+    return free, held
+
+
+def old_partitions(landing: Connection, days: int) -> list[Partition]:
+    """Day partitions whose last instant is more than so many days ago, by Postgres' clock."""
+    rows = landing.execute(
+        """
+        with partitions as (
+            select s.stream, to_date(right(c.relname, 8), 'YYYYMMDD') as day
+            from landing.streams as s
+            inner join pg_inherits as i on i.inhparent = to_regclass(format('landing.%%I', s.stream))
+            inner join pg_class as c on c.oid = i.inhrelid
+            where c.relname = s.stream || '_' || right(c.relname, 8) and right(c.relname, 8) ~ '^[0-9]{8}$'
+        )
+        select p.stream, p.day, coalesce(max(l.load_id), 0), coalesce(sum(landed.landed), 0)::bigint
+        from partitions as p
+        left join landing.loads as l
+            on l.stream = p.stream and l.kind = 'events' and l.landed_at >= p.day::timestamp at time zone 'UTC'
+            and l.landed_at < (p.day + 1)::timestamp at time zone 'UTC'
+        left join lateral (
+            select sum(s.landed) as landed from landing.slices as s where s.stream = l.stream and s.load_id = l.load_id
+        ) as landed on true
+        where p.day < (clock_timestamp() at time zone 'UTC')::date - %s
+        group by p.stream, p.day
+        order by p.stream, p.day
+        """,
+        (days,),
+    )
+    return [Partition(*row) for row in rows.fetchall()]
+
+
+def note_dropped(
+    ops: Connection, partitions: Sequence[Partition], *, dry_run: bool
+) -> tuple[list[Partition], list[tuple[Partition, Reader]]]:
+    """Note in ops.dropped_landing which of the partitions go; returns them, and those that stay with their reader.
+
+    The models' rows are held meanwhile, so no full refresh can begin to read the landing whole between the look at how
+    far everybody is and the note, by which it leaves its facts alone.
+    """
+    try:
+        with ops.transaction(force_rollback=dry_run):
+            if not dry_run:
+                ops.execute("select 1 from ops.model_progress order by relation, source for share")
+            free, held = split_partitions(partitions, read_readers(ops))
+            if not dry_run:
+                with ops.cursor() as cursor:
+                    cursor.executemany(
+                        "insert into ops.dropped_landing (stream, landed_on, until_load_id) values (%s, %s, %s)"
+                        " on conflict do nothing",
+                        [(partition.stream, partition.day, partition.last_load_id) for partition in free],
+                    )
+    except psycopg.errors.LockNotAvailable as error:
+        raise UserError(
+            "A refresh is filling tables, and may still read what is old: try again when it is done."
+        ) from error
+    return free, held
+
+
+def read_readers(ops: Connection) -> list[Reader]:
+    """How far each table of the models, whoever's schema it is in, and the enricher have read each stream."""
+    rows = ops.execute(
+        """
+        select p.source, p.relation, p.position from ops.model_progress as p
+        inner join pg_class as c on c.oid = to_regclass(p.relation) and c.relkind in ('r', 'p')
+        union all
+        select s.stream, 'the enricher', coalesce(e.position, 0) from landing.streams as s
+        left join enrichment.progress as e on e.stream = s.stream
+        where exists (select from ops.model_progress as p where p.source = s.stream)
+        """
+    )
+    return [Reader(*row) for row in rows.fetchall()]
+
+
+def drop(landing: Connection, partition: Partition) -> None:
+    """Drop the partition between its readers. Raises UserError when they never leave it for an instant."""
+    name = sql.Identifier("landing", partition.name)
+    for attempt in range(1, DROP_TRIES + 1):
+        try:
+            with landing.transaction():
+                landing.execute(sql.SQL("set local lock_timeout = {}").format(DROP_LOCK_TIMEOUT))
+                landing.execute(sql.SQL("drop table {}").format(name))
+            return
+        except psycopg.errors.LockNotAvailable as error:
+            if attempt == DROP_TRIES:
+                raise UserError(
+                    f"landing.{partition.stream} was read without a pause, so landing.{partition.name} could not be"
+                    " dropped: try again later."
+                ) from error
+            logger.info("waiting for readers to let landing.%s go (try %d)", partition.name, attempt)
+            time.sleep(1)
+
+
+def delete_quarantined(landing: Connection, days: int, *, dry_run: bool) -> int:
+    """Delete records that came into quarantine more than so many days ago; returns how many."""
+    with landing.transaction(force_rollback=dry_run):
+        return landing.execute(
+            "delete from landing.quarantine where landed_at < clock_timestamp() - make_interval(days => %s)", (days,)
+        ).rowcount
+
+
+def shorten_addresses(ops: Connection, days: int, *, dry_run: bool) -> int:
+    """Shorten addresses that came first more than so many days ago: IPv4 to /24, IPv6 to /48, other texts to nothing.
+
+    Their keys stay, so requests of one address are still told from those of another. Returns how many.
+    """
+    with ops.transaction(force_rollback=dry_run):
+        return ops.execute(
+            """
+            update enrichment.ip_address as a set ip_address = s.shortened
+            from (
+                select
+                    ip_key,
+                    case when pg_input_is_valid(ip_address, 'inet') then network(
+                        set_masklen(ip_address::inet, case family(ip_address::inet) when 4 then 24 else 48 end)
+                    )::text end as shortened
+                from enrichment.ip_address
+                where ip_address is not null and enriched_at < clock_timestamp() - make_interval(days => %s)
+            ) as s
+            where s.ip_key = a.ip_key and a.ip_address is distinct from s.shortened
+            """,
+            (days,),
+        ).rowcount
