@@ -123,17 +123,3 @@
 {% macro currency_text_key(text) -%}
     lower(btrim({{ text }}))
 {%- endmacro %}
-
-{#
-    The newest day of a daily table: that of the newest event of the shop, those from the future left out, or the last before it with
-    rows. `condition`: which rows count.
-#}
-{% macro latest_day(daily, condition='true') -%}
-    (
-        select max(days.event_date)
-        from {{ daily }} as days
-        where
-            days.event_date <= (select max({{ reporting_day('newest.newest_event_at') }}) from {{ ref('int_product_events__newest') }} as newest)
-            and {{ condition }}
-    )
-{%- endmacro %}

@@ -34,7 +34,6 @@ final as (
         {{ landed('utm_medium') }} as utm_medium,
         {{ landed('utm_campaign') }} as utm_campaign,
         {{ landed('ts') }} as server_local_time,
-        {{ landed('ua') }} as user_agent,
         -- numbers
         {{ as_numeric('bid_text') }} as bid,
         -- times

@@ -1,6 +1,6 @@
 with daily as (
     select * from {{ ref('kpi_funnel_daily') }}
-    where event_date = {{ latest_day(ref('int_product_funnel__daily')) }}
+    where event_date = {{ latest_day(ref('int_product_funnel__daily'), ref('int_product_events__newest')) }}
 ),
 
 final as (

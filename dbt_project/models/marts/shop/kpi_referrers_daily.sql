@@ -32,21 +32,19 @@ final as (
         medium,
         views,
         human_views,
-        row_number() over (partition by event_date order by views desc, referrer_url collate "C") as rank,
-        row_number() over (partition by event_date order by human_views desc, referrer_url collate "C") as human_rank,
+        row_number() over by_views as rank,
+        row_number() over by_human_views as human_rank,
+        -- among the rows so far: one sort gives both ranks
         case
-            when {{ is_external('medium') }}
-                then row_number() over (
-                    partition by event_date, {{ is_external('medium') }} order by views desc, referrer_url collate "C"
-                )
+            when {{ is_external('medium') }} then count(*) filter (where {{ is_external('medium') }}) over by_views
         end as external_rank,
         case
-            when {{ is_external('medium') }}
-                then row_number() over (
-                    partition by event_date, {{ is_external('medium') }} order by human_views desc, referrer_url collate "C"
-                )
+            when {{ is_external('medium') }} then count(*) filter (where {{ is_external('medium') }}) over by_human_views
         end as human_external_rank
     from known
+    window
+        by_views as (partition by event_date order by views desc, referrer_url collate "C"),
+        by_human_views as (partition by event_date order by human_views desc, referrer_url collate "C")
 )
 
 select * from final

@@ -1,6 +1,6 @@
 with daily as (
     select * from {{ ref('kpi_referrers_daily') }}
-    where event_date = {{ latest_day(ref('int_referrer_views__daily'), 'days.views > 0') }}
+    where event_date = {{ latest_day(ref('int_referrer_views__daily'), ref('int_product_events__newest'), 'days.views > 0') }}
 ),
 
 final as (

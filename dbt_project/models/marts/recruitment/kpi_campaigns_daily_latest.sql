@@ -1,0 +1,23 @@
+with daily as (
+    select * from {{ ref('kpi_campaigns_daily') }}
+    where event_date = {{ latest_day(ref('int_campaign_tracks__daily'), ref('int_job_events__newest')) }}
+),
+
+final as (
+    select
+        event_date,
+        campaign_id,
+        clicks,
+        spend,
+        cost_per_click,
+        conversions,
+        conversion_rate,
+        cost_per_conversion,
+        qualified,
+        unqualified,
+        qualified_rate,
+        budget_used
+    from daily
+)
+
+select * from final

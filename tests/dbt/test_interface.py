@@ -1,0 +1,86 @@
+"""The tables that BI tools and checks use, under their names and with their columns: an interface, kept."""
+
+from tests.dbt.conftest import Warehouse
+
+MARTS = {
+    "kpi_products_daily": "event_date, product_id, views, human_views, visitors, rank",
+    "kpi_countries_daily": "event_date, country_code, country_name, views, human_views, visitors, rank",
+    "kpi_referrers_daily": "event_date, referrer_url, referrer_host, medium, views, human_views, rank, external_rank",
+    "kpi_stores_daily": "event_date, country_code, country_name, store_id, views, human_views, rank",
+    "kpi_product_views_hourly": "event_date, event_hour, product_id, views, human_views",
+    "kpi_browser_os_hourly": "event_date, event_hour, browser, os, views, human_views",
+    "kpi_sessions_daily": (
+        "event_date, country_name, channel, sessions, engaged_sessions, bounce_rate, views_per_session,"
+        " median_duration_seconds"
+    ),
+    "kpi_funnel_daily": "event_date, country_name, step_order, step, devices, step_conversion, total_conversion",
+    "kpi_revenue_daily": (
+        "event_date, country_name, currency, orders, items, revenue, average_order_value, unreadable_prices"
+    ),
+    "kpi_web_product_views_5min": "window_start, product_id, view_count, human_view_count, is_complete",
+    "kpi_web_actions_5min": "window_start, action, action_count, action_ratio, is_complete",
+    "kpi_web_response_time_5min": (
+        "window_start, action, request_count, avg_seconds, p50_seconds, p95_seconds, p99_seconds, is_complete"
+    ),
+    "kpi_web_payment_errors_5min": "window_start, checkouts, payment_errors, error_ratio, is_complete",
+    "kpi_web_bot_ips_minutely": "minute_start, ip_hash, ip_address, request_count",
+    "kpi_web_status_hourly": "hour_start, status_class, request_count, request_ratio",
+    "kpi_web_funnel_daily": "event_date, step_order, step, users, step_conversion, total_conversion",
+    "fct_web_requests": "event_at, kafka_timestamp, landed_at",
+    "fct_web_sessions": (
+        "session_id, user_id, started_at, ended_at, events, views, carts, checkouts, is_engaged, is_bot"
+    ),
+    "kpi_jobs_hourly": (
+        "event_date, event_hour, job_id, publisher_id, campaign_id, group_id, company_id, clicks, bid_set, spend_hour,"
+        " conversions, qualified, unqualified, sources, updated_at"
+    ),
+    "kpi_campaigns_daily": (
+        "event_date, campaign_id, clicks, spend, cost_per_click, conversions, conversion_rate, cost_per_conversion,"
+        " qualified, unqualified, qualified_rate, budget_used"
+    ),
+    "kpi_publishers_daily": (
+        "event_date, publisher_id, clicks, spend, cost_per_click, conversions, conversion_rate, cost_per_conversion,"
+        " qualified, unqualified, qualified_rate"
+    ),
+    "kpi_companies_daily": (
+        "event_date, company_id, clicks, spend, cost_per_click, conversions, conversion_rate, cost_per_conversion,"
+        " qualified, unqualified, qualified_rate"
+    ),
+    "fct_job_events": "event_at, kafka_timestamp, landed_at",
+    "fct_product_events": "event_at, kafka_timestamp, landed_at",
+    "fct_order_lines": "price, currency",
+    "fct_product_sessions": "started_at, ended_at",
+    "dim_user_agent": "user_agent, browser, os, device, is_bot, bot_reason",
+    "dim_referrer": "referrer_url, referrer_host, medium",
+    "dim_location": "country_name, region, city",
+    "dim_browser": "browser",
+    "dim_os": "os",
+    "dim_date": "event_date",
+    "dim_product": "product_id",
+    "dim_store": "store_id",
+    "dim_country": "country_code, country_name",
+    "dim_job": "job_id",
+    "dim_campaign": "campaign_id",
+    "dim_company": "company_id",
+    "dim_publisher": "publisher_id",
+    "dim_group": "group_id",
+}
+OPS = {
+    "freshness": "mart, newest_event_at, newest_load_id, lag",
+    "reconciliation": (
+        "stream, load_id, offsets, landed, quarantined, holes, winners, rejected, duplicates, unexplained_rows"
+    ),
+    "data_quality": "stream, issue, detail, events",
+}
+
+
+def test_every_table_has_its_columns(warehouse: Warehouse) -> None:
+    for schema, tables in (("marts", MARTS), ("ops", OPS)):
+        for table, columns in tables.items():
+            assert warehouse.rows(f"select {columns} from {schema}.{table} limit 0") == []
+
+
+def test_each_daily_table_has_a_view_of_its_latest_day(warehouse: Warehouse) -> None:
+    for table, columns in MARTS.items():
+        if table.startswith("kpi_") and table.endswith("_daily"):
+            assert warehouse.rows(f"select {columns} from marts.{table}_latest limit 0") == []
