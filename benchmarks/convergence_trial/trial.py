@@ -55,6 +55,7 @@ class Outcome:
 def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
     """Two databases with landing tables and the models' relations, all empty."""
     now = dt.datetime.now(dt.UTC)
+    _share_salt(shuffled, ordered)
     values = {stream: records(stream, plan.events, plan.seed, now.timestamp()) for stream in load_contracts()}
     say(f"convergence: {sum(map(len, values.values())):,} records, shuffled, in {plan.refreshes} refreshes")
     outcome = Outcome()
@@ -72,6 +73,14 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
         found = read_tables(reader, with_positions=False)
     outcome.problems += differences(found, by_content, "shuffled against in order")
     return outcome
+
+
+def _share_salt(one: Settings, other: Settings) -> None:
+    """The secret behind salted keys: with two of them every address would have two keys."""
+    with connect(one.postgres_dsn, role=TRANSFORMER) as connection:
+        salt = connection.execute("select salt from ops.pseudonym_salt").fetchone()
+    with connect(other.postgres_dsn, role=TRANSFORMER) as connection:
+        connection.execute("update ops.pseudonym_salt set salt = %s", salt)
 
 
 def _shuffled(
