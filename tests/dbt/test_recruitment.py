@@ -11,7 +11,7 @@ import pytest
 
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
-from tests.dbt.events import DAY, job_events, uuid_v1
+from tests.dbt.events import DAY, Event, job_events, uuid_v1
 from tests.dbt.recruitment import CAMPAIGN, JOB, PUBLISHER, tracks_daily
 from warehouse.connect import connect
 from warehouse.reference import ENTITIES, load_reference
@@ -42,7 +42,7 @@ def test_the_daily_marts_hold_what_an_independent_count_gives(warehouse: Warehou
 
 
 def test_the_budget_is_used_up_day_by_day_and_measured_by_what_it_is_today(warehouse: Warehouse) -> None:
-    clicks = [
+    clicks: list[Event] = [
         {"create_time": uuid_v1(DAY.replace(day=28 + day), 100 + day), "custom_track": "click", "campaign_id": "5",
          "bid": bid} for day, bid in enumerate(("1.5", "0.5", "1"))
     ]  # fmt: skip

@@ -49,12 +49,10 @@ select * from final
 {% macro counted_values(stream, fact, kinds) -%}
 with facts as (
     select * from {{ fact }}
-    {%- if model.resource_type != 'unit_test' %}
     where
         {{ unread_loads(stream, 'load_id') }}
         -- follows from that, and is what the index is over
         and changed_load_id > {{ position_of(stream) }}
-    {%- endif %}
 ),
 
 found as (
