@@ -22,6 +22,8 @@ STREAMS: dict[str, list[Event]] = {
     "product_views": [*shop_events(300, seed=2), {"id": "", "time_stamp": "1"}, {"id": "x", "time_stamp": "true"}],
     "web_logs": [*web_requests(300, seed=3), {"event_id": "x", "timestamp": "now"}],
 }
+# One row a load.
+ACCOUNTS = {f"intermediate.int_{stream}__accounts" for stream in STREAMS}
 GOOD = {stream: events[:300] for stream, events in STREAMS.items()}
 
 
@@ -87,7 +89,8 @@ def test_a_refresh_with_nothing_new_and_a_replay_change_nothing(in_order: Wareho
     for stream, events in GOOD.items():
         in_order.land(stream, events)
     in_order.run()
-    assert in_order.tables() == before
+    after = in_order.tables()
+    assert {name for name in after if after[name] != before[name]} == ACCOUNTS, "a load of duplicates is accounted for"
     in_order.run()
     assert in_order.position("marts.fct_job_events") == 2, "a load of pure duplicates is read once"
 
