@@ -18,6 +18,7 @@ from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.logs import safe_message
 from warehouse.connect import connect
+from warehouse.erase_again import erase_again
 from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Enricher:
         rules: Iterable[Rules] | None = None,
         rows_a_step: int = ROWS_A_STEP,
     ) -> None:
+        self._settings = settings
         self._dsn = settings.postgres_dsn
         self._contracts = dict(load_contracts() if contracts is None else contracts)
         self._rules = list(all_rules(settings) if rules is None else rules)
@@ -173,6 +175,7 @@ class Enricher:
             stretch = plan_stretch(connection, stream, position, hi, self._rows_a_step)
             find = find_new_texts(contract)
             new = 0
+            erase_again(connection, self._settings, contract, position, int(stretch["upto"]))
             if find is not None and stretch["first_landed_at"] is not None:
                 connection.execute(find, stretch)
                 new = sum(self._look_up(connection, rules) for rules in self._rules)

@@ -141,6 +141,7 @@ ADDRESSES = Table(
     text="ip_address",
     columns={"location_key": "uuid"},
     key_of=SALTED_KEY,
+    value_of="nullif(btrim({text}), '')",
     details={"country_code": "text", "country_name": "text", "region": "text", "city": "text"},
     first="""
         insert into enrichment.location (location_key, country_code, country_name, region, city)

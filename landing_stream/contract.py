@@ -30,6 +30,7 @@ POSITION_COLUMNS = (
 EXTRA_COLUMN = "extra"
 
 ENRICHMENTS = ("user_agent", "ip", "referrer")
+IDENTIFIED = ("user", "device", "email")
 """What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
 
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
@@ -50,6 +51,8 @@ class Field:
     pii: bool = False
     enrichment: str | None = None
     """One of ENRICHMENTS: what the field holds, so that the enricher reads it."""
+    identifies: str | None = None
+    """One of IDENTIFIED: whose identifier the field holds, so that `landfall erase` finds it."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,12 @@ _SCHEMA: dict[str, Any] = {
                                         "required": ["property", "value"],
                                         "additionalProperties": False,
                                         "properties": {
-                                            "property": {"const": "enrichment"},
-                                            "value": {"enum": list(ENRICHMENTS)},
+                                            "property": {"enum": ["enrichment", "identifies"]},
+                                            "value": {},
                                         },
+                                        "if": {"properties": {"property": {"const": "identifies"}}},
+                                        "then": {"properties": {"value": {"enum": list(IDENTIFIED)}}},
+                                        "else": {"properties": {"value": {"enum": list(ENRICHMENTS)}}},
                                     },
                                 },
                             },
@@ -196,11 +202,17 @@ def read_contract(path: Path) -> Contract:
                 description=item["description"],
                 examples=tuple(item.get("examples", ())),
                 pii=item.get("classification") == "personal",
-                enrichment=next((custom["value"] for custom in item.get("customProperties", ())), None),
+                enrichment=custom_value(item, "enrichment"),
+                identifies=custom_value(item, "identifies"),
             )
             for item in entity["properties"]
         ),
     )
+
+
+def custom_value(item: dict[str, Any], name: str) -> str | None:
+    """Value of a custom property of a field, None where it has none of that name."""
+    return next((each["value"] for each in item.get("customProperties", ()) if each["property"] == name), None)
 
 
 def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:

@@ -168,9 +168,8 @@ def test_any_text_is_taken_whole_and_stops_nobody(lake: Lake, text: str) -> None
     lake.enricher().run_once()
     assert lake.horizon("product_views") == (1, 1)
     assert lake.one("select user_agent from enrichment.user_agent where user_agent_key = md5(%s)::uuid", text) == text
-    assert lake.one("select country_name from enrichment.ip_address join enrichment.location using (location_key)") == (
-        "(none)"
-    )
+    places = lake.rows("select country_name from enrichment.ip_address join enrichment.location using (location_key)")
+    assert places == ([("(none)",)] if text.strip() else []), "a blank is no address"
 
 
 def test_a_text_that_was_landed_by_two_streams_in_another_order_does_not_deadlock(lake: Lake) -> None:

@@ -72,6 +72,13 @@ def test_a_field_may_say_what_the_enricher_makes_of_it(file: Path) -> None:
     assert [field.enrichment for field in read_contract(file).fields] == [None, "referrer"]
 
 
+def test_a_field_may_say_whose_identifier_it_is(file: Path) -> None:
+    marked = "classification: personal\n        customProperties: [{ property: identifies, value: user }]"
+    file.write_text(VALID.replace("classification: personal", marked))
+    field = read_contract(file).fields[1]
+    assert (field.identifies, field.enrichment) == ("user", None)
+
+
 def test_three_streams_ship_and_every_field_is_described() -> None:
     contracts = load_contracts()
     assert sorted(contracts) == ["job_tracking", "product_views", "web_logs"]
@@ -134,8 +141,14 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
         ),
         (
             "classification: personal",
+            "customProperties: [{ property: identifies, value: ip }]",
+            ":16: schema[0].properties[1].customProperties[0].value: found 'ip'; write one of: user, device, email.",
+        ),
+        (
+            "classification: personal",
             "customProperties: [{ property: enriched, value: ip }]",
-            ":16: schema[0].properties[1].customProperties[0].property: found 'enriched'; write enrichment.",
+            ":16: schema[0].properties[1].customProperties[0].property: found 'enriched'; "
+            "write one of: enrichment, identifies.",
         ),
         (
             "- name: Time.Stamp",

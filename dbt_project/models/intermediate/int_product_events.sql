@@ -9,6 +9,7 @@
             'user_agent': 'user_agent_key',
             'ip': 'ip_key',
             'referrer_host': 'referrer_host_key',
+            'device': 'device_key',
         },
         'partial_indexes': [
             {'columns': [reporting_hour('event_at'), 'product_key'], 'where': is_view('event_type')},

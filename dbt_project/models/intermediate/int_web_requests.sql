@@ -6,7 +6,7 @@
         {'columns': ['ip_key', calendar_minute('event_at')]},
         {'columns': ['user_key', 'event_at']},
     ],
-    meta={'changes': {'user_agent': 'user_agent_key', 'ip': 'ip_key'}},
+    meta={'changes': {'user_agent': 'user_agent_key', 'ip': 'ip_key', 'user': 'user_key'}},
 ) }}
 
 with requests as (

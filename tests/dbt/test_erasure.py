@@ -1,0 +1,319 @@
+"""`landfall erase`: nothing of the person is left anywhere, every count stays, and what lands again is erased too."""
+
+import datetime as dt
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from psycopg import sql
+
+from landfall.errors import UserError
+from tests.dbt.conftest import Warehouse, wait_until
+from tests.dbt.events import DAY, Event, uuid_v1
+from tests.dbt.shop_events import shop_visits
+from tests.dbt.web_counts import web_traffic
+from warehouse.connect import connect
+from warehouse.erase import erase, given_identifiers
+from warehouse.identifiers import salted_key, text_key
+from warehouse.roles import TRANSFORMER
+
+USER, EMAIL = "502567", "Ada.Lovelace@Example.com"
+PHONE, LAPTOP = "beb2cacb-20af-4f05-9c03-c98e54a1b71a", "0d1e55f0-77aa-4b0e-9a55-52a1c0ffee00"
+HOME, OFFICE = "198.51.100.7", "203.0.113.1"
+WRITTEN = ("Lovelace", "lovelace", PHONE, LAPTOP, HOME)
+"""Parts of the person's identifiers that stand nowhere else in the events."""
+
+
+def page(number: int, **fields: str | None) -> Event:
+    return {
+        "id": f"page-{number}",
+        "time_stamp": str(int(DAY.timestamp()) + number * 60),
+        "collection": "view_product_detail",
+        "product_id": str(100 + number % 3),
+        "device_id": PHONE,
+        "user_id_db": USER,
+        "email_address": EMAIL,
+        "ip": HOME,
+        "user_agent": "Mozilla/5.0",
+        "current_url": f"https://www.glamira.de/ring-{number}",
+        "referrer_url": "",
+        **fields,
+    }
+
+
+PAGES = [
+    page(1, current_url="https://www.glamira.de/?mail=ada.lovelace%40example.com&account=502567"),
+    page(2, referrer_url="https://www.example.org/login?for=ada.lovelace%2540EXAMPLE.com"),
+    page(3, device_id=LAPTOP, referrer_url=f"https://www.glamira.de/account/{USER}/rings"),
+    # a guest on the same phone, and one who wrote the address into the search box
+    page(4, user_id_db="", email_address=""),
+    page(5, user_id_db=None, email_address=None, key_search=f"order of {EMAIL.lower()}"),
+    page(6, ip=OFFICE, extra=json.dumps({"account": int(USER), "contact": {"mail": EMAIL}, "price": 12.50})),
+]
+OTHERS = [
+    # somebody else: the person's account number as a product, an address that ends alike, the office's address
+    page(20, device_id="x1", user_id_db="7", email_address="grace@example.org", ip=OFFICE, product_id=USER),
+    page(
+        21,
+        device_id="x2",
+        user_id_db="8",
+        email_address=None,
+        ip="192.0.2.9",
+        current_url=f"https://www.glamira.fr/{USER}",
+    ),
+]
+REQUESTS: list[Event] = [
+    {
+        "event_id": f"request-{number}",
+        "timestamp": (DAY + dt.timedelta(minutes=number * 20)).isoformat(),
+        "user_id": user,
+        "ip_address": address,
+        "action": action,
+        "product_id": "p1",
+        "user_agent": agent,
+        "response_time": "0.2",
+        "status_code": "200",
+    }
+    for number, (user, address, action, agent) in enumerate(
+        [
+            (USER, HOME, "view_product", "Mozilla/5.0"),
+            (USER, f" {HOME} ", "checkout", f"Feedback/1.0 ({EMAIL})"),
+            (None, HOME, "view_product", None),
+            ("7", OFFICE, "view_product", "Mozilla/5.0"),
+            (USER, OFFICE, "view_product", "Mozilla/5.0"),
+        ]
+    )
+]
+CLICKS: list[Event] = [
+    {
+        "create_time": uuid_v1(DAY + dt.timedelta(minutes=number), number),
+        "custom_track": "click",
+        "job_id": "1",
+        "uid": uid,
+        "dl": f"https://jobs.example.com/1?mail={EMAIL}" if uid == PHONE else "https://jobs.example.com/1",
+    }
+    for number, uid in enumerate([PHONE, "1-other"])
+]
+EVENTS = {
+    "product_views": [*PAGES, *OTHERS, *shop_visits(seed=5, devices=6, visits=20)],
+    "web_logs": [*REQUESTS, *web_traffic(200, seed=6)],
+    "job_tracking": CLICKS,
+}
+
+
+@pytest.fixture
+def filled(warehouse: Warehouse) -> Warehouse:
+    """A warehouse with the person's events, those of others, and broken records."""
+    for stream, events in EVENTS.items():
+        warehouse.land(stream, events)
+    broken = [
+        f'{{"user_id_db": {USER}, "ip": "{HOME}", "price": NaN, "mail": "{EMAIL}"}}'.encode() + b"\xff",
+        b'{"product_id": 502567, "price": NaN}',
+        f'{{"product_id": 1, "device_id": "{PHONE}",'.encode(),
+    ]
+    for number, value in enumerate(broken):
+        warehouse.landing.execute(
+            "insert into landing.quarantine"
+            " (stream, load_id, topic_id, kafka_partition, kafka_offset, landed_at, reason, value, kafka_key)"
+            " values ('product_views', 1, gen_random_uuid(), 0, %s, clock_timestamp(), 'not_json', %s, %s)",
+            (number, value, USER.encode() if number == 0 else None),
+        )
+    warehouse.run()
+    return warehouse
+
+
+def places_of(warehouse: Warehouse, written: tuple[str, ...] = WRITTEN) -> list[str]:
+    """Every column of every table in which one of these texts stands, or a key of an identifier."""
+    (salt,) = warehouse.rows("select salt from ops.pseudonym_salt")[0]
+    identifiers = (USER, EMAIL.lower(), PHONE, LAPTOP, HOME)
+    keys = [*(salted_key(salt, text) for text in identifiers), text_key(PHONE), text_key(LAPTOP)]
+    found = []
+    with connect(warehouse.settings.admin_dsn, autocommit=True) as admin:
+        columns = admin.execute(
+            "select n.nspname, c.relname, a.attname, format_type(a.atttypid, null) from pg_class as c"
+            " inner join pg_namespace as n on n.oid = c.relnamespace"
+            " inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+            " where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'pg_catalog'"
+        ).fetchall()
+        for schema, table, column, kind in columns:
+            place = sql.Identifier(column)
+            if kind == "uuid":
+                condition = sql.SQL("{} = any({})").format(place, sql.Literal(keys))
+            elif kind in ("text", "json", "jsonb", "bytea"):
+                text = sql.SQL("encode({}, 'escape')" if kind == "bytea" else "{}::text").format(place)
+                condition = sql.SQL("{} ~ {}").format(text, sql.Literal("|".join(written)))
+            else:
+                continue
+            query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(schema, table), condition)
+            if table != "erased_identifiers" and admin.execute(query).fetchall() != [(0,)]:
+                found.append(f"{schema}.{table}.{column}")
+    return found
+
+
+def counts(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """The marts without what names people: identifiers, keys, pages and loads."""
+    names = warehouse.rows(
+        "select table_name::text, array_agg(column_name::text order by ordinal_position)"
+        " from information_schema.columns where table_schema = 'marts' and data_type <> 'uuid'"
+        " and column_name <> all(%s) group by 1",
+        ["user_id", "device_id", "ip_address", "referrer_url", "user_agent", "changed_load_id", "newest_load_id"],
+    )
+    return {
+        name: sorted(warehouse.rows(f"select {', '.join(columns)} from marts.{name}"), key=repr)
+        for name, columns in names
+    }
+
+
+def given(**identifiers: str) -> dict[str, set[str]]:
+    return given_identifiers(
+        *([identifiers[kind]] if kind in identifiers else [] for kind in ("user", "device", "email"))
+    )
+
+
+@pytest.mark.parametrize("by", [{"user": USER}, {"device": PHONE}, {"email": f" {EMAIL.upper()}"}])
+def test_nothing_of_the_person_is_left_and_every_count_stays(filled: Warehouse, by: dict[str, str]) -> None:
+    assert len(places_of(filled)) > 20
+    before, landed = counts(filled), filled.one("select count(*) from landing.product_views")
+    done = erase(filled.settings, given(**by))
+    assert done is not None
+    assert done.identifiers == {"user": 1, "device": 2, "email": 1, "address": 1}
+    assert places_of(filled) == []
+    filled.enricher.run_once()
+    filled.run()
+    assert places_of(filled) == []
+    assert counts(filled) == before
+    assert filled.one("select count(*) from landing.product_views") == landed
+
+    incremental = filled.tables()
+    filled.run("run", "--full-refresh")
+    assert filled.tables() == incremental
+    filled.run("test", "--exclude", "test_type:unit", "events_have_nothing_odd")
+
+
+def test_devices_stay_distinct_and_others_are_left_as_they_are(filled: Warehouse) -> None:
+    done = erase(filled.settings, given(user=USER))
+    assert done is not None
+    token = done.token
+    devices = filled.rows(
+        "select distinct device_id from landing.product_views where device_id like %s order by 1", f"{token}%"
+    )
+    assert devices == [(token,), (f"{token}-2",)]
+    phone = filled.one("select device_id from landing.product_views where id = 'page-1'")
+    own = filled.rows("select extra::text from landing.product_views where extra is not null")
+    assert own == [(f'{{"account": "{token}", "contact": {{"mail": "{token}"}}, "price": 12.5}}',)]
+    others = filled.rows(
+        "select product_id, user_id_db, email_address, ip from landing.product_views where device_id = 'x1'"
+    )
+    assert others == [(USER, "7", "grace@example.org", OFFICE)]
+    assert filled.rows("select current_url from landing.product_views where device_id = 'x2'") == [
+        (f"https://www.glamira.fr/{USER}",)
+    ]
+    quarantined = filled.rows("select value from landing.quarantine order by kafka_offset")
+    assert [bytes(value) for (value,) in quarantined] == [
+        f'{{"user_id_db": "{token}", "ip": "{token}-address", "price": NaN, "mail": "{token}"}}'.encode() + b"\xff",
+        b'{"product_id": 502567, "price": NaN}',
+        f'{{"product_id": 1, "device_id": "{phone}",'.encode(),
+    ]
+    place = filled.rows("select ip_address from enrichment.ip_address where ip_address is null")
+    assert place == [(None,)], "the place of an address is known still, the address is not"
+
+
+@pytest.mark.parametrize("stream", sorted(EVENTS))
+def test_what_lands_again_is_erased_too(filled: Warehouse, stream: str) -> None:
+    erase(filled.settings, given(user=USER))
+    filled.enricher.run_once()
+    filled.run()
+    before = counts(filled)
+    filled.land(stream, EVENTS[stream])
+    filled.landing.execute(
+        "insert into landing.quarantine"
+        " (stream, load_id, topic_id, kafka_partition, kafka_offset, landed_at, reason, value)"
+        " select 'web_logs', last_load_id + 1, gen_random_uuid(), 0, 9, clock_timestamp(), 'not_json', %s"
+        " from landing.streams where stream = 'web_logs'",
+        (f'{{"user_id": "{USER}", "mail": "{EMAIL}", NaN'.encode(),),
+    )
+    filled.land("web_logs", [])
+    assert places_of(filled) == []
+    filled.run()
+    assert places_of(filled) == []
+    if stream != "job_tracking":
+        assert counts(filled) == before
+
+
+def test_once_more_changes_nothing_and_a_dry_run_only_counts(filled: Warehouse) -> None:
+    before = filled.tables()
+    dry = erase(filled.settings, given(email=EMAIL), dry_run=True)
+    assert filled.tables() == before
+    assert filled.rows("select * from ops.erasures") == []
+    done = erase(filled.settings, given(email=EMAIL))
+    assert dry is not None
+    assert done is not None
+    assert (dict(dry.rows), dict(dry.identifiers)) == (dict(done.rows), dict(done.identifiers))
+    loads = filled.one("select sum(last_load_id) from landing.streams")
+    assert erase(filled.settings, given(email=EMAIL, user=USER)) is None
+    assert filled.one("select sum(last_load_id) from landing.streams") == loads
+    ((token, identifiers, rows),) = filled.rows("select token, identifiers, changed_rows from ops.erasures")
+    assert (token, identifiers, rows) == (done.token, done.identifiers, done.rows)
+
+
+def test_a_person_is_found_in_facts_when_their_landing_is_gone(filled: Warehouse) -> None:
+    for stream in EVENTS:
+        filled.landing.execute(f"delete from landing.{stream}")
+    filled.landing.execute("delete from landing.quarantine")
+    before = counts(filled)
+    done = erase(filled.settings, given(email=EMAIL))
+    assert done is not None
+    assert done.identifiers == {"user": 1, "device": 2, "email": 1, "address": 1}
+    assert [place for place in places_of(filled) if "referrer" not in place] == []
+    filled.enricher.run_once()
+    filled.run()
+    assert counts(filled) == before
+
+
+def test_erasing_waits_for_a_model_that_is_being_filled(filled: Warehouse) -> None:
+    with connect(filled.settings.postgres_dsn, role=TRANSFORMER) as model:
+        model.execute("select 1 from ops.model_progress limit 1 for update")
+        erasing = threading.Thread(target=erase, args=(filled.settings, given(user=USER)))
+        erasing.start()
+        waits = "select count(*) from pg_locks where not granted and relation = 'ops.model_progress'::regclass"
+        wait_until(lambda: filled.one(waits) == 1, "the erasure waits")
+        assert places_of(filled) != []
+        model.rollback()
+    erasing.join(timeout=60)
+    assert places_of(filled) == []
+
+
+def test_nobody_and_blanks_are_refused() -> None:
+    with pytest.raises(UserError, match="Name the person"):
+        given_identifiers([], [], [])
+    with pytest.raises(UserError, match="blank"):
+        given_identifiers([" "], [], [])
+
+
+def test_the_command_says_what_it_did(filled: Warehouse, start_command: "Callable[..., subprocess.Popen[str]]") -> None:
+    def said(*arguments: str) -> str:
+        process = start_command(filled.settings, "erase", *arguments)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+        return output
+
+    assert "1 account(s), 2 device(s), 1 e-mail(s), 1 IP address(es) would become" in said(
+        "--user-id", USER, "--dry-run"
+    )
+    output = said("--user-id", USER)
+    assert "became erased-" in output
+    assert "landing.product_views: " in output
+    assert said("--user-id", USER) == "Nothing of this person is there.\n"
+
+
+def test_keys_are_those_of_the_models(filled: Warehouse) -> None:
+    (salt,) = filled.rows("select salt from ops.pseudonym_salt")[0]
+    keys = filled.rows("select distinct user_key from intermediate.int_web_requests where user_id = %s", USER)
+    assert keys == [(salted_key(salt, USER),)]
+    devices = filled.rows("select distinct device_key from intermediate.int_product_events where device_id = %s", PHONE)
+    assert devices == [(text_key(PHONE),)]
+    assert isinstance(devices[0][0], UUID)

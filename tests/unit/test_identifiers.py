@@ -1,0 +1,76 @@
+"""Identifiers of a person are found however they are written, and nothing else is."""
+
+import re
+
+import pytest
+
+from warehouse.identifiers import Identifier, Replacer, emails_in_words, identifiers_in, normal, salted_key, spellings
+
+SALT = "salt"
+EMAIL, USER, DEVICE = "ada@example.com", "502567", "beb2cacb-20af-4f05-9c03-c98e54a1b71a"
+PERSON = Replacer(
+    Identifier(kind, salted_key(SALT, value), value, stands)
+    for kind, value, stands in (("email", EMAIL, "E"), ("user", USER, "U"), ("device", DEVICE, "D"))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"https://x.example/?m={EMAIL}&u={USER}", "https://x.example/?m=E&u=U"),
+        ("https://x.example/?m=ADA%40Example.com#502567", "https://x.example/?m=E#U"),
+        ("https://x.example/?next=https%3A%2F%2Fy%3Fm%3Dada%2540example%252Ecom%26u%3D502567", None),
+        (f"/account/{USER}/rings.html", "/account/U/rings.html"),
+        (f"Write to {EMAIL}.", "Write to E."),
+        (f"cookie={DEVICE};", "cookie=D;"),
+        (f"{DEVICE.upper()} 1502567 5025671", f"{DEVICE.upper()} 1502567 5025671"),
+        ("grace.ada@example.com ada@example.com.br ada@example.community", None),
+    ],
+)
+def test_identifiers_stand_in_texts_by_themselves(text: str, expected: str | None) -> None:
+    untouched = "grace" in text
+    found = PERSON.text(text, own=True)
+    assert found == (expected or (text if untouched else "https://x.example/?next=https%3A%2F%2Fy%3Fm%3DE%26u%3DU"))
+
+
+def test_a_short_identifier_counts_in_the_persons_own_records_alone() -> None:
+    assert PERSON.text(f"{USER} {EMAIL} {DEVICE}", own=False) == f"{USER} E D"
+
+
+def test_json_stays_json_and_all_else_in_it_as_it_was_written() -> None:
+    text = (
+        '{"a":502567,"b":"502567","c":502567.0,"m":"ada\\u0040example.com","n":5025670,"x":[1,2.50,-3e5],"d":"1502567"}'
+    )
+    assert PERSON.json_text(text, own=True) == (
+        '{"a":"U","b":"U","c":"U","m":"E","n":5025670,"x":[1,2.50,-3e5],"d":"1502567"}'
+    )
+
+
+def test_bytes_that_are_no_json_and_no_text_are_kept_but_for_the_person() -> None:
+    record = b'{"user_id": 502567, "price": NaN, "mail": "ADA@example.com" \xff\x00'
+    assert PERSON.is_own(record, {"user_id": "user"})
+    assert PERSON.raw(record, own=True) == b'{"user_id": "U", "price": NaN, "mail": "E" \xff\x00'
+    assert not PERSON.is_own(b'{"product_id": 502567', {"user_id": "user"})
+    assert list(identifiers_in(b'{"user_id": " 7.0 ", "uid": 7.0, "x": "y"', {"user_id": "user", "uid": "device"})) == [
+        ("user", "7.0"),
+        ("device", "7"),
+    ]
+
+
+def test_whole_values_are_compared_without_blanks_and_e_mails_in_lower_case() -> None:
+    assert PERSON.exact("email", " ADA@Example.com ") == "E"
+    assert PERSON.exact("user", f" {USER}") == "U"
+    assert PERSON.exact("user", "7") == "7"
+    assert PERSON.exact("device", None) is None
+    assert [normal("email", text) for text in ("  ", None, "A@B")] == [None, None, "a@b"]
+
+
+def test_postgres_and_python_read_the_same_pattern() -> None:
+    assert re.fullmatch(spellings("a@b-ü"), "a%40b%2D\\u00fc")
+    assert PERSON.sure_pattern is not None
+    assert USER not in PERSON.sure_pattern
+
+
+def test_e_mails_are_found_in_any_text() -> None:
+    text = 'x=ada%40example.com&y=https%3A%2F%2Fz%3Fm%3Dbob%2540example.org {"m": "eve\\u0040example.net"}'
+    assert {"ada@example.com", "eve@example.net"} <= set(emails_in_words(text))
