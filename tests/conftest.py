@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,7 +94,7 @@ def make_database(settings: Settings, templates: Callable[[bool], str]) -> Itera
     yield make
     with connect(settings.admin_dsn, autocommit=True) as admin:
         for name in names:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            drop(admin, name)
 
 
 @pytest.fixture
@@ -157,6 +158,18 @@ def create(settings: Settings, name: str, template: str = "template0") -> None:
     with connect(settings.admin_dsn, autocommit=True) as admin:
         statement = sql.SQL("create database {} template {}")
         admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop(admin: Connection, name: str) -> None:
+    """Drop a database with whoever is in it, as soon as autovacuum has left: only a superuser may end that."""
+    for attempt in range(50):
+        try:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            if attempt == 49:
+                raise
+            time.sleep(0.2)
 
 
 def at_database(settings: Settings, name: str) -> Settings:
