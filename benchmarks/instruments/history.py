@@ -27,7 +27,8 @@ _SHIFTED = {
     "device_id": "device_id || '-' || %(day)s",
     "time_stamp": (
         "case when time_stamp ~ '^[0-9]{1,10}([.][0-9]+)?$' then (time_stamp::numeric - 86400 * %(day)s)::text"
-        " when time_stamp ~ '^[0-9]{13}$' then (time_stamp::numeric - 86400000::bigint * %(day)s)::text else time_stamp end"
+        " when time_stamp ~ '^[0-9]{13}$' then (time_stamp::numeric - 86400000::bigint * %(day)s)::text"
+        " else time_stamp end"
     ),
 }
 
