@@ -36,9 +36,12 @@ def due(defs: dg.Definitions, instance: dg.DagsterInstance) -> str | None:
     return None if data.run_requests else data.skip_message
 
 
-def last_refresh_was_long_ago(settings: Settings) -> None:
+def last_refresh_was(settings: Settings, seconds_ago: int) -> None:
+    """However long it took on this machine."""
     with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
-        connection.execute("update ops.run_horizon set captured_at = captured_at - interval '1 minute'")
+        connection.execute(
+            "update ops.run_horizon set captured_at = clock_timestamp() - %s * interval '1 second'", (seconds_ago,)
+        )
 
 
 def clicks(settings: Settings) -> int:
@@ -70,8 +73,9 @@ def test_a_refresh_materializes_every_model_and_runs_its_checks_when_it_is_due(
 
         assert due(defs, instance) == "The models have read every load."
         land("job_tracking", [click(3)])
+        last_refresh_was(warehouse, seconds_ago=1)
         assert "refreshed" in (due(defs, instance) or ""), "it gives way to a refresh that was seconds ago"
-        last_refresh_was_long_ago(warehouse)
+        last_refresh_was(warehouse, seconds_ago=60)
         assert due(defs, instance) is None
 
         # Chosen in the graph: these two models alone.
