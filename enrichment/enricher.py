@@ -222,6 +222,15 @@ class Enricher:
         return rows[-1][0], Enriched(reviewed=len(rows), changed=len(changed))
 
 
+def enrich(settings: Settings) -> Enriched:
+    """One pass over what has landed by now, by an enricher of its own."""
+    enricher = Enricher(settings)
+    try:
+        return enricher.run_once()
+    finally:
+        enricher.close()
+
+
 def read_lag(connection: Connection) -> dict[str, tuple[int, int]]:
     """(position, newest load that has landed) of the streams that are behind: the one query when nothing is new."""
     rows = connection.execute(

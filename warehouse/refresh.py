@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import psycopg
 
-from enrichment.enricher import Enricher
+from enrichment.enricher import enrich
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
@@ -63,7 +63,7 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
 
     What has landed is enriched first, so that it shows wherever it was landed.
     """
-    Enricher(settings).run_once()
+    enrich(settings)
     return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
 
 
@@ -82,7 +82,7 @@ def recount(settings: Settings, days: EventDays) -> Outcome:
 
     Facts stay as they are; what people read is right after each table's own transaction.
     """
-    Enricher(settings).run_once()
+    enrich(settings)
     return DbtSession(settings).run(recount_arguments(days))
 
 

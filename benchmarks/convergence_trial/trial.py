@@ -16,7 +16,7 @@ import psycopg
 from benchmarks.convergence_trial.compare import Tables, differences, read_tables
 from benchmarks.convergence_trial.events import in_order, records
 from benchmarks.convergence_trial.hand import Hand
-from enrichment.enricher import Enricher
+from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from local_stack.environment import exports
@@ -66,8 +66,11 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
         outcome.seconds["full refresh"] = _refresh(DbtSession(shuffled), refresh_arguments(full_refresh=True))
         outcome.problems += differences(read_tables(reader), incremental, "incremental against full refresh")
     say("convergence: the same records in order")
-    _land(ordered, {stream: in_order(stream, found) for stream, found in values.items()}, 1, now)
-    _enrich(ordered)
+    for stream, contract in load_contracts().items():
+        hand = Hand(ordered, contract)
+        hand.land(in_order(stream, values[stream]), now)
+        hand.close()
+    enrich(ordered)
     outcome.seconds["first refresh, in order"] = _refresh(DbtSession(ordered), refresh_arguments())
     with connect(ordered.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
         found = read_tables(reader, with_positions=False)
@@ -94,7 +97,7 @@ def _shuffled(
     for part in range(parts):
         for stream, hand in hands.items():
             hand.land(mixed[stream][part::parts], now)
-        _enrich(settings)
+        enrich(settings)
         if part == parts // 2:
             say("convergence: a refresh is killed half-way")
             _killed_refresh(settings)
@@ -109,21 +112,6 @@ def _shuffled(
         after = read_tables(reader)
         outcome.problems += differences(before, after, "a refresh with nothing new")
         return after, read_tables(reader, with_positions=False)
-
-
-def _land(settings: Settings, values: dict[str, list[bytes | None]], loads: int, now: dt.datetime) -> None:
-    for stream, contract in load_contracts().items():
-        hand = Hand(settings, contract)
-        size = -(-len(values[stream]) // loads)
-        for begin in range(0, len(values[stream]), size):
-            hand.land(values[stream][begin : begin + size], now)
-        hand.close()
-
-
-def _enrich(settings: Settings) -> None:
-    enricher = Enricher(settings)
-    enricher.run_once()
-    enricher.close()
 
 
 def _refresh(session: DbtSession, arguments: Sequence[str]) -> float:

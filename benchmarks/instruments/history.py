@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.convergence_trial.hand import TOPIC, Hand
-from enrichment.enricher import Enricher
+from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.ledger import draw_load, finish_load, start_writer
@@ -67,20 +67,14 @@ class History:
             self._days += 1
         connection.execute(sql.SQL("analyze {}").format(sql.Identifier("landing", STREAM)))
         connection.close()
-        self.enrich()
+        enrich(self._settings)
 
     def land(self, events: int, seed: int) -> None:
         """This many new events of the last day, landed and enriched."""
         hand = Hand(self._settings, load_contracts()[STREAM], first_offset=seed * 1_000_000_000)
         hand.land(events_of_day(events, seed, self._now), dt.datetime.fromtimestamp(self._now, dt.UTC))
         hand.close()
-        self.enrich()
-
-    def enrich(self) -> None:
-        """As `landfall land` does beside its queries."""
-        enricher = Enricher(self._settings)
-        enricher.run_once()
-        enricher.close()
+        enrich(self._settings)
 
     def _copy_of_a_day(self, connection: psycopg.Connection[Any]) -> sql.Composed:
         position = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from enrichment.enricher import Enricher
+from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
 from orchestration.refresh import Behind, OwnRuns, reason_to_wait
@@ -43,13 +43,6 @@ def last_refresh_was(settings: Settings, seconds_ago: int) -> None:
         connection.execute(
             "update ops.run_horizon set captured_at = clock_timestamp() - %s * interval '1 second'", (seconds_ago,)
         )
-
-
-def enrich(settings: Settings) -> None:
-    """As `landfall land` does beside its queries."""
-    enricher = Enricher(settings)
-    enricher.run_once()
-    enricher.close()
 
 
 def clicks(settings: Settings) -> int:
