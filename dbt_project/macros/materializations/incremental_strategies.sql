@@ -64,13 +64,7 @@
 
 {# keep_greatest: for high-water marks. Columns outside unique_key only ever rise, so order and repetition do not matter. #}
 {% macro get_incremental_keep_greatest_sql(arguments) %}
-    {% set columns = arguments.dest_columns | join(', ') %}
-    insert into {{ arguments.target_relation }} as t ({{ columns }})
-    select {{ columns }} from ({{ arguments.sql }}) as new_rows
-    on conflict ({{ arguments.unique_key | join(', ') }}) do update set
-    {% for column in arguments.dest_columns if column not in arguments.unique_key -%}
-        {{ column }} = greatest(t.{{ column }}, excluded.{{ column }}) {{- ', ' if not loop.last }}
-    {%- endfor %}
+    {{ upsert_sql(arguments, added=[]) }}
 {% endmacro %}
 
 
@@ -104,8 +98,12 @@
     The model reads unread_loads(stream, 'load_id'), never what has merely changed.
 #}
 {% macro get_incremental_add_up_sql(arguments) %}
+    {{ upsert_sql(arguments, added=config.get('meta').added) }}
+{% endmacro %}
+
+{# Of rows whose unique_key is there already, the columns `added` are summed up, and the others rise to the greatest. #}
+{% macro upsert_sql(arguments, added) %}
     {% set columns = arguments.dest_columns | join(', ') %}
-    {% set added = config.get('meta').added %}
     insert into {{ arguments.target_relation }} as t ({{ columns }})
     select {{ columns }} from ({{ arguments.sql }}) as new_rows
     on conflict ({{ arguments.unique_key | join(', ') }}) do update set
