@@ -14,9 +14,9 @@ import psycopg
 
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, find_new_texts
+from landfall.logs import safe_message
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
-from landing_stream.logs import safe_message
 from warehouse.connect import connect
 from warehouse.erase_again import erase_again
 from warehouse.roles import TRANSFORMER

@@ -1,6 +1,10 @@
 """Mistakes a user can mend."""
 
+import logging
+
 import click
+
+from landfall.logs import logs_are_json
 
 
 class UserError(click.ClickException):
@@ -11,5 +15,8 @@ class UserError(click.ClickException):
     """
 
     def show(self, file: object = None) -> None:
-        """Print the sentence on stderr."""
-        click.echo(f"landfall: {self.format_message()}", err=True)
+        """Print the sentence on stderr; as a line of the log where that is JSON."""
+        if logs_are_json():
+            logging.getLogger("landfall").error(self.format_message())
+        else:
+            click.echo(f"landfall: {self.format_message()}", err=True)

@@ -18,9 +18,9 @@ import psycopg
 from enrichment.beside import EnricherThread
 from enrichment.enricher import Enricher
 from landfall.errors import UserError
+from landfall.logs import configure_logging
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
-from landing_stream.logs import configure_logging
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from landfall.logs import safe_message
 from landing_stream.ledger import Fenced
-from landing_stream.logs import safe_message
 from landing_stream.query import LandingQuery
 
 logger = logging.getLogger(__name__)

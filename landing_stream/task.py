@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
+from landfall.logs import safe_message
 from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced, LedgerError, LoadNotOpen
-from landing_stream.logs import safe_message
 from landing_stream.parse import Parser
 from landing_stream.records import OffsetsLost, RecordReader
 from landing_stream.slice import Account, Slice, land_slice

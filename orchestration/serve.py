@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 # Asked to end, it takes 1-3 s; a dbt run that is under way is cut off, which its transactions allow.
 GRACE_SECONDS = 4.0
 KILL_SECONDS = 1.0
+JSON_LINES = PROJECT / "orchestration" / "json-lines.sh"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def start_dagster(settings: Settings, port: int | None = None, *, prefix: Sequen
     chosen = port or free_port(None)
     log = home / "dagster-dev.log"
     # What to load stands in pyproject.toml. The log starts anew: runs write to it too, some 20 KB each.
-    command = [*prefix, sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
+    command = [*prefix, str(JSON_LINES), sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -21,9 +21,9 @@ def command(once: bool, streams: tuple[str, ...]) -> None:
     \b
     Exit codes: 0 stopped, or drained with --once; 1 failed; 3 another `landfall land` has taken over.
     """
+    from landfall.logs import configure_logging
     from landfall.settings import Settings
     from landing_stream.land import land
-    from landing_stream.logs import configure_logging
 
     settings = Settings.load()
     configure_logging(settings.log_format)

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landfall.logs import message_of
+
 REFRESHED = re.compile(r"refreshed in ([\d.]+) s: ([\d,]+) rows")
 FAILED = re.compile(r"failed after [\d.]+ s: (.*)")
 
@@ -25,7 +27,8 @@ class Refreshes:
         whole = added[: added.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.decode("utf-8", errors="replace").splitlines():
-            if good := REFRESHED.match(line):
+            said = message_of(line)
+            if good := REFRESHED.match(said):
                 self.seconds.append(float(good[1]))
-            elif bad := FAILED.match(line):
+            elif bad := FAILED.match(said):
                 self.failures.append(bad[1])
