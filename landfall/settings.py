@@ -49,6 +49,8 @@ class Settings:
     """LANDFALL_QUARANTINE_RETENTION_DAYS: `landfall retention` deletes quarantined records that are older."""
     address_retention_days: int = 30
     """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
+    health_limits: Path | None = None
+    """LANDFALL_HEALTH_LIMITS: a YAML file that changes some of the bounds of the checks (health/limits.py)."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -73,6 +75,7 @@ class Settings:
             landing_retention_days=days(env, "LANDFALL_LANDING_RETENTION_DAYS", cls.landing_retention_days),
             quarantine_retention_days=days(env, "LANDFALL_QUARANTINE_RETENTION_DAYS", cls.quarantine_retention_days),
             address_retention_days=days(env, "LANDFALL_ADDRESS_RETENTION_DAYS", cls.address_retention_days),
+            health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -171,9 +174,12 @@ def number(env: Mapping[str, str], name: str, default: float, *, least: float) -
 
 def geo_file(env: Mapping[str, str], name: str) -> Path | None:
     """The geo file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
+    return DEMO_GEO_FILE if env.get(name) == "demo" else file_path(env, name)
+
+
+def file_path(env: Mapping[str, str], name: str) -> Path | None:
+    """A file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
     given = env.get(name, "")
-    if given == "demo":
-        return DEMO_GEO_FILE
     return Path(given).expanduser().absolute() if given else None
 
 

@@ -33,6 +33,7 @@ ENRICHMENTS = ("user_agent", "ip", "referrer")
 IDENTIFIED = ("user", "device", "email")
 """What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
 
+_SECONDS_OF = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
 _RESERVED_STREAMS = ("streams", "writers", "loads", "offsets", "slices", "gaps", "quarantine", "horizons")
 
@@ -60,7 +61,7 @@ class Contract:
     """What a stream's records hold.
 
     `key_fields`: the event key is the first of them that is neither null nor empty. `max_value_bytes`: a larger record
-    is quarantined.
+    is quarantined. `expected_every_seconds`: the stream delivers something so often; None: nothing is expected.
     """
 
     stream: str
@@ -71,6 +72,7 @@ class Contract:
     event_time_unit: str
     max_value_bytes: int
     fields: tuple[Field, ...]
+    expected_every_seconds: float | None = None
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -131,6 +133,21 @@ _SCHEMA: dict[str, Any] = {
                             },
                         },
                     },
+                },
+            },
+        },
+        "slaProperties": {
+            "type": "array",
+            "maxItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["property", "value", "unit"],
+                "additionalProperties": False,
+                "properties": {
+                    "property": {"const": "frequency"},
+                    "value": {"type": "number", "exclusiveMinimum": 0},
+                    "unit": {"enum": list(_SECONDS_OF)},
+                    "description": {"type": "string"},
                 },
             },
         },
@@ -206,6 +223,9 @@ def read_contract(path: Path) -> Contract:
                 identifies=custom_value(item, "identifies"),
             )
             for item in entity["properties"]
+        ),
+        expected_every_seconds=next(
+            (float(sla["value"] * _SECONDS_OF[sla["unit"]]) for sla in document.get("slaProperties", ())), None
         ),
     )
 

@@ -54,12 +54,24 @@ class Topics:
         """Partition to the offset that its next record will have."""
         return self._offsets(topic, partitions, OffsetSpec.latest())
 
+    def first_since(self, topic: str, since: Mapping[int, int]) -> dict[int, int]:
+        """Partition to the Kafka time (ms since 1970) of its first record at or after `since` (ms as well).
+
+        Partitions without such a record are left out. Raises KafkaUnavailable.
+        """
+        found = self._ask(topic, {partition: OffsetSpec.for_timestamp(moment) for partition, moment in since.items()})
+        return {partition: each.timestamp for partition, each in found.items() if each.offset >= 0}
+
     def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+        return {partition: each.offset for partition, each in self._ask(topic, dict.fromkeys(partitions, spec)).items()}
+
+    def _ask(self, topic: str, specs: Mapping[int, OffsetSpec]) -> dict[int, Any]:
         try:
             futures = self._admin.list_offsets(
-                {TopicPartition(topic, partition): spec for partition in partitions}, request_timeout=TIMEOUT_SECONDS
+                {TopicPartition(topic, partition): spec for partition, spec in specs.items()},
+                request_timeout=TIMEOUT_SECONDS,
             )
-            return {key.partition: future.result(timeout=TIMEOUT_SECONDS + 5).offset for key, future in futures.items()}
+            return {key.partition: future.result(timeout=TIMEOUT_SECONDS + 5) for key, future in futures.items()}
         except (KafkaException, TimeoutError) as error:
             raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
 

@@ -1,0 +1,1 @@
+"""What is wrong with the system, in words, and who is told."""

@@ -1,0 +1,117 @@
+"""What dbt's runs and tests came to, whoever started them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from health.findings import Finding
+from health.look import Look
+from health.wording import at_utc, counted, listed
+
+# A failed model is well again once it has filled its table since, or a run at least as large went well. Tests that
+# failed in a build are the other check's.
+FAILED_RUNS = """
+with failed as (
+    select r.invocation_id, r.door, r.command, r.ended_at, r.models + r.skipped + cardinality(r.failed) as size, f.name
+    from (
+        select * from ops.runs
+        where started_at > %(now)s - interval '2 days' and failed <> '{}'
+        order by started_at desc limit 200
+    ) as r
+    cross join lateral unnest(r.failed) as f (name)
+    where not exists (select from ops.test_results as t where t.test = f.name)
+)
+
+select f.name, min(f.door), max(f.command), max(f.ended_at), count(distinct f.invocation_id)
+from failed as f
+where
+    not exists (
+        select from ops.model_progress as p
+        where split_part(p.relation, '.', 2) = f.name and p.updated_at > f.ended_at
+    )
+    and not exists (
+        select from ops.runs as later
+        where
+            later.started_at > f.ended_at and later.failed = '{}' and later.skipped = 0 and later.models >= f.size
+    )
+group by 1
+order by 4 desc, 1
+"""
+# A test that was renamed or removed leaves its last result behind.
+TESTS = """
+select test, status, coalesce(failures, 0), message, tested_at, relation
+from ops.test_results
+where tested_at > %(now)s - interval '7 days'
+order by tested_at desc, test
+"""
+
+FailedModel = tuple[str, str, str, datetime, int]
+"""(name, door, command, when it failed last, how many runs failed at it)."""
+TestResult = tuple[str, str, int, str, datetime, str | None]
+"""(test, status, rows that it found, dbt's message, when, schema.table or None)."""
+
+
+def look(look: Look) -> list[Finding]:
+    """One finding for runs, one for all tests that pass, and one for each that does not."""
+    return [judge_runs(look.rows(FAILED_RUNS, now=look.now)), *judge_tests(look.rows(TESTS, now=look.now))]
+
+
+def judge_runs(failed: Sequence[FailedModel]) -> Finding:
+    """Models that failed and were not built since, the newest failure first."""
+    last = max((when for _, _, _, when, _ in failed), default=None)
+    doors = sorted({door for _, door, _, _, _ in failed})
+    return Finding(
+        check="dbt_runs",
+        subject="dbt",
+        asset=(),
+        severity="error" if failed else "ok",
+        message=(
+            f"{counted(len(failed), 'model')} failed and {'has' if len(failed) == 1 else 'have'} not been built since:"
+            f" {listed([name for name, *_ in failed])}; last at {at_utc(last)} (by {', '.join(doors)})."
+            if last is not None
+            else "Every model that ran was built."
+        ),
+        advice=(
+            "The error stands in the run's log: of Dagster in its run, of `landfall refresh` in its output. What is"
+            " already in the tables stays right; a model catches up by itself once it can be built."
+            if failed
+            else ""
+        ),
+        value=len(failed),
+        unit="models",
+    )
+
+
+def judge_tests(results: Sequence[TestResult]) -> list[Finding]:
+    """A finding for each test whose newest result is not good, and one that counts them."""
+    bad = [result for result in results if result[1] in ("warn", "fail", "error")]
+    tested = [result for result in results if result[1] != "skipped"]
+    findings = [
+        Finding(
+            check="dbt_tests",
+            subject=test,
+            asset=tuple(relation.split(".", 1)) if relation else (),
+            severity="warn" if status == "warn" else "error",
+            message=f"The test {test}{f' of {relation}' if relation else ''} {outcome(status, failures, message)}.",
+            advice="Its SQL is in dbt_project/target/compiled: it selects the rows that break the rule.",
+            value=failures,
+            unit="rows",
+        )
+        for test, status, failures, message, _, relation in bad
+    ]
+    summary = Finding(
+        check="dbt_tests",
+        subject="dbt",
+        asset=(),
+        severity="ok",
+        message=f"{len(tested) - len(bad):,} of {counted(len(tested), 'test')} of the last 7 days passed.",
+        value=len(bad),
+        unit="tests",
+    )
+    return [summary, *findings]
+
+
+def outcome(status: str, failures: int, message: str) -> str:
+    """What became of a test that is not good."""
+    if status == "error":
+        return f"could not run: {' '.join(message.split())[:300].rstrip('.')}"
+    return f"found {counted(failures, 'row')} that {'breaks' if failures == 1 else 'break'} its rule"

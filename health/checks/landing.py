@@ -1,0 +1,189 @@
+"""Whether the landing keeps up with Kafka: lag in records and seconds, a standstill, gaps in the offsets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from health.findings import Finding, graded
+from health.limits import Limits
+from health.look import Look
+from health.wording import at_utc, counted, duration
+from landfall.stream_status import ledger_offsets
+from landing_stream.contract import Contract
+from landing_stream.topics import KafkaUnavailable, Topics
+
+LAND = "Is `landfall land` running? Its log says what holds it up."
+
+# By partition, the newest Kafka time that landed; of partitions that were quiet for the newest loads, when these began.
+NEWEST_LANDED = """
+with newest as (
+    select last_load_id - %(newest)s as load_id from landing.streams where stream = %(stream)s
+),
+
+by_partition as (
+    select kafka_partition, max(max_kafka_timestamp) as newest
+    from landing.slices
+    where stream = %(stream)s and topic_id = %(topic_id)s and load_id > (select load_id from newest)
+    group by 1
+),
+
+began as (
+    select min(landed_at) as landed_at
+    from landing.loads
+    where stream = %(stream)s and load_id > (select load_id from newest)
+)
+
+select o.kafka_partition, coalesce(p.newest, (select landed_at from began))
+from landing.offsets as o
+left join by_partition as p using (kafka_partition)
+where o.stream = %(stream)s and o.topic_id = %(topic_id)s
+"""
+LAST_COMMIT = """
+select max(committed_at) from landing.slices
+where
+    stream = %(stream)s
+    and load_id > (select last_load_id - %(newest)s from landing.streams where stream = %(stream)s)
+"""
+GAPS = """
+select
+    count(*), coalesce(sum(until_offset - from_offset), 0)::bigint, max(detected_at),
+    count(*) filter (where detected_at > %(since)s),
+    coalesce(sum(until_offset - from_offset) filter (where detected_at > %(since)s), 0)::bigint
+from landing.gaps where stream = %(stream)s
+"""
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits in Kafka for one stream."""
+
+    records: int
+    seconds: float
+    """How long the oldest of them has waited."""
+
+
+def look(look: Look) -> list[Finding]:
+    """Lag, standstill and gaps of every stream; where Kafka does not answer, one finding for it."""
+    findings = []
+    for stream, contract in look.contracts.items():
+        if look.topics is not None:
+            try:
+                backlog = read_backlog(look, contract, look.topics)
+            except KafkaUnavailable as error:
+                findings.append(kafka_away(contract, str(error)))
+            else:
+                findings.append(judge_lag(stream, backlog, look.limits))
+                ((last_commit,),) = look.rows(LAST_COMMIT, stream=stream)
+                idle = None if last_commit is None else look.seconds_since(last_commit)
+                findings.append(judge_standstill(stream, backlog, idle, look.limits))
+        findings.append(read_gaps(look, stream))
+    return findings
+
+
+def read_backlog(look: Look, contract: Contract, topics: Topics) -> Backlog:
+    """What waits, by the topic's ends against the ledger. Raises KafkaUnavailable."""
+    topic_id, partitions = topics.describe(contract.topic)
+    ends = topics.latest(contract.topic, partitions)
+    landed = ledger_offsets(look.connection, contract.stream, topic_id)
+    starts = topics.earliest(contract.topic, partitions) if set(partitions) - set(landed) else {}
+    waiting = {p: end - landed.get(p, starts.get(p, 0)) for p, end in ends.items()}
+    waiting = {partition: records for partition, records in waiting.items() if records > 0}
+    if not waiting:
+        return Backlog(0, 0.0)
+    since = first_to_wait(newest_landed(look, contract.stream, topic_id), waiting)
+    times = topics.first_since(contract.topic, since).values()
+    oldest = min((datetime.fromtimestamp(time / 1_000, UTC) for time in times), default=look.now)
+    return Backlog(sum(waiting.values()), look.seconds_since(oldest))
+
+
+def newest_landed(look: Look, stream: str, topic_id: UUID) -> dict[int, datetime]:
+    """Partition to the newest Kafka time of what landed of it."""
+    rows = look.rows(NEWEST_LANDED, stream=stream, topic_id=topic_id)
+    return {partition: newest for partition, newest in rows if newest is not None}
+
+
+def first_to_wait(newest: Mapping[int, datetime], waiting: Mapping[int, int]) -> dict[int, int]:
+    """Partition to the Kafka time, in ms, from which on its records have not landed; 0 where none ever did."""
+    return {p: int(newest[p].timestamp() * 1_000) + 1 if p in newest else 0 for p in waiting}
+
+
+def kafka_away(contract: Contract, why: str) -> Finding:
+    """Nothing can be said of the lag."""
+    return Finding(
+        check="landing_lag",
+        subject=contract.stream,
+        asset=("landing", contract.stream),
+        severity="error",
+        message=f"Kafka does not answer, so nobody knows what waits there: {why}.",
+        advice="Look at the broker and at LANDFALL_KAFKA_BOOTSTRAP_SERVERS; the landing goes on by itself afterwards.",
+        unit="records",
+    )
+
+
+def judge_lag(stream: str, backlog: Backlog, limits: Limits) -> Finding:
+    """How much waits in Kafka, and for how long."""
+    severity = graded(backlog.seconds, limits.landing_lag_warn_seconds, limits.landing_lag_error_seconds)
+    message = "Every record of the topic has landed."
+    if backlog.records:
+        message = f"{counted(backlog.records, 'record')} in Kafka, the oldest for {duration(backlog.seconds)}."
+    return Finding(
+        check="landing_lag",
+        subject=stream,
+        asset=("landing", stream),
+        severity=severity,
+        message=message,
+        advice="" if severity == "ok" else f"{LAND} Where it runs, more events come than it lands: give it more cores.",
+        value=backlog.records,
+        unit="records",
+    )
+
+
+def judge_standstill(stream: str, backlog: Backlog, idle_seconds: float | None, limits: Limits) -> Finding:
+    """Whether nothing lands although records wait. `idle_seconds`: since the last commit; None: there never was one."""
+    patience = limits.landing_stopped_seconds
+    stopped = backlog.seconds >= patience and (idle_seconds is None or idle_seconds >= patience)
+    since = "ever" if idle_seconds is None else f"for {duration(idle_seconds)}"
+    return Finding(
+        check="landing_stopped",
+        subject=stream,
+        asset=("landing", stream),
+        severity="error" if stopped else "ok",
+        message=(
+            f"Nothing has landed {since}, and {counted(backlog.records, 'record')} wait in Kafka."
+            if stopped
+            else "Nothing waits for long."
+        ),
+        advice=f"{LAND} Start it again: it goes on where the ledger stands." if stopped else "",
+        value=None if idle_seconds is None else round(idle_seconds, 1),
+        unit="seconds",
+    )
+
+
+def read_gaps(look: Look, stream: str) -> Finding:
+    """Offsets that Kafka deleted before they could land."""
+    since = look.now - timedelta(hours=look.limits.gap_alert_hours)
+    ((spans, offsets, last, fresh, fresh_offsets),) = look.rows(GAPS, stream=stream, since=since)
+    message = "No offset was lost."
+    if fresh:
+        message = (
+            f"Kafka deleted {counted(fresh_offsets, 'offset')} before they could land, in {counted(fresh, 'span')},"
+            f" last noticed {at_utc(last)}. They are lost here."
+        )
+    elif spans:
+        message = f"No offset was lost lately; ever: {counted(offsets, 'offset')}, last noticed {at_utc(last)}."
+    return Finding(
+        check="gaps",
+        subject=stream,
+        asset=("landing", stream),
+        severity="error" if fresh else "ok",
+        message=message,
+        advice=(
+            "Land them from a copy if the producer has one (`landfall replay`), and let the topic keep its records for"
+            " longer than the landing can be away. The spans stand in landing.gaps."
+            if fresh
+            else ""
+        ),
+        value=spans,
+        unit="spans",
+    )

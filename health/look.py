@@ -1,0 +1,39 @@
+"""What a check is given to look at, and how much of the ledger one look reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from health.limits import Limits
+from landing_stream.contract import Contract
+from landing_stream.topics import Topics
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+NEWEST_LOADS = 5_000
+"""A look reads no more than the newest loads of a stream, 83 minutes of them at one a second: its cost is then the same
+behind a year of loads as behind an hour."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the system. `now` is UTC."""
+
+    connection: Connection
+    """Role transformer."""
+    contracts: Mapping[str, Contract]
+    topics: Topics | None
+    """None: Kafka is not asked, and nothing is said of it."""
+    limits: Limits
+    now: datetime
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Rows of a query with named parameters; %(newest)s is NEWEST_LOADS."""
+        return self.connection.execute(query.encode(), {"newest": NEWEST_LOADS, **values}).fetchall()
+
+    def seconds_since(self, moment: datetime) -> float:
+        """Seconds from `moment` to now, 0 for a moment to come."""
+        return max((self.now - moment).total_seconds(), 0.0)
