@@ -4,6 +4,7 @@ A server's address comes from its variable, or else from the local stack that `l
 The two are never mixed within one server: with one Postgres DSN set, the others must be set too.
 """
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,8 @@ class Settings:
     """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
     health_limits: Path | None = None
     """LANDFALL_HEALTH_LIMITS: a YAML file that changes some of the bounds of the checks (health/limits.py)."""
+    first_event_day: dt.date = dt.date(2020, 1, 1)
+    """LANDFALL_FIRST_EVENT_DAY: the earliest day of events that Dagster offers to count again, as 2026-03-28."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -76,6 +79,7 @@ class Settings:
             quarantine_retention_days=days(env, "LANDFALL_QUARANTINE_RETENTION_DAYS", cls.quarantine_retention_days),
             address_retention_days=days(env, "LANDFALL_ADDRESS_RETENTION_DAYS", cls.address_retention_days),
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
+            first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -189,6 +193,15 @@ def days(env: Mapping[str, str], name: str, default: int) -> int:
     if value != int(value) or value > 36_525:
         raise UserError(f"{name} is {env[name]!r}: write a whole number of days, at most 36525.")
     return int(value)
+
+
+def day(env: Mapping[str, str], name: str, default: dt.date) -> dt.date:
+    """A day as ISO 8601 writes it; raises UserError by name."""
+    text = env.get(name, "")
+    try:
+        return dt.date.fromisoformat(text) if text else default
+    except ValueError:
+        raise UserError(f"{name} is {text!r}: write a day like 2026-03-28.") from None
 
 
 def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from orchestration.manifest import read_manifest
 from orchestration.models import dbt_resource, warehouse_assets
 from orchestration.reference_sensor import reference_sensor
 from orchestration.refresh import refresh_definitions
+from orchestration.repair import repair_definitions
 from orchestration.retention import run_retention
 from orchestration.streams import stream_assets
 from orchestration.translator import WarehouseTranslator, reference_assets
@@ -24,6 +25,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[*stream_assets(load_contracts().values()), enrichment, *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     refresh_definitions([enrichment, models], manifest),
+    repair_definitions(manifest, translator),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, run_retention]),
     # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
     dg.Definitions(executor=dg.in_process_executor),

@@ -83,6 +83,11 @@ def recount_arguments(days: EventDays) -> list[str]:
     return [*refresh_arguments(), "--vars", json.dumps(variables)]
 
 
+def rebuild_arguments(model: str, *, downstream: bool) -> list[str]:
+    """A full refresh of one model and, with `downstream`, of every model that reads it."""
+    return [*refresh_arguments(full_refresh=True), "--select", f"{model}+" if downstream else model]
+
+
 def history_arguments() -> list[str]:
     """The versions of the master data, after it was loaded: two loads between two refreshes are two versions."""
     return ["snapshot"]

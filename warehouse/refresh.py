@@ -19,6 +19,7 @@ from warehouse.dbt_arguments import (
     create_arguments,
     history_arguments,
     pass_arguments,
+    rebuild_arguments,
     recount_arguments,
     refresh_arguments,
 )
@@ -84,6 +85,12 @@ def recount(settings: Settings, days: EventDays) -> Outcome:
     """
     enrich(settings)
     return DbtSession(settings).run(recount_arguments(days))
+
+
+def rebuild(settings: Settings, model: str, *, downstream: bool = True) -> Outcome:
+    """Empty one model and fill it anew, in place, and with `downstream` every model that reads it."""
+    enrich(settings)
+    return DbtSession(settings).run(rebuild_arguments(model, downstream=downstream))
 
 
 def keep_history(settings: Settings) -> None:

@@ -67,7 +67,8 @@ def test_a_refresh_materializes_every_model_and_runs_its_checks_when_it_is_due(
         assert result.success
         assert clicks(warehouse) == 3
         materialized = {event.asset_key for event in result.get_asset_materialization_events()}
-        assert materialized == graph.materializable_asset_keys
+        by_others = {key for key in graph.materializable_asset_keys if key.path[0] in ("charts", "repair")}
+        assert materialized == graph.materializable_asset_keys - by_others
         checks = result.get_asset_check_evaluations()
         assert {check.asset_check_key for check in checks} == graph.asset_check_keys
         assert all(check.passed for check in checks)

@@ -13,6 +13,7 @@ from warehouse.dbt_arguments import (
     global_arguments,
     pass_arguments,
     path_arguments,
+    rebuild_arguments,
     recount_arguments,
     refresh_arguments,
 )
@@ -28,6 +29,12 @@ def test_a_refresh_leaves_tests_out_and_is_full_when_asked() -> None:
     assert without_tests(refresh_arguments())
     assert "--full-refresh" not in refresh_arguments()
     assert refresh_arguments(full_refresh=True) == [*refresh_arguments(), "--full-refresh"]
+
+
+def test_a_model_is_rebuilt_alone_or_with_all_that_reads_it() -> None:
+    full = refresh_arguments(full_refresh=True)
+    assert rebuild_arguments("dim_job", downstream=False) == [*full, "--select", "dim_job"]
+    assert rebuild_arguments("dim_job", downstream=True) == [*full, "--select", "dim_job+"]
 
 
 def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
