@@ -11,19 +11,18 @@ create table ops.alerts (
     seen_since timestamptz not null,
     last_seen_at timestamptz not null,
     opened_at timestamptz,
-    notified_at timestamptz,
-    notified_severity text check (notified_severity in ('warn', 'error')),
     well_since timestamptz,
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    told jsonb not null default '{}'
 );
 comment on table ops.alerts is
 'One row per thing that is wrong, or was until lately: the memory of health/alerts.py, so that nobody is told twice.';
 comment on column ops.alerts.key is 'check/subject.';
 comment on column ops.alerts.seen_since is 'First look of the present spell at which it was wrong.';
 comment on column ops.alerts.opened_at is 'When it had lasted long enough to tell somebody; null: not yet.';
-comment on column ops.alerts.notified_at is 'When a message about it was last delivered.';
 comment on column ops.alerts.well_since is 'First look of the present spell at which it was well again; null: it is wrong.';
-comment on column ops.alerts.resolved_at is 'When it had been well for long enough; the row goes once that was told.';
+comment on column ops.alerts.resolved_at is 'When it had been well for long enough; the row goes once every channel was told.';
+comment on column ops.alerts.told is 'By channel, when it was last told of this and with which severity: {"slack": {"at": "…", "severity": "error"}}.';
 
 reset role;
 set local role landing_writer;
