@@ -50,6 +50,14 @@ class Settings:
     """LANDFALL_QUARANTINE_RETENTION_DAYS: `landfall retention` deletes quarantined records that are older."""
     address_retention_days: int = 30
     """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
+    run_retention_days: int = 3
+    """LANDFALL_RUN_RETENTION_DAYS: older finished runs of Dagster go, except those that assets are shown by."""
+    runs_kept: int = 200
+    """LANDFALL_RUNS_KEPT: most finished runs of each Dagster job that stay (a refresh: 170 KB)."""
+    reports_kept: int = 100
+    """LANDFALL_REPORTS_KEPT: most reports without a run, of each asset and check, that stay in Dagster (2 KB each)."""
+    log_megabytes: int = 10
+    """LANDFALL_LOG_MEGABYTES: a log in the state folder that has grown beyond is cut to the newest half of that."""
     health_limits: Path | None = None
     """LANDFALL_HEALTH_LIMITS: a YAML file that changes some of the bounds of the checks (health/limits.py)."""
     first_event_day: dt.date = dt.date(2020, 1, 1)
@@ -78,6 +86,10 @@ class Settings:
             landing_retention_days=days(env, "LANDFALL_LANDING_RETENTION_DAYS", cls.landing_retention_days),
             quarantine_retention_days=days(env, "LANDFALL_QUARANTINE_RETENTION_DAYS", cls.quarantine_retention_days),
             address_retention_days=days(env, "LANDFALL_ADDRESS_RETENTION_DAYS", cls.address_retention_days),
+            run_retention_days=days(env, "LANDFALL_RUN_RETENTION_DAYS", cls.run_retention_days),
+            runs_kept=int(number(env, "LANDFALL_RUNS_KEPT", cls.runs_kept, least=1)),
+            reports_kept=int(number(env, "LANDFALL_REPORTS_KEPT", cls.reports_kept, least=1)),
+            log_megabytes=int(number(env, "LANDFALL_LOG_MEGABYTES", cls.log_megabytes, least=1)),
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),

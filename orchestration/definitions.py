@@ -11,7 +11,7 @@ from orchestration.models import dbt_resource, warehouse_assets
 from orchestration.reference_sensor import reference_sensor
 from orchestration.refresh import refresh_definitions
 from orchestration.repair import repair_definitions
-from orchestration.retention import run_retention
+from orchestration.retention import retention_definitions
 from orchestration.streams import stream_assets
 from orchestration.translator import WarehouseTranslator, reference_assets
 
@@ -26,7 +26,8 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     refresh_definitions([enrichment, models], manifest),
     repair_definitions(manifest, translator),
-    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, run_retention]),
+    retention_definitions(),
+    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs]),
     # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
     dg.Definitions(executor=dg.in_process_executor),
 )

@@ -13,10 +13,12 @@ from landfall.errors import UserError
 FILE_NAME = "dagster.yaml"
 STORAGE_VARIABLE = "DAGSTER_POSTGRES_URL"
 """Where the webserver and the daemon run apart, their storage is a Postgres database; else SQLite in DAGSTER_HOME."""
+DRIVER = "postgresql+psycopg2://"
+"""With psycopg 3, which SQLAlchemy 2.1 takes for postgresql://, every event fails: Dagster's NOTIFY has a parameter."""
 
 
 def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The content of dagster.yaml."""
+    """The content of dagster.yaml. Raises UserError for a storage that Dagster cannot use."""
     config: dict[str, Any] = {
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
@@ -39,7 +41,9 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
             "sensor": {"purge_after_days": {"skipped": 1, "failure": 7, "success": 1}},
         },
     }
-    if environ.get(STORAGE_VARIABLE):
+    if url := environ.get(STORAGE_VARIABLE):
+        if not url.startswith(DRIVER):
+            raise UserError(f"{STORAGE_VARIABLE} names no driver that Dagster works with: begin it with {DRIVER}.")
         # By the variable's name: the URL holds a password.
         config["storage"] = {"postgres": {"postgres_url": {"env": STORAGE_VARIABLE}}}
     return config

@@ -1,53 +1,157 @@
-"""Forgets old runs: a refresh leaves 170 KB of events, 240 MB a day at one a minute, and Dagster removes none of it."""
+"""Lets go of what is old: a daily job over everything, and a look every ten minutes at what Dagster itself piles up."""
 
 import datetime as dt
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import dagster as dg
+from pydantic import Field
 
-KEEP_DAYS = 3
-KEEP_RUNS = 100
-"""The newest runs stay, however old they are."""
-# A look may take 60 s at most; deleting a run takes 20-50 ms.
+from landfall.errors import UserError
+from landfall.settings import Settings
+from orchestration.lost_runs import sign_of_life
+from orchestration.old_logs import cut_logs, vacuum
+from orchestration.old_reports import forget_reports
+from orchestration.old_runs import forget_orphans, forget_runs
+from warehouse.retention import retain
+
+# A look may take 60 s at most: deleting a run takes 20-50 ms, a thousand reports 0.1 s.
 RUNS_A_LOOK = 200
-FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+REPORTS_A_LOOK = 20_000
+
+Gone = dict[str, int]
+"""How much went, by what it is."""
+
+
+class RetentionConfig(dg.Config):
+    """Whether to do it."""
+
+    dry_run: bool = Field(
+        default=True,
+        description="Only say what would go. The daily schedule sets it to false; so do you, to let it go.",
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the things that retention does, by the name under which its run shows it."""
+
+    name: str
+    run: Callable[[], Gone]
 
 
 @dg.sensor(
     name="run_retention",
     minimum_interval_seconds=600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description=f"Deletes finished runs older than {KEEP_DAYS} days, except the newest {KEEP_RUNS}.",
+    description="Deletes Dagster's own old runs and reports and cuts logs, between two runs of the job `retention`.",
 )
 def run_retention(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """One look; at most RUNS_A_LOOK runs go, the newest of the old ones first."""
-    deleted = forget_runs(context.instance, before=dt.datetime.now(dt.UTC) - dt.timedelta(days=KEEP_DAYS))
-    return dg.SkipReason(f"{deleted} old runs deleted.")
+    """One look; what is over its bounds comes next time."""
+    settings = Settings.load()
+    gone = {
+        **old_runs(context.instance, settings, most=RUNS_A_LOOK),
+        **old_reports(context.instance, settings, most=REPORTS_A_LOOK),
+        **old_logs(settings),
+    }
+    return dg.SkipReason(sentence(gone) or "Nothing is over its bounds.")
 
 
-def forget_runs(instance: dg.DagsterInstance, before: dt.datetime, keep: int = KEEP_RUNS) -> int:
-    """Delete finished runs made before `before`, with events and files, except the newest `keep`; returns how many."""
-    newest = set(instance.get_run_ids(limit=keep))
-    old = dg.RunsFilter(statuses=list(FINISHED), created_before=before)
-    gone = 0
-    for run_id in instance.get_run_ids(old, limit=RUNS_A_LOOK + len(newest)):
-        if run_id in newest or gone == RUNS_A_LOOK:
-            continue
-        instance.delete_run(run_id)
-        for path in files_of(instance, run_id):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        gone += 1
-    return gone
+def retention_definitions() -> dg.Definitions:
+    """The job `retention`, its daily schedule, and the sensor between."""
+
+    @dg.op(name="let_go", out=dg.Out(dg.Nothing))
+    def let_go(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
+        settings = Settings.load()
+        with sign_of_life(settings, context.run.run_id):
+            gone, failed = let_all_go(parts(context.instance, settings, dry_run=config.dry_run))
+        context.log.info("%s: %s", "would go" if config.dry_run else "went", sentence(gone) or "nothing")
+        context.add_output_metadata({"dry_run": config.dry_run, **gone})
+        if failed:
+            raise dg.Failure("; ".join(failed), metadata=dict(gone), allow_retries=False)
+
+    @dg.job(
+        name="retention",
+        description="Let go of what is older than the settings say: landing partitions that every model has read,"
+        " records in quarantine and full IP addresses, as `landfall retention` does, and what Dagster itself keeps:"
+        " runs, reports, logs, free pages.",
+    )
+    def retention() -> None:
+        let_go()
+
+    @dg.schedule(
+        name="retention_daily",
+        job=retention,
+        cron_schedule="30 3 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Runs `retention` for good at 03:30 UTC.",
+    )
+    def retention_daily() -> dg.RunRequest:
+        return dg.RunRequest(run_config={"ops": {"let_go": {"config": {"dry_run": False}}}})
+
+    return dg.Definitions(jobs=[retention], schedules=[retention_daily], sensors=[run_retention])
 
 
-def files_of(instance: dg.DagsterInstance, run_id: str) -> Iterator[Path]:
-    """Files that `delete_run` leaves: the run's output, and its events' own SQLite file."""
-    if instance.is_ephemeral:
-        return
-    root = Path(instance.root_directory)
-    output = Path(instance.storage_directory()) / run_id
-    if output.is_dir():
-        yield output
-    yield from (root / "history" / "runs").glob(f"{run_id}.db*")
+def parts(instance: dg.DagsterInstance, settings: Settings, *, dry_run: bool) -> list[Part]:
+    """Everything that retention does, the warehouse first; free pages come after what is deleted."""
+    return [
+        Part("landing", lambda: old_landing(settings, dry_run=dry_run)),
+        Part("runs", lambda: old_runs(instance, settings, dry_run=dry_run)),
+        Part("reports", lambda: old_reports(instance, settings, dry_run=dry_run)),
+        Part("logs", lambda: old_logs(settings, dry_run=dry_run)),
+        Part("free pages", lambda: {"free_bytes_returned": vacuum(instance, dry_run=dry_run)}),
+    ]
+
+
+def let_all_go(parts: list[Part]) -> tuple[Gone, list[str]]:
+    """Run every part. What a user must mend in one does not hold up the others; returns it, by the part's name."""
+    gone: Gone = {}
+    failed = []
+    for part in parts:
+        try:
+            gone |= part.run()
+        except UserError as mistake:
+            failed.append(f"{part.name}: {mistake.format_message()}")
+    return gone, failed
+
+
+def old_landing(settings: Settings, *, dry_run: bool = False) -> Gone:
+    """What `landfall retention` does."""
+    done = retain(settings, dry_run=dry_run)
+    return {
+        "landing_partitions": len(done.dropped),
+        "landing_rows": sum(partition.rows for partition in done.dropped),
+        "landing_partitions_held": len(done.held),
+        "quarantined_records": done.quarantined,
+        "addresses_shortened": done.addresses,
+    }
+
+
+def old_runs(
+    instance: dg.DagsterInstance, settings: Settings, *, most: int | None = None, dry_run: bool = False
+) -> Gone:
+    """Finished runs, and files that lost theirs."""
+    now = dt.datetime.now(dt.UTC)
+    before = now - dt.timedelta(days=settings.run_retention_days)
+    return {
+        "runs": forget_runs(instance, before=before, keep=settings.runs_kept, most=most, dry_run=dry_run),
+        "files_without_run": forget_orphans(instance, now, dry_run=dry_run),
+    }
+
+
+def old_reports(
+    instance: dg.DagsterInstance, settings: Settings, *, most: int | None = None, dry_run: bool = False
+) -> Gone:
+    """Reports without a run, and evaluations of checks."""
+    reports, evaluations = forget_reports(instance, keep=settings.reports_kept, most=most, dry_run=dry_run)
+    return {"reports": reports, "check_evaluations": evaluations}
+
+
+def old_logs(settings: Settings, *, dry_run: bool = False) -> Gone:
+    """Logs below the state folder."""
+    return {"log_bytes": cut_logs(settings.home, settings.log_megabytes, dry_run=dry_run)}
+
+
+def sentence(gone: Mapping[str, int]) -> str:
+    """What went, in words; empty when nothing did."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in gone.items() if count)

@@ -91,9 +91,11 @@ def start_dagster(settings: Settings, port: int | None = None, *, prefix: Sequen
     write_instance(home)
     chosen = port or free_port(None)
     log = home / "dagster-dev.log"
-    # What to load stands in pyproject.toml. The log starts anew: runs write to it too, some 20 KB each.
+    # What to load stands in pyproject.toml. The log starts anew: runs write to it too, some 20 KB each. It is appended
+    # to, so that orchestration/old_logs.py can cut it meanwhile.
     command = [*prefix, str(JSON_LINES), sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
-    with log.open("wb") as output:
+    log.write_bytes(b"")
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command,
             cwd=PROJECT,

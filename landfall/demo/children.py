@@ -85,7 +85,8 @@ class Children:
         """Run `landfall ARGUMENT…`, with its output in a log that starts anew."""
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / f"{arguments[0]}.log"
-        with log.open("wb") as output:
+        log.write_bytes(b"")
+        with log.open("ab") as output:  # appended to, so that it can be cut meanwhile (orchestration/old_logs.py)
             process = subprocess.Popen(
                 [*prefix(), str(venv_bin() / "landfall"), *arguments],
                 stdin=subprocess.DEVNULL,

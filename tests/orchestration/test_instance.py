@@ -1,6 +1,5 @@
 """Dagster's own house: configuration, retention, and a server that leaves nothing behind."""
 
-import datetime as dt
 import json
 import time
 import urllib.request
@@ -13,13 +12,11 @@ import psutil
 import pytest
 import yaml
 
+from landfall.errors import UserError
 from landfall.settings import Settings
 from orchestration.instance import instance_config, write_instance
-from orchestration.retention import files_of, forget_runs
 from orchestration.serve import DagsterServer, group_members, start_dagster
 from tests.orchestration.conftest import Land
-
-LATER = dt.timedelta(days=30)
 
 
 @pytest.fixture
@@ -37,32 +34,17 @@ def test_dagster_accepts_the_configuration_that_is_written(instance: dg.DagsterI
 
 
 def test_the_password_of_the_storage_is_not_written() -> None:
-    url = "postgresql://dagster:sesame@db/dagster"
+    url = "postgresql+psycopg2://dagster:sesame@db/dagster"
     text = yaml.safe_dump(instance_config({"DAGSTER_POSTGRES_URL": url}))
     assert "DAGSTER_POSTGRES_URL" in text
     assert "sesame" not in text
 
 
-@dg.op
-def hello(context: dg.OpExecutionContext) -> None:
-    context.log.info("hello")
-
-
-@dg.job
-def greet() -> None:
-    hello()
-
-
-def test_old_runs_go_with_everything_they_left(instance: dg.DagsterInstance) -> None:
-    runs = [greet.execute_in_process(instance=instance).run_id for _ in range(3)]
-    assert all(list(files_of(instance, run)) for run in runs)
-
-    assert forget_runs(instance, before=dt.datetime.now(dt.UTC) - LATER, keep=0) == 0
-    assert forget_runs(instance, before=dt.datetime.now(dt.UTC) + LATER, keep=1) == 2
-
-    assert instance.get_run_ids() == runs[-1:]
-    assert [list(files_of(instance, run)) for run in runs[:-1]] == [[], []]
-    assert instance.all_logs(runs[-1])
+def test_a_driver_with_which_every_event_would_fail_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"DAGSTER_POSTGRES_URL names no driver .*: begin it with postgresql\+psycopg2://"
+    ):
+        instance_config({"DAGSTER_POSTGRES_URL": "postgresql://dagster:sesame@db/dagster"})
 
 
 def ask(server: DagsterServer, query: str) -> dict[str, Any]:
