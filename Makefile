@@ -11,13 +11,14 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup jvm demo test lint format bench clean
+.PHONY: help setup jvm demo test lint check-alerts format bench clean
 
 help:
 	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
 	@echo "make test              set up and run every test; ARGS='tests/unit -k settings' runs some"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
 	@echo "make lint              ruff, mypy, sqlfluff; make format formats"
+	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
 	@echo "make bench             measure, side by side with Spark's own JDBC sink"
 	@echo "make clean             remove what set-up made; the data in .landfall stays"
 
@@ -39,6 +40,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+check-alerts: .venv/.project
+	@$(BIN)/python -m monitoring.promtool build/promtool
 
 bench: setup
 	@$(BIN)/landfall-bench $(or $(ARGS),all)

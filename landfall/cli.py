@@ -18,6 +18,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Events and reference data": ("simulate", "replay", "reference"),
     "Landing and models": ("land", "refresh", "quarantine"),
     "History and people": ("retention", "erase"),
+    "Seen from outside": ("metrics",),
 }
 
 

@@ -62,6 +62,8 @@ class Settings:
     """LANDFALL_HEALTH_LIMITS: a YAML file that changes some of the bounds of the checks (health/limits.py)."""
     first_event_day: dt.date = dt.date(2020, 1, 1)
     """LANDFALL_FIRST_EVENT_DAY: the earliest day of events that Dagster offers to count again, as 2026-03-28."""
+    metrics_port: int = 9464
+    """LANDFALL_METRICS_PORT: where `landfall metrics` serves on 127.0.0.1."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -92,6 +94,7 @@ class Settings:
             log_megabytes=int(number(env, "LANDFALL_LOG_MEGABYTES", cls.log_megabytes, least=1)),
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
+            metrics_port=port(env, "LANDFALL_METRICS_PORT", cls.metrics_port),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -214,6 +217,14 @@ def day(env: Mapping[str, str], name: str, default: dt.date) -> dt.date:
         return dt.date.fromisoformat(text) if text else default
     except ValueError:
         raise UserError(f"{name} is {text!r}: write a day like 2026-03-28.") from None
+
+
+def port(env: Mapping[str, str], name: str, default: int) -> int:
+    """A TCP port; raises UserError by name."""
+    value = number(env, name, default, least=1)
+    if value != int(value) or value > 65_535:
+        raise UserError(f"{name} is {env[name]!r}: write a port, 1 to 65535.")
+    return int(value)
 
 
 def choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -1,0 +1,126 @@
+"""One scrape: every source is asked at once, and what answers in time is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from health.checks import evaluate
+from landfall.settings import Settings
+from landfall.stream_status import records_between
+from landing_stream.contract import Contract, load_contracts
+from landing_stream.topics import Topics
+from monitoring.catalogue import family
+from monitoring.ledger import Ledger, next_offsets
+from monitoring.quality import health_metrics, quality_metrics
+from monitoring.refreshes import Refreshes, check_metrics, model_metrics
+from monitoring.source import Source
+from warehouse.connect import connect
+from warehouse.roles import TRANSFORMER
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Offsets = dict[tuple[str, UUID], dict[int, int]]
+
+DEADLINE_SECONDS = 4.0
+"""Less than Prometheus waits (10 s by default, and by the sample configuration)."""
+PACE = 20.0
+STATEMENT_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class TopicEnds:
+    """A stream's topic as Kafka has it now, by partition."""
+
+    topic_id: UUID
+    earliest: dict[int, int]
+    latest: dict[int, int]
+
+
+class LandfallCollector(Collector):
+    """Asks Postgres (as transformer) and Kafka whenever it is scraped. One a process."""
+
+    def __init__(self, settings: Settings) -> None:
+        contracts = list(load_contracts().values())
+        topics = Topics({**settings.kafka.client_config(), "socket.timeout.ms": 3_000})
+        ledger, refreshes = Ledger(), Refreshes()
+
+        def ask_postgres(connection: Connection) -> tuple[list[Metric], Offsets]:
+            found = [*ledger.read(connection), *refreshes.read(connection), *model_metrics(connection)]
+            return [*found, *check_metrics(connection)], next_offsets(connection)
+
+        self._postgres = Source("postgres", Kept(settings, ask_postgres))
+        self._kafka = Source("kafka", lambda: ask_kafka(topics, contracts))
+
+        def look(connection: Connection) -> list[Metric]:
+            return list(health_metrics(evaluate(settings, connection, topics)))
+
+        self._quality = Source("quality", Kept(settings, lambda c: list(quality_metrics(c))), pace=PACE)
+        self._health = Source("health", Kept(settings, look), pace=PACE)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asking would read the servers when the exporter starts."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of the catalogue that can be told now."""
+        sources = (self._postgres, self._kafka, self._quality, self._health)
+        with ThreadPoolExecutor(len(sources)) as pool:
+            answers = list(pool.map(lambda source: source.answer(DEADLINE_SECONDS), sources))
+        postgres, kafka, quality, health = answers
+        if postgres is not None:
+            yield from postgres[0]
+        if postgres is not None and kafka is not None:
+            yield family("landfall_landing_lag_records", lags(kafka, postgres[1]))
+        yield from quality or ()
+        yield from health or ()
+        up = {(source.name,): int(answer is not None) for source, answer in zip(sources, answers, strict=True)}
+        yield family("landfall_up", up)
+        took = {(source.name,): source.seconds for source in sources if source.seconds is not None}
+        yield family("landfall_source_read_seconds", took)
+
+
+class Kept:
+    """A read over one connection that is kept between scrapes, and made anew after an error."""
+
+    def __init__(self, settings: Settings, read: Callable[[Connection], Any]) -> None:
+        self._settings, self._read = settings, read
+        self._connection: Connection | None = None
+
+    def __call__(self) -> Any:
+        """What `read` returns; raises what it raises."""
+        if self._connection is None:
+            self._connection = connect(
+                self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
+            )
+            self._connection.execute(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        try:
+            return self._read(self._connection)
+        except BaseException:
+            self._connection.close()
+            self._connection = None
+            raise
+
+
+def ask_kafka(topics: Topics, contracts: Iterable[Contract]) -> dict[str, TopicEnds]:
+    """Each stream's topic. Raises KafkaUnavailable."""
+    found = {}
+    for contract in contracts:
+        topic_id, partitions = topics.describe(contract.topic)
+        earliest, latest = topics.earliest(contract.topic, partitions), topics.latest(contract.topic, partitions)
+        found[contract.stream] = TopicEnds(topic_id, earliest, latest)
+    return found
+
+
+def lags(topics: dict[str, TopicEnds], landed: Offsets) -> dict[tuple[str, ...], int]:
+    """Records of each stream that have not landed; a topic that was made again has landed nothing yet."""
+    return {
+        (stream,): records_between(landed.get((stream, ends.topic_id), {}), ends.earliest, ends.latest)
+        for stream, ends in topics.items()
+    }
