@@ -3,13 +3,14 @@
 import dagster as dg
 
 from landing_stream.contract import load_contracts
+from orchestration.cold import cold_definitions
 from orchestration.enrichment import enrichment_assets
 from orchestration.landing_sensor import landing_ledger
-from orchestration.lost_runs import lost_runs
+from orchestration.lost_runs import living_executor, lost_runs
 from orchestration.manifest import read_manifest
 from orchestration.models import dbt_resource, warehouse_assets
 from orchestration.reference_sensor import reference_sensor
-from orchestration.refresh import refresh_definitions
+from orchestration.refresh import refresh, refresh_sensor
 from orchestration.repair import repair_definitions
 from orchestration.retention import retention_definitions
 from orchestration.streams import stream_assets
@@ -24,10 +25,10 @@ reference = reference_assets(manifest, translator, models.keys | enrichment.keys
 defs = dg.Definitions.merge(
     dg.Definitions(assets=[*stream_assets(load_contracts().values()), enrichment, *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
-    refresh_definitions([enrichment, models], manifest),
+    dg.Definitions(jobs=[refresh], sensors=[refresh_sensor(manifest)]),
+    cold_definitions(enrichment, models),
     repair_definitions(manifest, translator),
     retention_definitions(),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs]),
-    # One step a run: a process of its own for it would cost 3 s of importing and gain nothing.
-    dg.Definitions(executor=dg.in_process_executor),
+    dg.Definitions(executor=living_executor),
 )

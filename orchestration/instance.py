@@ -25,7 +25,16 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
         # The console repeats each of a run's 150 events otherwise, which the run's page shows anyway.
         "python_logs": {"python_log_level": "WARNING"},
         # Run by run: a second run of dbt waits in the queue and not in a process of its own.
-        "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 2}},
+        "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 4}},
+        # A queued run waits up to so long: 5 s by default, of the 30 s in which events are to be seen.
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"dequeue_interval_seconds": 1},
+        },
+        # A slow sensor (Kafka away) holds up no other.
+        "sensors": {"use_threads": True, "num_workers": 4},
+        "schedules": {"use_threads": True, "num_workers": 2},
         # Without free_slots_after_run_end_seconds a killed run keeps its place in the pool for ever.
         "run_monitoring": {
             "enabled": True,

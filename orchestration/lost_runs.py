@@ -1,6 +1,6 @@
 """Finds runs whose process was killed: Dagster's launcher does not look, and such a run would be `started` for ever.
 
-A run of dbt holds an advisory lock in Postgres while it lasts, which goes with its process.
+Every run holds an advisory lock in Postgres while it lasts, which goes with its process.
 """
 
 import datetime as dt
@@ -8,44 +8,69 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.in_process import InProcessExecutor
 
 from landfall.settings import Settings
+from warehouse.advisory_locks import held, is_held
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
-KEY = "hashtextextended('landfall.dagster.run/' || %s, 0)"
-# A process is `started` some seconds before it holds its lock, and lets go of it some seconds before it has ended.
-SECONDS_OF_DOUBT = 60
+# By status: a process is `started` some seconds before it holds its lock, and lets go of it some seconds before it has
+# ended; until it is `started` it imports, for 3 s on a quiet machine and ten times that on a busy one.
+SECONDS_OF_DOUBT = {dg.DagsterRunStatus.STARTING: 45.0, dg.DagsterRunStatus.STARTED: 20.0}
 
 
 @contextmanager
 def sign_of_life(settings: Settings, run_id: str) -> Iterator[None]:
     """Hold the run's lock. Without it (Postgres restarted) the run counts as lost; its dbt has then failed as well."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run") as holder:
-        holder.execute(f"select pg_advisory_lock({KEY})".encode(), (run_id,))
+    with held(settings, lock_name(run_id), "dagster run"):
         yield
+
+
+def lock_name(run_id: str) -> str:
+    """The name of a run's lock."""
+    return f"dagster.run/{run_id}"
 
 
 def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> list[str]:
     """Mark the started runs that give no sign of life as failed; returns their ids."""
-    started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    doubtful = [run for run in started if (now - run.update_timestamp).total_seconds() > SECONDS_OF_DOUBT]
+    running = instance.get_run_records(dg.RunsFilter(statuses=list(SECONDS_OF_DOUBT)))
+    doubtful = [
+        record.dagster_run
+        for record in running
+        if (now - record.update_timestamp).total_seconds() > SECONDS_OF_DOUBT[record.dagster_run.status]
+    ]
     if not doubtful:
         return []
-    lost = []
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
-        for record in doubtful:
-            run = record.dagster_run
-            free = reader.execute(f"select pg_try_advisory_xact_lock({KEY})".encode(), (run.run_id,)).fetchone()
-            if free == (True,):
-                instance.report_run_failed(run, "Its process is gone: it was killed, or the machine was stopped.")
-                lost.append(run.run_id)
-    return lost
+        lost = [run for run in doubtful if not is_held(reader, lock_name(run.run_id))]
+    for run in lost:
+        instance.report_run_failed(run, "Its process is gone: it was killed, or the machine was stopped.")
+    return [run.run_id for run in lost]
+
+
+class LivingExecutor(InProcessExecutor):
+    """All steps in the run's own process, which gives a sign of life meanwhile."""
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        with sign_of_life(Settings.load(), plan_context.run_id):
+            yield from super().execute(plan_context, execution_plan)
+
+
+@dg.executor(name="in_process")
+def living_executor(context: dg.InitExecutorContext) -> LivingExecutor:
+    """One process a run. A process of its own for each step would cost 3 s of importing and gain nothing."""
+    return LivingExecutor(retries=RetryMode.ENABLED)
 
 
 @dg.sensor(
     name="lost_runs",
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Marks runs as failed whose process was killed, so that they do not hold up the next refresh.",
 )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from landfall.settings import Settings
 from local_stack.layout import venv_bin
-from orchestration.lost_runs import sign_of_life
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
+from warehouse.advisory_locks import DBT, held
 from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
@@ -60,8 +61,11 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
     def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
         settings = Settings.load()
-        with sign_of_life(settings, context.run.run_id):
-            with environment(libpq_variables(settings.postgres_dsn)):
+        # Tests alone write nothing: refreshes need not wait for them.
+        writes = bool(context.selected_asset_keys)
+        turn = held(settings, DBT, "dagster dbt") if writes else nullcontext()
+        with turn:
+            with environment({**libpq_variables(settings.postgres_dsn), "LANDFALL_DOOR": "dagster"}):
                 build = dbt.cli(
                     dbt_build_arguments(config.full_refresh), context=context, target_path=dbt_target_folder(settings)
                 )

@@ -1,24 +1,35 @@
-"""When the models are refreshed: a job, and a schedule that runs it when there is something to read."""
+"""Keeps the models fresh where no `landfall refresh --watch` does: a sensor sees loads, a run follows them."""
 
 import datetime as dt
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 import psycopg
+from pydantic import Field
 
+from enrichment.enricher import enrich
 from landfall.settings import Settings
+from orchestration.figures import Written, materializations, together, views_above, written
+from orchestration.lost_runs import report_lost_runs
 from orchestration.manifest import Manifest, progress_relations
+from orchestration.models import DBT_POOL
+from warehouse.advisory_locks import FOLLOWER, is_held
 from warehouse.connect import connect
+from warehouse.dbt_arguments import refresh_arguments
+from warehouse.dbt_session import DbtSession, Outcome
+from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
+from warehouse.watch import Follower
 
 JOB_NAME = "refresh"
-# `landfall refresh --watch` captures a horizon a few seconds after each load: while it does, a second refresh a minute,
-# which costs 10-20 s of a core, adds nothing.
-SECONDS_OF_ANOTHER_REFRESH = 30.0
-# Only a refresh of Dagster's runs the tests, and reference data and edited models need no new load to show.
-SECONDS_BETWEEN_REFRESHES = 900.0
+# A sensor's floor. A run takes 5-8 s until its first pass, most of it imports.
+SECONDS_BETWEEN_LOOKS = 5
+# One run follows the loads for a while: a run for each refresh would make every event wait for those 5-8 s.
+SECONDS_TO_FOLLOW = 50.0
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -28,87 +39,127 @@ UNFINISHED = (
 )
 
 
-@dataclass(frozen=True)
-class OwnRuns:
-    """What Dagster knows of its own refreshes."""
+class FollowConfig(dg.Config):
+    """What a refresh can be asked for in the launchpad."""
 
-    running: bool
-    seconds_since_last: float | None
-    """Since the newest was asked for; None when none ever was."""
-
-
-@dataclass(frozen=True)
-class Behind:
-    """How far the models are."""
-
-    relations: int
-    """Relations that have not read every readable load."""
-    seconds_since_refresh: float | None
-    """Since a run of any door captured its horizon; None when none ever did."""
-
-
-def reason_to_wait(own: OwnRuns, behind: Behind) -> str | None:
-    """Why no refresh is to start now; None when one is."""
-    if own.running:
-        return "A refresh is queued or running."
-    if own.seconds_since_last is None or own.seconds_since_last >= SECONDS_BETWEEN_REFRESHES:
-        return None
-    if not behind.relations:
-        return "The models have read every load."
-    since = behind.seconds_since_refresh
-    if since is not None and since < SECONDS_OF_ANOTHER_REFRESH:
-        return f"The models were refreshed {since:.0f} s ago (by `landfall refresh --watch`?)."
-    return None
-
-
-def read_own_runs(instance: dg.DagsterInstance, now: dt.datetime) -> OwnRuns:
-    """The refreshes that this instance knows."""
-    newest = instance.get_run_records(dg.RunsFilter(job_name=JOB_NAME), limit=1)
-    unfinished = dg.RunsFilter(job_name=JOB_NAME, statuses=list(UNFINISHED))
-    return OwnRuns(
-        running=bool(instance.get_run_ids(unfinished, limit=1)),
-        seconds_since_last=(now - newest[0].create_timestamp).total_seconds() if newest else None,
+    seconds: float = Field(
+        default=SECONDS_TO_FOLLOW,
+        gt=0,
+        description="Refresh whenever a load finishes, for so many seconds; the first refresh is made in any case.",
+    )
+    everything: bool = Field(
+        default=False, description="Begin with seeds, snapshots and views too, not only the tables that have news."
     )
 
 
-def read_behind(connection: psycopg.Connection[tuple[Any, ...]], relations: Sequence[str]) -> Behind:
-    """How far these relations (`schema.table`) are behind the horizons of their streams."""
+@dataclass(frozen=True)
+class Situation:
+    """What a tick finds."""
+
+    is_followed: bool
+    """A process follows the loads: `landfall refresh --watch`, or a run of ours that is under way."""
+    own_run: bool
+    """A refresh of Dagster's is queued or running."""
+    ever_refreshed: bool
+    """Dagster knows of a refresh."""
+    behind: int
+    """Relations that have not read every load that has landed."""
+
+
+def reason_to_wait(now: Situation) -> str | None:
+    """Why no refresh is to start; None when one is."""
+    if now.own_run:
+        return "A refresh is queued or running."
+    if now.is_followed:
+        return "`landfall refresh --watch` follows the loads."
+    if now.ever_refreshed and not now.behind:
+        return "The models have read every load."
+    return None
+
+
+def read_situation(
+    instance: dg.DagsterInstance, connection: psycopg.Connection[tuple[Any, ...]], relations: Sequence[str]
+) -> Situation:
+    """What there is to be done for these relations (`schema.table`)."""
     row = connection.execute(
         """
-        select
-            (
-                select count(distinct p.relation)
-                from ops.model_progress as p
-                inner join ops.horizons as h on h.stream = p.source
-                where p.relation = any(%s) and p.position < h.landed_hi
-            ),
-            (select extract(epoch from clock_timestamp() - max(captured_at))::float8 from ops.run_horizon)
+        select count(distinct p.relation)
+        from ops.model_progress as p
+        inner join ops.horizons as h on h.stream = p.source
+        where p.relation = any(%s) and p.position < h.landed_hi
         """,
         (list(relations),),
     ).fetchone()
     assert row is not None
-    return Behind(relations=row[0], seconds_since_refresh=row[1])
-
-
-def refresh_definitions(assets: Sequence[dg.AssetsDefinition], manifest: Manifest) -> dg.Definitions:
-    """The job `refresh`: enrichment, then all models, seeds and tests; and its schedule: every minute, cron's floor."""
-    job = dg.define_asset_job(
-        JOB_NAME, selection=dg.AssetSelection.assets(*assets), description="Refresh every model and run its tests."
+    unfinished = dg.RunsFilter(job_name=JOB_NAME, statuses=list(UNFINISHED))
+    return Situation(
+        is_followed=is_held(connection, FOLLOWER),
+        own_run=bool(instance.get_run_ids(unfinished, limit=1)),
+        ever_refreshed=bool(instance.get_run_ids(dg.RunsFilter(job_name=JOB_NAME), limit=1)),
+        behind=row[0],
     )
+
+
+@dg.op(name="follow_loads", pool=DBT_POOL, out=dg.Out(dg.Nothing))
+def follow_loads(config: FollowConfig) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    """Refresh what has news, and go on for a while; materializations at the end say what was written."""
+    settings = Settings.load()
+    what: dict[str, Written] = {}
+    failures: list[str] = []
+
+    def note(outcome: Outcome) -> None:
+        nonlocal what
+        what = together(what, written(outcome))
+        if not outcome.ok:
+            failures.append(first_trouble(outcome))
+
+    enrich(settings)
+    session = DbtSession(settings, door="dagster")
+    follower = Follower(settings, session, note)
+    follower.follow(
+        threading.Event(),
+        first=refresh_arguments() if config.everything else None,
+        until=time.monotonic() + config.seconds,
+    )
+    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run") as reader:
+        # Yielded and not logged: what a step logs is lost when it fails.
+        yield from materializations(reader, what, views_above(session.manifest))
+    if not follower.went_well:
+        raise dg.Failure(description=failures[-1] if failures else "Postgres did not answer.", allow_retries=False)
+    yield dg.Output(None)
+
+
+@dg.job(name=JOB_NAME, description="Refresh the models whenever a load finishes, for a minute; without tests.")
+def refresh() -> None:
+    """A job of one op."""
+    follow_loads()
+
+
+def refresh_sensor(manifest: Manifest) -> dg.SensorDefinition:
+    """Starts the job when loads have finished that the models have not read and nobody follows."""
     relations = progress_relations(manifest)
 
-    @dg.schedule(
-        name="refresh_every_minute",
-        job=job,
-        cron_schedule="* * * * *",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Starts a refresh when a load has finished that the models have not read; else says why not.",
+    @dg.sensor(
+        name="refresh_when_landed",
+        job=refresh,
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts a refresh when a load has finished that the models have not read, and no"
+        " `landfall refresh --watch` is up; else says why not.",
     )
-    def refresh_every_minute(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        own = read_own_runs(context.instance, dt.datetime.now(dt.UTC))
-        with connect(Settings.load().postgres_dsn, role=TRANSFORMER, application_name="dagster schedule") as reader:
-            behind = read_behind(reader, relations)
-        waits = reason_to_wait(own, behind)
-        return dg.SkipReason(waits) if waits else dg.RunRequest()
+    def refresh_when_landed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        settings = Settings.load()
+        report_lost_runs(context.instance, settings, dt.datetime.now(dt.UTC))
+        with connect(
+            settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster sensor"
+        ) as reader:
+            situation = read_situation(context.instance, reader, relations)
+        waits = reason_to_wait(situation)
+        if waits:
+            return dg.SkipReason(waits)
+        everything = not situation.ever_refreshed
+        return dg.RunRequest(
+            run_config=dg.RunConfig(ops={"follow_loads": FollowConfig(everything=everything)}),
+        )
 
-    return dg.Definitions(jobs=[job], schedules=[refresh_every_minute])
+    return refresh_when_landed

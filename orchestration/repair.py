@@ -17,20 +17,17 @@ from landfall.settings import Settings
 from landing_stream import quarantine
 from landing_stream.classify import Reason
 from landing_stream.contract import load_contracts
-from orchestration.lost_runs import sign_of_life
 from orchestration.manifest import Manifest, reporting_timezone
 from orchestration.models import DBT_POOL
 from orchestration.rebuilt import asset_keys, outcome_metadata, rebuilt, refuse_failure
 from orchestration.translator import OWNER, WarehouseTranslator
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays, day_of
-from warehouse.dbt_session import environment
 from warehouse.refresh import rebuild, recount, streams_without_full_landing
 from warehouse.roles import WRITER
 
 GROUP = "repair"
 RECOUNTED_DAYS = dg.AssetKey([GROUP, "recounted_days"])
-DOOR = {"LANDFALL_DOOR": "dagster"}
 
 
 class RebuildConfig(dg.Config):
@@ -90,7 +87,7 @@ def recounted_days(keys: Mapping[str, dg.AssetKey]) -> dg.AssetsDefinition:
         chosen = context.partition_key_range
         days = EventDays(day_of("The first day", chosen.start), day_of("The last day", chosen.end))
         context.log.info("counting %s to %s again", days.first, days.last)
-        with upkeep_run(context.run.run_id) as settings:
+        with upkeep_run() as settings:
             outcome = recount(settings, days)
         yield from rebuilt(outcome, keys)
         refuse_failure(outcome)
@@ -111,7 +108,7 @@ def rebuild_job(models: Collection[str], keys: Mapping[str, dg.AssetKey]) -> dg.
     def rebuild_op(
         context: dg.OpExecutionContext, config: RebuildConfig
     ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-        with upkeep_run(context.run.run_id) as settings:
+        with upkeep_run() as settings:
             model = known(config.model.replace("/", ".").rpartition(".")[-1], models, "model")
             for stream, day in streams_without_full_landing(settings).items():
                 context.log.warning(
@@ -140,7 +137,7 @@ def replay_job() -> dg.JobDefinition:
 
     @dg.op(out=dg.Out(dg.Nothing))
     def replay(context: dg.OpExecutionContext, config: ReplayConfig) -> None:
-        with upkeep_run(context.run.run_id) as settings:
+        with upkeep_run() as settings:
             contracts = load_contracts()
             contract = contracts[known(config.stream, contracts, "stream")]
             reason = None if config.reason is None else known(config.reason, list(Reason), "reason")
@@ -171,11 +168,9 @@ def known(name: str, names: Collection[str], what: str) -> str:
 
 
 @contextmanager
-def upkeep_run(run_id: str) -> Iterator[Settings]:
-    """The settings, while the run shows that it lives. A user's mistake fails the run with its sentence alone."""
+def upkeep_run() -> Iterator[Settings]:
+    """The settings. A user's mistake fails the run with its sentence alone."""
     try:
-        settings = Settings.load()
-        with sign_of_life(settings, run_id), environment(DOOR):
-            yield settings
+        yield Settings.load()
     except UserError as mistake:
         raise dg.Failure(mistake.format_message(), allow_retries=False) from mistake

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from landfall.errors import UserError
 from landfall.settings import Settings
-from orchestration.lost_runs import sign_of_life
 from orchestration.old_logs import cut_logs, vacuum
 from orchestration.old_reports import forget_reports
 from orchestration.old_runs import forget_orphans, forget_runs
@@ -63,8 +62,7 @@ def retention_definitions() -> dg.Definitions:
     @dg.op(name="let_go", out=dg.Out(dg.Nothing))
     def let_go(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
         settings = Settings.load()
-        with sign_of_life(settings, context.run.run_id):
-            gone, failed = let_all_go(parts(context.instance, settings, dry_run=config.dry_run))
+        gone, failed = let_all_go(parts(context.instance, settings, dry_run=config.dry_run))
         context.log.info("%s: %s", "would go" if config.dry_run else "went", sentence(gone) or "nothing")
         context.add_output_metadata({"dry_run": config.dry_run, **gone})
         if failed:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,31 @@ from psycopg.conninfo import conninfo_to_dict
 from landfall.settings import Settings
 from local_stack.layout import PROJECT
 from local_stack.state import open_state
+from warehouse.advisory_locks import DBT, held
 from warehouse.dbt_arguments import global_arguments, path_arguments
 from warehouse.dbt_manifest import load_manifest
 
 DBT_PROJECT = PROJECT / "dbt_project"
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
 _ONE_RUN = threading.Lock()
+WRITING = ("run", "build", "seed", "snapshot")
+"""Commands of dbt that write relations."""
 
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What became of a node. `kind`: model, seed, test, …; `rows`: inserted, where dbt knows; `seconds`: wall clock."""
+    """What became of a node. `relation`: schema.table. `kind`: model, seed, test, …; `rows`: inserted, where dbt knows;
+    `seconds`: wall clock."""
 
     name: str
+    relation: str
     kind: str
     status: str
     message: str
     rows: int
     seconds: float
+    is_table: bool = True
+    """Whether it is an incremental model, the only kind that counts the rows it wrote."""
 
     @property
     def failed(self) -> bool:
@@ -65,14 +72,19 @@ class Outcome:
 class DbtSession:
     """A warm dbt for the servers of `settings`. Logs and compiled SQL go to LANDFALL_HOME/dbt."""
 
-    def __init__(self, settings: Settings, project: Path = DBT_PROJECT) -> None:
-        self.settings, self.project = settings, project
+    def __init__(self, settings: Settings, project: Path = DBT_PROJECT, *, door: str = "dbt") -> None:
+        """`door`: who runs dbt, for ops.runs."""
+        self.settings, self.project, self.door = settings, project, door
         open_state(settings.home)
         self.folder = settings.home / "dbt"
         self.manifest = load_manifest(project, str(conninfo_to_dict(settings.postgres_dsn)["dbname"]))
 
     def run(self, arguments: Sequence[str]) -> Outcome:
-        """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised."""
+        """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised.
+
+        A run that writes waits until no other process writes (see advisory_locks).
+        Raises psycopg.OperationalError when Postgres does not answer.
+        """
         from dbt.cli.main import dbtRunner
 
         command, *options = arguments
@@ -84,7 +96,9 @@ class DbtSession:
             "prod",
             *options,
         ]
-        with _ONE_RUN, environment(libpq_variables(self.settings.postgres_dsn)):
+        turn = held(self.settings, DBT, f"landfall dbt {self.door}") if command in WRITING else nullcontext()
+        variables = {**libpq_variables(self.settings.postgres_dsn), "LANDFALL_DOOR": self.door}
+        with _ONE_RUN, turn, environment(variables):
             started = time.monotonic()
             result = dbtRunner(manifest=self.manifest).invoke(line)
             seconds = time.monotonic() - started
@@ -95,13 +109,17 @@ class DbtSession:
 def node_outcome(result: Any) -> NodeOutcome:
     """One of dbt's results in our words."""
     rows = (result.adapter_response or {}).get("rows_affected", 0)
+    # exposures have no relation; `dbt build` lists them
+    schema, alias = getattr(result.node, "schema", ""), getattr(result.node, "alias", result.node.name)
     return NodeOutcome(
         name=result.node.name,
+        relation=f"{schema}.{alias}",
         kind=str(result.node.resource_type),
         status=str(result.status),
         message=" ".join((result.message or "").split()),
         rows=rows if isinstance(rows, int) else 0,
         seconds=result.execution_time or 0.0,
+        is_table=getattr(result.node.config, "materialized", "") == "incremental",
     )
 
 

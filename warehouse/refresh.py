@@ -1,14 +1,8 @@
-"""Refreshing the models: once, or warm whenever a load finishes; and making their relations, empty."""
+"""Refreshing the models once, whole or in part; and making their relations, empty."""
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import threading
-import time
-from collections.abc import Callable, Mapping
-
-import psycopg
 
 from enrichment.enricher import enrich
 from landfall.errors import UserError
@@ -18,7 +12,6 @@ from warehouse.dbt_arguments import (
     EventDays,
     create_arguments,
     history_arguments,
-    pass_arguments,
     rebuild_arguments,
     recount_arguments,
     refresh_arguments,
@@ -26,18 +19,9 @@ from warehouse.dbt_arguments import (
 from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
 
-logger = logging.getLogger(__name__)
-
 ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
 """Key in ops.model_definition of the whole project: the md5 of the files whose relations were all made."""
-POLL_SECONDS = 0.25
-"""How often a watch looks at ops.horizons, a query of 0.3 ms."""
-PAUSE_SECONDS = 2.0
-"""Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
-LONGEST_BACK_OFF_SECONDS = 30.0
-
-Report = Callable[[Outcome], None]
 
 
 def create_relations(settings: Settings) -> bool:
@@ -48,7 +32,7 @@ def create_relations(settings: Settings) -> bool:
     """
     if _is_up_to_date(settings):
         return False
-    session = DbtSession(settings)
+    session = DbtSession(settings, door="up")
     outcome = session.run(create_arguments())
     if not outcome.ok:
         raise UserError(
@@ -65,7 +49,7 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     What has landed is enriched first, so that it shows wherever it was landed.
     """
     enrich(settings)
-    return DbtSession(settings).run(refresh_arguments(full_refresh=full_refresh))
+    return DbtSession(settings, door="refresh").run(refresh_arguments(full_refresh=full_refresh))
 
 
 def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
@@ -84,74 +68,20 @@ def recount(settings: Settings, days: EventDays) -> Outcome:
     Facts stay as they are; what people read is right after each table's own transaction.
     """
     enrich(settings)
-    return DbtSession(settings).run(recount_arguments(days))
+    return DbtSession(settings, door="refresh").run(recount_arguments(days))
 
 
 def rebuild(settings: Settings, model: str, *, downstream: bool = True) -> Outcome:
     """Empty one model and fill it anew, in place, and with `downstream` every model that reads it."""
     enrich(settings)
-    return DbtSession(settings).run(rebuild_arguments(model, downstream=downstream))
+    return DbtSession(settings, door="repair").run(rebuild_arguments(model, downstream=downstream))
 
 
 def keep_history(settings: Settings) -> None:
     """Add the versions of the master data that are not in `snapshots` yet. Raises UserError when dbt fails."""
-    outcome = DbtSession(settings).run(history_arguments())
+    outcome = DbtSession(settings, door="reference").run(history_arguments())
     if not outcome.ok:
         raise UserError(f"The master data was loaded, and its history not kept: {first_trouble(outcome)}.")
-
-
-def watch(
-    settings: Settings,
-    stop: threading.Event,
-    report: Report,
-    *,
-    full_refresh: bool = False,
-    pause_seconds: float = PAUSE_SECONDS,
-) -> bool:
-    """Refresh once, then whenever a load finishes, until `stop` is set; returns whether the last pass went well.
-
-    A pass runs the tables of the streams that have news. Postgres away or a failed pass: said in the log, and tried
-    again after a pause that doubles up to 30 s.
-    """
-    session = DbtSession(settings)
-    done: dict[str, int] = {}
-    arguments: list[str] | None = refresh_arguments(full_refresh=full_refresh)
-    back_off, went_well = 0.0, True
-    while not stop.is_set():
-        started = time.monotonic()
-        try:
-            horizons = read_horizons(settings)
-            if arguments is None:
-                fresh = streams_with_news(done, horizons)
-                if not fresh:
-                    stop.wait(POLL_SECONDS)
-                    continue
-                arguments = pass_arguments(fresh)
-            outcome = session.run(arguments)
-            report(outcome)
-            went_well = outcome.ok
-        except psycopg.OperationalError as error:
-            logger.warning("Postgres does not answer: %s", " ".join(str(error).split()))
-            went_well = False
-        if went_well:
-            done, arguments, back_off = horizons, None, 0.0
-            stop.wait(max(0.0, started + pause_seconds - time.monotonic()))
-        else:
-            back_off = min(max(1.0, back_off * 2), LONGEST_BACK_OFF_SECONDS)
-            stop.wait(back_off)
-            arguments = refresh_arguments() if not done else None
-    return went_well
-
-
-def read_horizons(settings: Settings) -> dict[str, int]:
-    """The newest readable load of each stream."""
-    with connect(settings.postgres_dsn, role=ROLE, autocommit=True, application_name="landfall refresh") as connection:
-        return dict(connection.execute("select stream, hi from ops.horizons").fetchall())
-
-
-def streams_with_news(done: Mapping[str, int], horizons: Mapping[str, int]) -> list[str]:
-    """Streams whose horizon has moved beyond what the last good pass read."""
-    return sorted(stream for stream, hi in horizons.items() if hi > done.get(stream, 0))
 
 
 def summary(outcome: Outcome) -> str:

@@ -1,8 +1,18 @@
 """Refresh the models: facts and KPI tables from what has landed."""
 
+from __future__ import annotations
+
+import logging
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from landfall.settings import LogFormat, Settings
+    from warehouse.dbt_session import Outcome
+
+logger = logging.getLogger(__name__)
 
 
 @click.command(name="refresh")
@@ -30,12 +40,15 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
     again, in reporting_timezone, from the facts, which stay as they are. So do they with --full-refresh, once
     `landfall retention` has dropped some of the landing.
 
+    With --watch one process follows the loads; a second one stands by and takes over when the first is gone. Where
+    Dagster runs on the same state folder (or DAGSTER_HOME), its assets show what was refreshed, once a minute.
+
     Exit codes: 0 done or stopped; 1 a model failed (it catches up at the next refresh).
     """
     from landfall.errors import UserError
     from landfall.settings import Settings
     from warehouse.dbt_arguments import EventDays
-    from warehouse.refresh import recount, refresh, streams_without_full_landing, summary, watch
+    from warehouse.refresh import recount, refresh, streams_without_full_landing, summary
 
     days = EventDays.parse(first_day, last_day)
     if days and (keep_going or full_refresh):
@@ -50,17 +63,41 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
             err=True,
         )
     if keep_going:
-        from landfall.commands._stopping import stop_on_signals
-
-        with stop_on_signals() as stop:
-            went_well = watch(
-                settings,
-                stop,
-                lambda outcome: click.echo(summary(outcome)),
-                full_refresh=full_refresh,
-                pause_seconds=pause,
-            )
-        sys.exit(0 if went_well else 1)
+        sys.exit(0 if keep_refreshing(settings, full_refresh=full_refresh, pause_seconds=pause) else 1)
     outcome = recount(settings, days) if days else refresh(settings, full_refresh=full_refresh)
     click.echo(summary(outcome), err=not outcome.ok)
     sys.exit(0 if outcome.ok else 1)
+
+
+def keep_refreshing(settings: Settings, *, full_refresh: bool, pause_seconds: float) -> bool:
+    """Refresh everything once, then follow the loads until told to stop; whether the last pass went well."""
+    from landfall.commands._stopping import stop_on_signals
+    from landfall.logs import configure_logging
+    from orchestration.warm import warm_reports
+    from warehouse.dbt_arguments import refresh_arguments
+    from warehouse.dbt_session import DbtSession
+    from warehouse.watch import Follower
+
+    configure_logging(settings.log_format)
+    session = DbtSession(settings, door="watch")
+    with stop_on_signals() as stop, warm_reports(settings, session.manifest) as reports:
+
+        def report(outcome: Outcome) -> None:
+            say(outcome, settings.log_format)
+            if reports is not None:
+                reports.add(outcome)
+
+        follower = Follower(settings, session, report, pause_seconds=pause_seconds)
+        follower.follow(stop, first=refresh_arguments(full_refresh=full_refresh))
+    return follower.went_well
+
+
+def say(outcome: Outcome, log_format: LogFormat) -> None:
+    """A line a pass: on stdout, or as a record among the JSON logs."""
+    from warehouse.refresh import summary
+
+    if log_format == "json":
+        level = logging.INFO if outcome.ok else logging.ERROR
+        logger.log(level, summary(outcome), extra={"seconds": round(outcome.seconds, 3), "ok": outcome.ok})
+    else:
+        click.echo(summary(outcome))

@@ -50,7 +50,9 @@ def test_personal_data_is_marked_on_the_landing_table(defs: dg.Definitions) -> N
 
 
 def test_only_one_dbt_runs_at_a_time(defs: dg.Definitions) -> None:
-    assert defs.resolve_job_def("refresh").graph.node_dict["dbt_build"].definition.pools == {"dbt"}
+    ops = {"build": "dbt_build", "test": "dbt_build", "refresh": "follow_loads", "rebuild_model": "rebuild"}
+    for job, op in ops.items():
+        assert defs.resolve_job_def(job).graph.node_dict[op].definition.pools == {"dbt"}
 
 
 def test_a_refresh_builds_and_tests_everything_but_runs_no_unit_tests() -> None:

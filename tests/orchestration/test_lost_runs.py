@@ -11,7 +11,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from landfall.settings import Settings
 from orchestration.lost_runs import report_lost_runs
-from orchestration.refresh import JOB_NAME, read_own_runs
+from orchestration.refresh import JOB_NAME, read_situation
+from warehouse.connect import connect
 
 Environ = Callable[[Settings], dict[str, str]]
 HOLD = """
@@ -28,6 +29,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def a_refresh_is_running(instance: dg.DagsterInstance, settings: Settings) -> bool:
+    with connect(settings.postgres_dsn) as connection:
+        return read_situation(instance, connection, []).own_run
+
+
 def test_a_killed_run_is_found_and_one_that_lives_is_left_alone(database: Settings, environ_of: Environ) -> None:
     soon = dt.timedelta(minutes=2)
     with dg.DagsterInstance.ephemeral() as instance:
@@ -39,11 +45,11 @@ def test_a_killed_run_is_found_and_one_that_lives_is_left_alone(database: Settin
             assert worker.stdout is not None
             assert worker.stdout.readline() == b"holding\n"
             assert report_lost_runs(instance, database, now() + soon) == []
-            assert read_own_runs(instance, now()).running
+            assert a_refresh_is_running(instance, database)
         finally:
             worker.send_signal(signal.SIGKILL)
             worker.communicate()
 
         assert report_lost_runs(instance, database, now()) == [], "it has just started"
         assert report_lost_runs(instance, database, now() + soon) == [run.run_id]
-        assert not read_own_runs(instance, now()).running
+        assert not a_refresh_is_running(instance, database)

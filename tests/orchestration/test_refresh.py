@@ -1,20 +1,26 @@
-"""A refresh fills the marts, and starts when it is due."""
+"""Builds, refreshes that follow loads, and what Dagster shows of a refresh that is none of its runs."""
 
+import time
 import uuid
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
-from orchestration.refresh import Behind, OwnRuns, reason_to_wait
+from orchestration.refresh import FollowConfig, Situation, reason_to_wait
+from orchestration.warm import WarmReports
 from tests.orchestration.conftest import Land
+from warehouse.advisory_locks import FOLLOWER, held
 from warehouse.connect import connect
+from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_session import DbtSession
 from warehouse.roles import TRANSFORMER
 
-IDLE = OwnRuns(running=False, seconds_since_last=60.0)
+KPI = dg.AssetKey(["marts", "kpi_jobs_hourly"])
 
 
 def click(job_id: int) -> dict[str, str]:
@@ -29,20 +35,23 @@ def click(job_id: int) -> dict[str, str]:
     }
 
 
-def due(defs: dg.Definitions, instance: dg.DagsterInstance) -> str | None:
-    """A real tick of the schedule: None when it asks for a run, else why it does not."""
-    schedule = defs.resolve_schedule_def("refresh_every_minute")
-    context = dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def())
-    data = schedule.evaluate_tick(context)
-    return None if data.run_requests else data.skip_message
+def tick(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.RunRequest | str:
+    """A real tick of the sensor: the run that it asks for, or why it asks for none."""
+    sensor = defs.resolve_sensor_def("refresh_when_landed")
+    with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
+        data = sensor.evaluate_tick(context)
+    if data.run_requests:
+        return data.run_requests[0]
+    assert data.skip_message
+    return data.skip_message
 
 
-def last_refresh_was(settings: Settings, seconds_ago: int) -> None:
-    """However long it took on this machine."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
-        connection.execute(
-            "update ops.run_horizon set captured_at = clock_timestamp() - %s * interval '1 second'", (seconds_ago,)
-        )
+def follow(
+    defs: dg.Definitions, instance: dg.DagsterInstance, *, everything: bool = False
+) -> dg.ExecuteInProcessResult:
+    """A run of the job, short."""
+    config = dg.RunConfig(ops={"follow_loads": FollowConfig(seconds=0.5, everything=everything)})
+    return defs.resolve_job_def("refresh").execute_in_process(instance=instance, run_config=config)
 
 
 def clicks(settings: Settings) -> int:
@@ -52,68 +61,100 @@ def clicks(settings: Settings) -> int:
     return int(row[0])
 
 
-def test_a_refresh_materializes_every_model_and_runs_its_checks_when_it_is_due(
+def test_a_build_materializes_every_model_and_runs_its_checks(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
-    graph = defs.resolve_asset_graph()
-    job = defs.resolve_job_def("refresh")
-    # A schedule asks for its instance by reference, which one in memory does not have.
-    with dg.DagsterInstance.local_temp() as instance:
-        assert due(defs, instance) is None, "a new instance starts with a refresh"
+    from orchestration.definitions import enrichment, models
 
-        land("job_tracking", [click(1), click(1), click(2)])
+    job = defs.resolve_job_def("build")
+    land("job_tracking", [click(1), click(1), click(2)])
+    with dg.DagsterInstance.local_temp() as instance:
         result = job.execute_in_process(instance=instance)
 
         assert result.success
         assert clicks(warehouse) == 3
         materialized = {event.asset_key for event in result.get_asset_materialization_events()}
-        by_others = {key for key in graph.materializable_asset_keys if key.path[0] in ("charts", "repair")}
-        assert materialized == graph.materializable_asset_keys - by_others
+        assert materialized == models.keys | enrichment.keys
         checks = result.get_asset_check_evaluations()
-        assert {check.asset_check_key for check in checks} == graph.asset_check_keys
+        assert {check.asset_check_key for check in checks} == models.check_keys
         assert all(check.passed for check in checks)
 
-        assert due(defs, instance) == "The models have read every load."
+        # Chosen in the graph: these two models alone.
         land("job_tracking", [click(3)])
         enrich(warehouse)  # the two models chosen below do not: they read what is enriched
-        last_refresh_was(warehouse, seconds_ago=1)
-        assert "refreshed" in (due(defs, instance) or ""), "it gives way to a refresh that was seconds ago"
-        last_refresh_was(warehouse, seconds_ago=60)
-        assert due(defs, instance) is None
-
-        # Chosen in the graph: these two models alone.
         chosen = [dg.AssetKey(["marts", "fct_job_events"]), dg.AssetKey(["intermediate", "int_job_events__hourly"])]
         part = job.execute_in_process(instance=instance, asset_selection=chosen)
         assert part.success
         assert {event.asset_key for event in part.get_asset_materialization_events()} == set(chosen)
         assert clicks(warehouse) == 4
     folders = [path.name for path in dbt_target_folder(warehouse).parent.iterdir() if path.name.startswith("dbt")]
-    assert folders == ["dbt-target"], "two refreshes share one target folder"
+    assert folders == ["dbt-target"], "two builds share one target folder"
+
+
+def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
+    defs: dg.Definitions, warehouse: Settings, land: Land
+) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        first = tick(defs, instance)
+        assert isinstance(first, dg.RunRequest)
+        assert first.run_config["ops"]["follow_loads"]["config"]["everything"], "a new instance shows everything once"
+        shown = {
+            event.asset_key for event in follow(defs, instance, everything=True).get_asset_materialization_events()
+        }
+        assert {KPI, dg.AssetKey(["reference", "host_countries"]), dg.AssetKey(["snapshots", "job_history"])} <= shown
+        assert tick(defs, instance) == "The models have read every load."
+
+        load_id = land("job_tracking", [click(1), click(2)])
+        with held(warehouse, FOLLOWER, "test"):
+            assert tick(defs, instance) == "`landfall refresh --watch` follows the loads."
+        assert isinstance(tick(defs, instance), dg.RunRequest)
+        result = follow(defs, instance)
+        assert clicks(warehouse) == 2
+        (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == KPI]
+        assert event.materialization.metadata["load"].value == load_id
+        assert event.materialization.metadata["loads_behind"].value == 0
+        assert tick(defs, instance) == "The models have read every load."
+
+
+def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land: Land, tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
+        session = DbtSession(warehouse, door="watch")
+        reports = WarmReports(warehouse, session.manifest, tmp_path)
+        for events in ([click(1)], [click(2), click(3)]):
+            load_id = land("job_tracking", events)
+            enrich(warehouse)
+            reports.add(session.run(pass_arguments(["job_tracking"])))
+        reports.report()
+
+        found = {}
+        for name in ("marts/fct_job_events", "marts/kpi_jobs_hourly", "marts/kpi_products_daily"):
+            event = instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
+            found[name] = event.asset_materialization.metadata if event and event.asset_materialization else None
+        fact, kpi, none = found.values()
+        assert fact is not None
+        assert kpi is not None
+        assert none is None
+        assert (fact["rows_written"].value, fact["refreshes"].value, fact["load"].value) == (3, 2, load_id)
+        assert kpi["load"].value == load_id
+        assert "newest_event" in kpi
+        assert instance.get_runs() == []
 
 
 @pytest.mark.parametrize(
-    ("own", "behind", "waits"),
+    ("now", "waits"),
     [
-        (OwnRuns(running=True, seconds_since_last=5), Behind(3, 5), True),
-        (OwnRuns(running=False, seconds_since_last=None), Behind(0, None), False),
-        (IDLE, Behind(relations=0, seconds_since_refresh=60), True),
-        (IDLE, Behind(relations=3, seconds_since_refresh=60), False),
-        (IDLE, Behind(relations=3, seconds_since_refresh=5), True),
-        (IDLE, Behind(relations=3, seconds_since_refresh=None), False),
-        (OwnRuns(running=False, seconds_since_last=900), Behind(0, 5), False),
+        (Situation(is_followed=False, own_run=True, ever_refreshed=True, behind=3), True),
+        (Situation(is_followed=True, own_run=False, ever_refreshed=True, behind=3), True),
+        (Situation(is_followed=True, own_run=False, ever_refreshed=False, behind=3), True),
+        (Situation(is_followed=False, own_run=False, ever_refreshed=True, behind=0), True),
+        (Situation(is_followed=False, own_run=False, ever_refreshed=False, behind=0), False),
+        (Situation(is_followed=False, own_run=False, ever_refreshed=True, behind=1), False),
     ],
-    ids=[
-        "one runs already",
-        "never refreshed by Dagster",
-        "nothing new",
-        "something new",
-        "another door is at it",
-        "something new, never refreshed",
-        "tests and reference data are due",
-    ],
+    ids=["one runs", "another follows", "another follows a new instance", "nothing new", "new instance", "news"],
 )
-def test_a_refresh_starts_when_it_is_of_use(own: OwnRuns, behind: Behind, waits: bool) -> None:
-    assert (reason_to_wait(own, behind) is not None) == waits
+def test_a_refresh_starts_when_it_is_of_use(now: Situation, waits: bool) -> None:
+    assert (reason_to_wait(now) is not None) == waits
 
 
 def test_dbt_writes_inside_the_state_folder(settings: Settings) -> None:

@@ -8,15 +8,19 @@ import pytest
 from landfall.errors import UserError
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
 from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables
-from warehouse.refresh import streams_with_news, summary
+from warehouse.refresh import summary
+from warehouse.watch import Horizon, streams_with_news
 
 
 def node(name: str, *, status: str = "success", message: str = "", rows: int = 0, kind: str = "model") -> NodeOutcome:
-    return NodeOutcome(name=name, kind=kind, status=status, message=message, rows=rows, seconds=0.1)
+    return NodeOutcome(
+        name=name, relation=f"marts.{name}", kind=kind, status=status, message=message, rows=rows, seconds=0.1
+    )
 
 
 def test_a_stream_has_news_when_its_horizon_moved_beyond_the_last_pass() -> None:
-    assert streams_with_news({"a": 3, "b": 3}, {"a": 3, "b": 4, "c": 1, "d": 0}) == ["b", "c"]
+    horizons = {"a": Horizon(3, 3), "b": Horizon(9, 4), "c": Horizon(1, 1), "d": Horizon(0, 0), "e": Horizon(2, 1)}
+    assert streams_with_news({"a": 3, "b": 3, "e": 1}, horizons) == ["b", "c"]
 
 
 def test_a_summary_counts_rows_of_models_and_not_of_seeds_or_views() -> None:

@@ -1,0 +1,142 @@
+"""Following loads: the models refreshed, warm, whenever one finishes. One follower at a time; others stand by."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import psycopg
+
+from enrichment.enricher import enrich
+from landfall.settings import Settings
+from warehouse.advisory_locks import FOLLOWER, Connection, try_to_hold
+from warehouse.connect import connect
+from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_session import DbtSession, Outcome
+from warehouse.roles import TRANSFORMER
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+"""How often a follower looks at ops.horizons, a query of 0.3 ms."""
+PAUSE_SECONDS = 2.0
+"""Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
+STAND_BY_SECONDS = 1.0
+"""How often one that stands by tries to take over."""
+LONGEST_BACK_OFF_SECONDS = 30.0
+SECONDS_TO_ENRICH = 10.0
+"""`landfall land` enriches what it lands within a second. After so long without, the follower does it."""
+
+Report = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """The newest load of a stream that has landed, and the newest that models may read (it is enriched too)."""
+
+    landed_hi: int
+    hi: int
+
+
+class Follower:
+    """Refreshes the streams that have news, pass by pass."""
+
+    def __init__(
+        self, settings: Settings, session: DbtSession, report: Report, *, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
+        self._settings, self._session, self._report = settings, session, report
+        self._pause_seconds = pause_seconds
+        self._done: dict[str, int] = {}
+        self._back_off = 0.0
+        self._waits_for_enrichment_since: float | None = None
+        self.went_well = True
+
+    def follow(self, stop: threading.Event, *, first: list[str] | None = None, until: float | None = None) -> None:
+        """Until `stop` is set, or until this time of time.monotonic().
+
+        `first`: arguments of dbt for the first pass, which is not left out when nothing is new. While another process
+        follows, this one stands by. Postgres away or a failed pass: said in the log, and tried again after a pause that
+        doubles up to 30 s.
+        """
+        arguments = first
+        while not over(stop, until):
+            try:
+                with connect(
+                    self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall refresh"
+                ) as connection:
+                    if not stand_by(connection, stop, until):
+                        return
+                    while not over(stop, until):
+                        arguments = self._once(connection, stop, arguments)
+            except psycopg.OperationalError as error:
+                logger.warning("Postgres does not answer: %s", " ".join(str(error).split()))
+                self.went_well = False
+                self._wait_longer(stop)
+
+    def _once(self, connection: Connection, stop: threading.Event, arguments: list[str] | None) -> list[str] | None:
+        """One look, and one pass when there is news; returns what is still to be run whatever is new."""
+        started = time.monotonic()
+        horizons = read_horizons(connection)
+        if arguments is None:
+            self._enrich_what_waits(horizons)
+            fresh = streams_with_news(self._done, horizons)
+            if not fresh:
+                stop.wait(POLL_SECONDS)
+                return None
+        outcome = self._session.run(arguments or pass_arguments(fresh))
+        self._report(outcome)
+        self.went_well = outcome.ok
+        if not outcome.ok:
+            self._wait_longer(stop)
+            return arguments
+        self._done, self._back_off = {stream: horizon.hi for stream, horizon in horizons.items()}, 0.0
+        stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
+        return None
+
+    def _wait_longer(self, stop: threading.Event) -> None:
+        self._back_off = min(max(1.0, self._back_off * 2), LONGEST_BACK_OFF_SECONDS)
+        stop.wait(self._back_off)
+
+    def _enrich_what_waits(self, horizons: Mapping[str, Horizon]) -> None:
+        """Whoever landed it has gone, or was killed: without this its events would wait for the next landing."""
+        if all(horizon.hi == horizon.landed_hi for horizon in horizons.values()):
+            self._waits_for_enrichment_since = None
+        elif self._waits_for_enrichment_since is None:
+            self._waits_for_enrichment_since = time.monotonic()
+        elif time.monotonic() - self._waits_for_enrichment_since > SECONDS_TO_ENRICH:
+            enrich(self._settings)
+            self._waits_for_enrichment_since = None
+
+
+def over(stop: threading.Event, until: float | None) -> bool:
+    """Whether it is time to end."""
+    return stop.is_set() or (until is not None and time.monotonic() >= until)
+
+
+def stand_by(connection: Connection, stop: threading.Event, until: float | None) -> bool:
+    """Wait to be the follower; False when it is time to end before."""
+    waited = False
+    while not over(stop, until):
+        if try_to_hold(connection, FOLLOWER):
+            if waited:
+                logger.warning("The other follower is gone: this one goes on.")
+            return True
+        if not waited:
+            logger.warning("Another process refreshes the models after each load: standing by.")
+            waited = True
+        stop.wait(STAND_BY_SECONDS)
+    return False
+
+
+def read_horizons(connection: Connection) -> dict[str, Horizon]:
+    """The horizons by stream."""
+    rows = connection.execute("select stream, landed_hi, hi from ops.horizons").fetchall()
+    return {stream: Horizon(landed_hi, hi) for stream, landed_hi, hi in rows}
+
+
+def streams_with_news(done: Mapping[str, int], horizons: Mapping[str, Horizon]) -> Collection[str]:
+    """Streams whose horizon has moved beyond what the last good pass read."""
+    return sorted(stream for stream, horizon in horizons.items() if horizon.hi > done.get(stream, 0))
