@@ -6,6 +6,7 @@ The two are never mixed within one server: with one Postgres DSN set, the others
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from landfall.kafka_settings import KafkaSettings
 from local_stack.endpoints import Endpoints, read_endpoints
 
 LogFormat = Literal["text", "json"]
+AlertSeverity = Literal["warn", "error"]
 
 DSN_VARIABLES = {
     "transformer": "LANDFALL_POSTGRES_DSN",
@@ -64,6 +66,16 @@ class Settings:
     """LANDFALL_FIRST_EVENT_DAY: the earliest day of events that Dagster offers to count again, as 2026-03-28."""
     metrics_port: int = 9464
     """LANDFALL_METRICS_PORT: where `landfall metrics` serves on 127.0.0.1."""
+    slack_webhook_url: str | None = field(default=None, repr=False)
+    """LANDFALL_SLACK_WEBHOOK_URL: a Slack incoming webhook that alerts are sent to; a secret. Default: none."""
+    alert_webhook_url: str | None = field(default=None, repr=False)
+    """LANDFALL_ALERT_WEBHOOK_URL: an address that alerts are posted to as JSON; may hold a secret. Default: none."""
+    alert_severity: AlertSeverity = "warn"
+    """LANDFALL_ALERT_SEVERITY: the least severity of a finding that is an alert, `warn` or `error`."""
+    alert_after_seconds: float = 60.0
+    """LANDFALL_ALERT_AFTER_SECONDS: an alert is sent once something has been wrong, or well again, for so long."""
+    alert_repeat_hours: float = 4.0
+    """LANDFALL_ALERT_REPEAT_HOURS: what stays wrong is told again after so long."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -95,6 +107,11 @@ class Settings:
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
             metrics_port=port(env, "LANDFALL_METRICS_PORT", cls.metrics_port),
+            slack_webhook_url=web_address(env, "LANDFALL_SLACK_WEBHOOK_URL"),
+            alert_webhook_url=web_address(env, "LANDFALL_ALERT_WEBHOOK_URL"),
+            alert_severity=cast(AlertSeverity, choice(env, "LANDFALL_ALERT_SEVERITY", ("warn", "error"))),
+            alert_after_seconds=number(env, "LANDFALL_ALERT_AFTER_SECONDS", cls.alert_after_seconds, least=0.0),
+            alert_repeat_hours=number(env, "LANDFALL_ALERT_REPEAT_HOURS", cls.alert_repeat_hours, least=0.01),
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 
@@ -200,6 +217,14 @@ def file_path(env: Mapping[str, str], name: str) -> Path | None:
     """A file's path, absolute, None when the variable is not set. Who opens it says whether it can be used."""
     given = env.get(name, "")
     return Path(given).expanduser().absolute() if given else None
+
+
+def web_address(env: Mapping[str, str], name: str) -> str | None:
+    """An address of the web, None when the variable is not set; raises UserError by name alone: it is a secret."""
+    given = env.get(name, "").strip()
+    if given and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", given):
+        raise UserError(f"{name} is no address: write https://… in full.")
+    return given or None
 
 
 def days(env: Mapping[str, str], name: str, default: int) -> int:

@@ -54,13 +54,13 @@ class Topics:
         """Partition to the offset that its next record will have."""
         return self._offsets(topic, partitions, OffsetSpec.latest())
 
-    def first_since(self, topic: str, since: Mapping[int, int]) -> dict[int, int]:
-        """Partition to the Kafka time (ms since 1970) of its first record at or after `since` (ms as well).
+    def first_since(self, topic: str, since: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+        """Partition to (offset, Kafka time) of its first record at or after the time `since`; times in ms since 1970.
 
         Partitions without such a record are left out. Raises KafkaUnavailable.
         """
         found = self._ask(topic, {partition: OffsetSpec.for_timestamp(moment) for partition, moment in since.items()})
-        return {partition: each.timestamp for partition, each in found.items() if each.offset >= 0}
+        return {partition: (each.offset, each.timestamp) for partition, each in found.items() if each.offset >= 0}
 
     def _offsets(self, topic: str, partitions: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
         return {partition: each.offset for partition, each in self._ask(topic, dict.fromkeys(partitions, spec)).items()}

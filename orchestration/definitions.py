@@ -3,8 +3,10 @@
 import dagster as dg
 
 from landing_stream.contract import load_contracts
+from orchestration.alerts import alerts
 from orchestration.cold import cold_definitions
 from orchestration.enrichment import enrichment_assets
+from orchestration.health import health_definitions
 from orchestration.landing_sensor import landing_ledger
 from orchestration.lost_runs import living_executor, lost_runs
 from orchestration.manifest import read_manifest
@@ -29,6 +31,7 @@ defs = dg.Definitions.merge(
     cold_definitions(enrichment, models),
     repair_definitions(manifest, translator),
     retention_definitions(),
-    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs]),
+    health_definitions(manifest),
+    dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, alerts]),
     dg.Definitions(executor=living_executor),
 )

@@ -54,6 +54,8 @@ def careful(name: str, check: Callable[[Look], list[Finding]], look: Look) -> li
             return check(look)
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
         why, advice = f"Its query took longer than {STATEMENT_TIMEOUT}", "See what keeps Postgres busy."
-    except psycopg.errors.SyntaxErrorOrAccessRuleViolation as error:
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
         why, advice = error.diag.message_primary or "A table is missing", "Run `landfall migrate`, then dbt."
     return [Finding("health", name, (), "warn", f"The checks of {name} could not be made: {why}.", advice)]

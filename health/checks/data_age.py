@@ -55,8 +55,13 @@ Waiting = tuple[str, str, datetime | None, int]
 
 def look(look: Look) -> list[Finding]:
     """A finding for every KPI table and fact."""
-    rows = [row for row in look.rows(BEHIND) if row[0].startswith(JUDGED) and not row[0].endswith(LATEST)]
+    rows = [row for row in look.rows(BEHIND) if is_judged(row[0])]
     return judge(rows, look.now, look.limits)
+
+
+def is_judged(mart: str) -> bool:
+    """Whether a relation of schema marts is one whose age is judged."""
+    return mart.startswith(JUDGED) and not mart.endswith(LATEST)
 
 
 def judge(rows: Iterable[Waiting], now: datetime, limits: Limits) -> list[Finding]:

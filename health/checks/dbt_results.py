@@ -5,7 +5,7 @@ from datetime import datetime
 
 from health.findings import Finding
 from health.look import Look
-from health.wording import at_utc, counted, listed
+from health.wording import at_utc, counted, duration, listed
 
 # A failed model is well again once it has filled its table since, or a run at least as large went well. Tests that
 # failed in a build are the other check's.
@@ -51,8 +51,14 @@ TestResult = tuple[str, str, int, str, datetime, str | None]
 
 
 def look(look: Look) -> list[Finding]:
-    """One finding for runs, one for all tests that pass, and one for each that does not."""
-    return [judge_runs(look.rows(FAILED_RUNS, now=look.now)), *judge_tests(look.rows(TESTS, now=look.now))]
+    """One finding for runs, one for when the tests were run, and one for each test that does not pass."""
+    ((last_run,),) = look.rows("select max(ended_at) from ops.runs")
+    results = look.rows(TESTS, now=look.now)
+    return [
+        judge_runs(look.rows(FAILED_RUNS, now=look.now)),
+        judge_lateness(results, last_run, look),
+        *judge_tests(results),
+    ]
 
 
 def judge_runs(failed: Sequence[FailedModel]) -> Finding:
@@ -81,11 +87,31 @@ def judge_runs(failed: Sequence[FailedModel]) -> Finding:
     )
 
 
-def judge_tests(results: Sequence[TestResult]) -> list[Finding]:
-    """A finding for each test whose newest result is not good, and one that counts them."""
-    bad = [result for result in results if result[1] in ("warn", "fail", "error")]
+def judge_lateness(results: Sequence[TestResult], last_run: datetime | None, look: Look) -> Finding:
+    """Whether the tests were run lately, and how many passed. `results`: the newest first."""
     tested = [result for result in results if result[1] != "skipped"]
-    findings = [
+    passed = sum(status == "pass" for _, status, *_ in tested)
+    newest = tested[0][4] if tested else None
+    age = None if newest is None else look.seconds_since(newest)
+    allowed = look.limits.tests_late_hours * 3_600
+    late = age is not None and newest is not None and last_run is not None and last_run > newest and age >= allowed
+    when = f", last {duration(age)} ago" if age is not None else ""
+    return Finding(
+        check="dbt_tests",
+        subject="dbt",
+        asset=(),
+        severity="warn" if late else "ok",
+        message=f"{passed:,} of {counted(len(tested), 'test')} of the last 7 days passed{when}.",
+        advice="Does Dagster's schedule run? `dbt build` runs them by hand." if late else "",
+        value=None if age is None else round(age, 1),
+        unit="seconds",
+    )
+
+
+def judge_tests(results: Sequence[TestResult]) -> list[Finding]:
+    """A finding for each test whose newest result is not good."""
+    bad = [result for result in results if result[1] in ("warn", "fail", "error")]
+    return [
         Finding(
             check="dbt_tests",
             subject=test,
@@ -98,16 +124,6 @@ def judge_tests(results: Sequence[TestResult]) -> list[Finding]:
         )
         for test, status, failures, message, _, relation in bad
     ]
-    summary = Finding(
-        check="dbt_tests",
-        subject="dbt",
-        asset=(),
-        severity="ok",
-        message=f"{len(tested) - len(bad):,} of {counted(len(tested), 'test')} of the last 7 days passed.",
-        value=len(bad),
-        unit="tests",
-    )
-    return [summary, *findings]
 
 
 def outcome(status: str, failures: int, message: str) -> str:

@@ -1,6 +1,6 @@
 """Whether the landing keeps up with Kafka: lag in records and seconds, a standstill, gaps in the offsets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -40,10 +40,14 @@ left join by_partition as p using (kafka_partition)
 where o.stream = %(stream)s and o.topic_id = %(topic_id)s
 """
 LAST_COMMIT = """
-select max(committed_at) from landing.slices
-where
-    stream = %(stream)s
-    and load_id > (select last_load_id - %(newest)s from landing.streams where stream = %(stream)s)
+select
+    (
+        select max(p.committed_at) from landing.slices as p
+        where p.stream = s.stream and p.load_id > s.last_load_id - %(newest)s
+    ),
+    s.created_at
+from landing.streams as s
+where s.stream = %(stream)s
 """
 GAPS = """
 select
@@ -66,35 +70,53 @@ class Backlog:
 def look(look: Look) -> list[Finding]:
     """Lag, standstill and gaps of every stream; where Kafka does not answer, one finding for it."""
     findings = []
+    away = ""
     for stream, contract in look.contracts.items():
-        if look.topics is not None:
+        if away:
+            findings.append(kafka_away(contract, away))
+        elif look.topics is not None:
+            ((last_commit, created_at),) = look.rows(LAST_COMMIT, stream=stream) or [(None, look.now)]
+            idle = None if last_commit is None else look.seconds_since(last_commit)
             try:
-                backlog = read_backlog(look, contract, look.topics)
+                backlog = read_backlog(look, contract, look.topics, look.seconds_since(last_commit or created_at))
             except KafkaUnavailable as error:
-                findings.append(kafka_away(contract, str(error)))
+                away = str(error)  # each question would wait for its 10 seconds
+                findings.append(kafka_away(contract, away))
             else:
                 findings.append(judge_lag(stream, backlog, look.limits))
-                ((last_commit,),) = look.rows(LAST_COMMIT, stream=stream)
-                idle = None if last_commit is None else look.seconds_since(last_commit)
                 findings.append(judge_standstill(stream, backlog, idle, look.limits))
         findings.append(read_gaps(look, stream))
     return findings
 
 
-def read_backlog(look: Look, contract: Contract, topics: Topics) -> Backlog:
-    """What waits, by the topic's ends against the ledger. Raises KafkaUnavailable."""
+def read_backlog(look: Look, contract: Contract, topics: Topics, idle_seconds: float) -> Backlog:
+    """What waits, by the topic's ends against the ledger. `idle_seconds`: since the last commit.
+
+    Raises KafkaUnavailable.
+    """
     topic_id, partitions = topics.describe(contract.topic)
     ends = topics.latest(contract.topic, partitions)
     landed = ledger_offsets(look.connection, contract.stream, topic_id)
     starts = topics.earliest(contract.topic, partitions) if set(partitions) - set(landed) else {}
-    waiting = {p: end - landed.get(p, starts.get(p, 0)) for p, end in ends.items()}
-    waiting = {partition: records for partition, records in waiting.items() if records > 0}
-    if not waiting:
+    nexts = {p: landed.get(p, starts.get(p, 0)) for p, end in ends.items()}
+    nexts = {partition: offset for partition, offset in nexts.items() if offset < ends[partition]}
+    if not nexts:
         return Backlog(0, 0.0)
-    since = first_to_wait(newest_landed(look, contract.stream, topic_id), waiting)
-    times = topics.first_since(contract.topic, since).values()
-    oldest = min((datetime.fromtimestamp(time / 1_000, UTC) for time in times), default=look.now)
-    return Backlog(sum(waiting.values()), look.seconds_since(oldest))
+    since = first_to_wait(newest_landed(look, contract.stream, topic_id), nexts)
+    found = topics.first_since(contract.topic, since)
+    return Backlog(
+        sum(ends[partition] - offset for partition, offset in nexts.items()),
+        max(waited(look, found.get(partition), offset, idle_seconds) for partition, offset in nexts.items()),
+    )
+
+
+def waited(look: Look, first: tuple[int, int] | None, next_offset: int, idle_seconds: float) -> float:
+    """Seconds that the oldest waiting record of a partition has waited, by `first`: (offset, ms) of the first record
+    newer than all that landed. Where Kafka's times are not in order that is none, or one that landed: at most as long
+    as nothing landed at all."""
+    if first is None or first[0] < next_offset:
+        return idle_seconds
+    return look.seconds_since(datetime.fromtimestamp(first[1] / 1_000, UTC))
 
 
 def newest_landed(look: Look, stream: str, topic_id: UUID) -> dict[int, datetime]:
@@ -103,7 +125,7 @@ def newest_landed(look: Look, stream: str, topic_id: UUID) -> dict[int, datetime
     return {partition: newest for partition, newest in rows if newest is not None}
 
 
-def first_to_wait(newest: Mapping[int, datetime], waiting: Mapping[int, int]) -> dict[int, int]:
+def first_to_wait(newest: Mapping[int, datetime], waiting: Iterable[int]) -> dict[int, int]:
     """Partition to the Kafka time, in ms, from which on its records have not landed; 0 where none ever did."""
     return {p: int(newest[p].timestamp() * 1_000) + 1 if p in newest else 0 for p in waiting}
 

@@ -1,0 +1,168 @@
+"""The findings of health/ as asset checks: run from the UI, and reported by a sensor when they change."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+import dagster as dg
+
+from health.catalogue import Asked, asked_of_assets
+from health.checks import evaluate
+from health.checks.data_age import is_judged
+from health.findings import Finding, Severity
+from landfall.settings import Settings
+from landing_stream.contract import load_contracts
+from landing_stream.topics import Topics
+from orchestration.manifest import Manifest, layer
+from warehouse.connect import connect
+from warehouse.roles import TRANSFORMER
+
+SECONDS_BETWEEN_LOOKS = 60
+# Nothing removes these events, 1.1 KB each: with 67 checks, 7 MB a day. Without it a check that is well for hours looks
+# as if nobody had asked.
+SECONDS_BETWEEN_REPORTS = 900
+
+
+def health_definitions(manifest: Manifest) -> dg.Definitions:
+    """The checks, and the sensor that evaluates them."""
+    asked = asked_of_assets(load_contracts(), judged_marts(manifest))
+    return dg.Definitions(asset_checks=[health_checks(asked)], sensors=[health_sensor(asked)])
+
+
+def judged_marts(manifest: Manifest) -> list[str]:
+    """KPI tables and facts, by name."""
+    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
+    return sorted(node["alias"] for node in models if layer(node) == "marts" and is_judged(node["alias"]))
+
+
+def health_checks(asked: Sequence[Asked]) -> dg.AssetChecksDefinition:
+    """All checks as one definition: a look is one evaluation, however many of them are wanted."""
+    specs = [dg.AssetCheckSpec(each.check, asset=dg.AssetKey(each.asset), description=each.question) for each in asked]
+
+    @dg.multi_asset_check(
+        name="health", specs=specs, can_subset=True, description="Looks at lag, arrival, data, events and KPIs."
+    )
+    def health(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        found = by_check(look_at(Settings.load()))
+        for key in context.selected_asset_check_keys:
+            yield result(key, found.get((key.name, tuple(key.asset_key.path))))
+
+    return health
+
+
+def health_sensor(asked: Sequence[Asked]) -> dg.SensorDefinition:
+    """Reports, without a run, each check whose severity changed, and all of them every quarter of an hour."""
+    keys = [dg.AssetCheckKey(dg.AssetKey(each.asset), each.check) for each in asked]
+
+    @dg.sensor(
+        name="health",
+        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Evaluates every check of health/ and reports those that changed.",
+    )
+    def health(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        found = by_check(look_at(Settings.load()))
+        now = dt.datetime.now(dt.UTC)
+        due, cursor = due_reports(keys, found, context.cursor, now)
+        wrong = sum(finding.severity != "ok" for finding in found.values())
+        return dg.SensorResult(
+            asset_events=[evaluation(key, found.get((key.name, tuple(key.asset_key.path)))) for key in due],
+            cursor=cursor,
+            skip_reason=dg.SkipReason(f"{len(found)} checks, {wrong} not well; none to report.") if not due else None,
+        )
+
+    return health
+
+
+Found = Mapping[tuple[str, tuple[str, ...]], Finding]
+
+
+def by_check(findings: Iterable[Finding]) -> Found:
+    """Findings by check and asset, those of no asset left out."""
+    return {(finding.check, finding.asset): finding for finding in findings if finding.asset}
+
+
+def look_at(settings: Settings) -> list[Finding]:
+    """One evaluation."""
+    topics = topics_of(json.dumps(settings.kafka.client_config(), sort_keys=True))
+    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster health") as reader:
+        return evaluate(settings, reader, topics)
+
+
+@cache
+def topics_of(client_config: str) -> Topics:
+    """One Kafka client a process: each has threads of its own."""
+    return Topics(json.loads(client_config))
+
+
+def due_reports(
+    keys: Sequence[dg.AssetCheckKey], found: Found, cursor: str | None, now: dt.datetime
+) -> tuple[list[dg.AssetCheckKey], str]:
+    """(checks to report, new cursor). The cursor holds when all were reported last, and what was not well then or
+    since: Dagster keeps it with each tick, so it is short."""
+    before = json.loads(cursor or "{}")
+    bad: dict[str, Severity] = before.get("bad", {})
+    last = dt.datetime.fromisoformat(before["at"]) if "at" in before else None
+    severities = {key: severity_of(key, found) for key in keys}
+    whole = last is None or (now - last).total_seconds() >= SECONDS_BETWEEN_REPORTS
+    due = [key for key in keys if whole or severities[key] != bad.get(name_of(key), "ok")]
+    after = {
+        "at": (now if whole or last is None else last).isoformat(timespec="seconds"),
+        "bad": {name_of(key): severity for key, severity in severities.items() if severity != "ok"},
+    }
+    return due, json.dumps(after, sort_keys=True)
+
+
+def severity_of(key: dg.AssetCheckKey, found: Found) -> Severity:
+    """Of a check's finding; ok where there was nothing to look at."""
+    finding = found.get((key.name, tuple(key.asset_key.path)))
+    return finding.severity if finding else "ok"
+
+
+def name_of(key: dg.AssetCheckKey) -> str:
+    """`marts/kpi_products_daily:data_age`."""
+    return f"{key.asset_key.to_user_string()}:{key.name}"
+
+
+SEVERITIES = {
+    "ok": dg.AssetCheckSeverity.WARN,
+    "warn": dg.AssetCheckSeverity.WARN,
+    "error": dg.AssetCheckSeverity.ERROR,
+}
+
+
+def result(key: dg.AssetCheckKey, finding: Finding | None) -> dg.AssetCheckResult:
+    """What a run reports."""
+    return dg.AssetCheckResult(
+        passed=finding is None or finding.severity == "ok",
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=SEVERITIES[finding.severity if finding else "ok"],
+        description=described(finding),
+        metadata=measured(finding),
+    )
+
+
+def evaluation(key: dg.AssetCheckKey, finding: Finding | None) -> dg.AssetCheckEvaluation:
+    """What the sensor reports."""
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=finding is None or finding.severity == "ok",
+        severity=SEVERITIES[finding.severity if finding else "ok"],
+        description=described(finding),
+        metadata=measured(finding),
+    )
+
+
+def described(finding: Finding | None) -> str:
+    """What was found and what to do."""
+    if finding is None:
+        return "There is nothing to look at yet."
+    return f"{finding.message} {finding.advice}".strip()
+
+
+def measured(finding: Finding | None) -> dict[str, float]:
+    """The figure, by its unit."""
+    return {} if finding is None or finding.value is None else {finding.unit: float(finding.value)}
