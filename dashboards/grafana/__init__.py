@@ -1,0 +1,1 @@
+"""Grafana's boards, built with its Foundation SDK. `python -m dashboards.grafana.build` writes them."""
