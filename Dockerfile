@@ -27,6 +27,8 @@ COPY enrichment ./enrichment
 COPY warehouse ./warehouse
 COPY simulator ./simulator
 COPY orchestration ./orchestration
+COPY health ./health
+COPY monitoring ./monitoring
 COPY dbt_project ./dbt_project
 RUN python -m pip install --no-deps --no-build-isolation --no-index --editable .
 

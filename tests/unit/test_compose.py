@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from landfall.cli import group
+from landfall.settings import Settings
 from local_stack.layout import PROJECT
 
 FENCE_GUARD = PROJECT / "orchestration" / "compose" / "unless-fenced.sh"
@@ -61,20 +63,25 @@ def test_the_system_is_whole(services: dict[str, dict[str, Any]]) -> None:
         "dagster-webserver",
         "dagster-daemon",
         "simulate",
+        "metrics",
+        "prometheus",
+        "grafana",
     }
-    assert [name for name, service in services.items() if service.get("profiles")] == ["simulate"]
+    profiles = {name: service["profiles"] for name, service in services.items() if service.get("profiles")}
+    monitoring = {name: ["monitoring"] for name in ("metrics", "prometheus", "grafana")}
+    assert profiles == {"simulate": ["simulate"], **monitoring}
 
 
 def test_every_port_is_published_on_loopback_only(services: dict[str, dict[str, Any]]) -> None:
     ports = {name: port for name, service in services.items() for port in service.get("ports", [])}
-    assert set(ports) == {"postgres", "kafka", "dagster-webserver"}
+    assert set(ports) == {"postgres", "kafka", "dagster-webserver", "metrics", "grafana"}
     assert [port for port in ports.values() if not port.startswith("127.0.0.1:")] == []
 
 
 def test_images_are_pinned_to_a_full_version(services: dict[str, dict[str, Any]]) -> None:
     images = {service["image"] for service in services.values()}
     base = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    loose = [image for image in {*images, *base} if not re.search(r":\d+\.\d+(\.\d+)?(-[a-z-]+)?$", image)]
+    loose = [image for image in {*images, *base} if not re.search(r":v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$", image)]
     assert loose == []
 
 
@@ -129,6 +136,14 @@ def test_the_image_gets_no_secrets_and_no_state() -> None:
             assert (PROJECT / path).exists()
 
 
+def test_the_image_holds_every_package_that_runs_in_it() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    copied = set(re.findall(r"^COPY (\S+) \./", dockerfile, re.MULTILINE))
+    assert packages - copied == {"benchmarks", "dashboards"}
+
+
 def test_the_image_runs_as_a_user_without_rights() -> None:
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "landfall"
@@ -137,7 +152,7 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
 
 def test_every_landfall_command_exists(services: dict[str, dict[str, Any]]) -> None:
     commands = {name: s["command"] for name, s in services.items() if s.get("command", [""])[0] == "landfall"}
-    assert set(commands) == {"migrate", "land", "refresh", "simulate"}
+    assert set(commands) == {"migrate", "land", "refresh", "simulate", "metrics"}
     for name, (_, subcommand, *options) in commands.items():
         known = load(subcommand)
         unknown = [option for option in options if option.startswith("--") and option not in known]
@@ -158,7 +173,7 @@ def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -
         "postgres": "service_healthy",
         "kafka": "service_healthy",
     }
-    for name in ("land", "refresh", "dagster-webserver", "dagster-daemon", "simulate"):
+    for name in ("land", "refresh", "dagster-webserver", "dagster-daemon", "simulate", "metrics", "grafana"):
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     for name in ("postgres", "kafka", "dagster-webserver", "dagster-daemon"):
         assert "healthcheck" in services[name]
@@ -174,8 +189,23 @@ def test_services_come_back_after_a_failure(services: dict[str, dict[str, Any]])
         "dagster-webserver": "unless-stopped",
         "dagster-daemon": "unless-stopped",
         "simulate": "on-failure",
+        "metrics": "unless-stopped",
+        "prometheus": "unless-stopped",
+        "grafana": "unless-stopped",
     }
     assert services["land"]["entrypoint"] == [f"/opt/landfall/{FENCE_GUARD.relative_to(PROJECT)}"]
+
+
+def test_the_exporter_stays_on_loopback_and_prometheus_shares_its_network(services: dict[str, dict[str, Any]]) -> None:
+    sample = yaml.safe_load((PROJECT / "monitoring" / "prometheus.yml").read_text(encoding="utf-8"))
+    assert sample["scrape_configs"][0]["static_configs"] == [{"targets": [f"127.0.0.1:{Settings.metrics_port}"]}]
+    assert services["prometheus"]["network_mode"] == "service:metrics"
+
+
+def test_grafana_gets_every_variable_of_its_provisioning(services: dict[str, dict[str, Any]]) -> None:
+    texts = (path.read_text(encoding="utf-8") for path in (PROJECT / "dashboards" / "grafana").rglob("*.yml"))
+    used = set(re.findall(r"\$([A-Z_]+)", "".join(texts)))
+    assert used == {name for name in services["grafana"]["environment"] if name.startswith("LANDFALL_")}
 
 
 def test_data_survives_the_containers(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
