@@ -62,8 +62,8 @@ class Limits:
     """Part of the hour's events that are bots'."""
     bot_share_rise_warn: float = 0.2
     """So much above the usual part."""
-    tests_late_hours: float = 26
-    """dbt's tests were last run so long ago, though models were built since. They run at least once a day."""
+    tests_late_hours: float = 2
+    """dbt's tests were last run so long ago, though models were built since. They run every quarter of an hour."""
     payment_error_warn: float = 0.2
     """Failed payments, of all attempts of the hour."""
     payment_error_error: float = 0.5

@@ -19,8 +19,8 @@ from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
 SECONDS_BETWEEN_LOOKS = 60
-# Nothing removes these events, 1.1 KB each: with 67 checks, 7 MB a day. Without it a check that is well for hours looks
-# as if nobody had asked.
+# A report of every check costs some 300 KB until orchestration/old_reports.py forgets it; without it a check that has
+# been well for hours looks as if nobody had asked.
 SECONDS_BETWEEN_REPORTS = 900
 
 

@@ -101,7 +101,11 @@ def judge_lateness(results: Sequence[TestResult], last_run: datetime | None, loo
         subject="dbt",
         asset=(),
         severity="warn" if late else "ok",
-        message=f"{passed:,} of {counted(len(tested), 'test')} of the last 7 days passed{when}.",
+        message=(
+            f"{passed:,} of {counted(len(tested), 'test')} of the last 7 days passed{when}."
+            if tested
+            else "No test was run in the last 7 days."
+        ),
         advice="Does Dagster's schedule run? `dbt build` runs them by hand." if late else "",
         value=None if age is None else round(age, 1),
         unit="seconds",
