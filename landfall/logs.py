@@ -86,9 +86,10 @@ def as_json_line(line: str, program: str, now: dt.datetime) -> str:
     if text.startswith("{"):
         try:
             record = json.loads(text)
-            head = _head(record.pop("timestamp"), record.pop("level"), record.pop("logger"), record.pop("event"))
+            time = _utc(dt.datetime.fromisoformat(record.pop("timestamp")))
+            head = _head(time, record.pop("level"), record.pop("logger"), record.pop("event"))
             return json.dumps({**head, **record})
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             pass
     if found := _DAGSTER.match(text):
         at = dt.datetime.strptime(found["time"], "%Y-%m-%d %H:%M:%S %z")

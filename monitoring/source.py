@@ -18,12 +18,14 @@ T = TypeVar("T")
 class Source(Generic[T]):
     """Reads in a thread of its own, one read at a time.
 
-    `pace`: a read is not begun before so many times the length of the one before has passed; its answer is served
-    meanwhile. 20 lets a query that takes half a second on a large ledger cost a twentieth of a core, at 10 s of age.
-    With 0, each scrape asks anew and waits for it.
+    `pace`: a read is not begun before so many times the length of the one before has passed. 20 lets a query that takes
+    half a second on a large ledger cost a twentieth of a core. Until it is done, the answer before is served, unless
+    that is older than two minutes. With 0, each scrape asks anew and waits for it.
     """
 
     LONGEST_PAUSE_SECONDS = 60.0
+    PATIENCE_SECONDS = 0.05
+    """A scrape waits so long for what is likely to be answered at once."""
 
     def __init__(self, name: str, read: Callable[[], T], *, pace: float = 0.0) -> None:
         self.name = name
@@ -43,8 +45,9 @@ class Source(Generic[T]):
             if self._ended.is_set() and time.monotonic() >= self._ended_at + pause:
                 self._ended.clear()
                 threading.Thread(target=self._run, name=f"metrics of {self.name}", daemon=True).start()
-        if self._pace and self._answer is not None:
-            return self._answer
+        before = self._answer if self._pace else None
+        if before is not None and time.monotonic() < self._ended_at + 2 * self.LONGEST_PAUSE_SECONDS:
+            return self._answer if self._ended.wait(self.PATIENCE_SECONDS) else before
         return self._answer if self._ended.wait(deadline_seconds) else None
 
     def _run(self) -> None:

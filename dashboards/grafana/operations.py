@@ -58,10 +58,9 @@ def glance() -> list[Any]:
         ),
         number(
             "Last good refresh",
-            "Since the newest dbt run or build without failure, through any door.",
+            "Since the newest dbt run or build without failure, through any door. It grows while nothing lands.",
             promql("time() - max(landfall_refresh_last_success_timestamp_seconds)"),
             "s",
-            steps=((None, "green"), (120, "orange"), (300, "red")),
         ),
         number(
             "Health errors",
@@ -163,7 +162,7 @@ def models() -> list[Any]:
         listed(
             "Marts behind",
             "Loads of the stream that the mart does not hold yet.",
-            promql("landfall_mart_loads_behind > 0", newest=True),
+            promql("max by (relation, stream) (landfall_mart_loads_behind) > 0", newest=True),
             sort="Value",
         ),
     ]
@@ -175,12 +174,12 @@ def checks() -> list[Any]:
         listed(
             "Health findings",
             "Warnings and errors; `landfall status` and the checks in Dagster say them in words.",
-            promql("landfall_health_finding", newest=True),
+            promql("max by (severity, check, subject) (landfall_health_finding)", newest=True),
         ),
         listed(
             "dbt tests that did not pass",
             "Their newest result; the message is in ops.test_results.",
-            promql("landfall_test_not_passed", newest=True),
+            promql("max by (status, check) (landfall_test_not_passed)", newest=True),
         ),
         bars(
             "dbt tests by result",

@@ -93,6 +93,10 @@ def test_refreshes_are_read_from_a_log_that_grows(tmp_path: Path) -> None:
         file.write(".7 s: 1 rows written into 1 tables\nfailed after 0.2 s: dim_job: no such column\n")
     refreshes.look()
     assert (refreshes.seconds, refreshes.failures) == ([1.5, 0.7], ["dim_job: no such column"])
+    with log.open("a", encoding="utf-8") as file:
+        file.write('{"level": "INFO", "message": "refreshed in 0.9 s: 1 rows written into 1 tables"}\n')
+    refreshes.look()
+    assert refreshes.seconds[-1] == 0.9, "the logs are JSON"
 
 
 def test_the_live_table_fits_80_columns_and_shows_as_many_marts_as_fit() -> None:
