@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from landfall.settings import Settings
@@ -24,10 +24,10 @@ def produce(settings: Settings, count: int, seed: int) -> None:
 
 
 @contextmanager
-def flowing(settings: Settings, rate: float, seed: int) -> Iterator[None]:
-    """Events at a steady rate, a second, while the block runs."""
+def flowing(settings: Settings, rate: float, seed: int, streams: Sequence[str] = (STREAM,)) -> Iterator[None]:
+    """Events at a steady rate, a second over all of `streams`, while the block runs."""
     stop = threading.Event()
-    options = Options(streams=(STREAM,), rate=rate, seed=seed)
+    options = Options(streams=tuple(streams), rate=rate, seed=seed)
     thread = threading.Thread(target=producer.run, args=(settings, options), kwargs={"stop": stop}, name="simulator")
     thread.start()
     try:

@@ -65,14 +65,21 @@ class Landing:
 @contextmanager
 def landing(settings: Settings) -> Iterator[Landing]:
     """`landfall land` on these servers, stopped between batches at the end of the block."""
-    with log_of(settings).open("ab") as log:
-        started = time.time()
+    started = time.time()
+    with command(settings, "land") as process:
+        yield Landing(settings, process, started)
+
+
+@contextmanager
+def command(settings: Settings, *arguments: str) -> Iterator[psutil.Popen]:
+    """`landfall ARGUMENT…` on these servers, told to stop at the end of the block."""
+    with log_of(settings, arguments[0]).open("ab") as log:
         process = psutil.Popen(
-            [str(venv_bin() / "landfall"), "land"],
+            [str(venv_bin() / "landfall"), *arguments],
             env=environment(settings), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        yield Landing(settings, process, started)
+        yield process
     finally:
         stop(process)
 
@@ -91,6 +98,6 @@ def stop(process: psutil.Popen) -> None:
         survivor.kill()
 
 
-def log_of(settings: Settings) -> Path:
-    """Where its log goes."""
-    return settings.home / "bench-land.log"
+def log_of(settings: Settings, name: str = "land") -> Path:
+    """Where the command's log goes."""
+    return settings.home / f"bench-{name}.log"

@@ -8,9 +8,7 @@ from threading import Event
 from typing import TypeVar
 
 from landfall.demo.background import Background
-from landfall.demo.children import Child, Children
 from landfall.demo.kpis import TABLES
-from landfall.demo.lifeline import prefix
 from landfall.demo.observer import Baseline, Observer, Span
 from landfall.demo.production import Production
 from landfall.demo.reconcile import account
@@ -22,6 +20,8 @@ from landfall.demo.watcher import Watcher
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
+from local_stack.children import Child, Children
+from local_stack.lifeline import prefix
 from local_stack.stack import down, running
 from orchestration.serve import DagsterServer, start_dagster
 from simulator.simulation import STREAMS

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landfall.demo.children import Child
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
+from local_stack.children import Child
 from simulator import reference
 from warehouse.connect import connect
 from warehouse.reference import load_reference

@@ -120,7 +120,7 @@ def test_plain_lines_name_the_stream_and_its_counts() -> None:
 
 def test_a_child_of_a_killed_demo_ends() -> None:
     code = (
-        "import subprocess, sys; from landfall.demo.lifeline import prefix;"
+        "import subprocess, sys; from local_stack.lifeline import prefix;"
         "child = subprocess.Popen([*prefix(), '/bin/sleep', '60']); print(child.pid, flush=True); child.wait()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:

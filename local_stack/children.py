@@ -1,4 +1,4 @@
-"""The demo's child processes, each the leader of a session of its own, so that none of them can get lost."""
+"""Child processes, each the leader of a session of its own, so that none of them can get lost."""
 
 import contextlib
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from landfall.demo.lifeline import prefix
 from landfall.errors import UserError
 from local_stack.layout import venv_bin
+from local_stack.lifeline import prefix
 from local_stack.processes import last_lines
 
 GRACE_SECONDS = 3.0
@@ -75,7 +75,7 @@ def session_members(session: int) -> list[int]:
 
 
 class Children:
-    """All children of one demo, logging to files in `folder`. Starting belongs to the main thread (see lifeline)."""
+    """The children of this process, with logs in `folder`. Starting belongs to the main thread (see lifeline)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,6 +110,12 @@ class Children:
         """Raise UserError when one of them has ended."""
         for child in self._running:
             child.check()
+
+    def drop(self, child: Child) -> None:
+        """Look no more after a child that has ended, and end what is left of its session."""
+        self._running.remove(child)
+        child.kill()
+        wait_for_end([child], KILL_SECONDS)
 
     def stop(self) -> None:
         """Stop all of them: asked first, killed after GRACE_SECONDS."""

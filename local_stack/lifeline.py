@@ -1,7 +1,7 @@
-"""Runs a program that is to end with the demo: python -m landfall.demo.lifeline PARENT PROGRAM [ARGUMENT…].
+"""Runs a program that is to end with its parent: python -m local_stack.lifeline PARENT PROGRAM [ARGUMENT…].
 
-The demo stops its children itself. This is for the day on which it cannot, because it was killed: the kernel then sends
-each child a SIGTERM. Linux only; elsewhere the program just runs.
+The parent (a demo, `landfall serve`) stops its children itself. This is for the day on which it cannot, because it was
+killed: the kernel then sends each child a SIGTERM. Linux only; elsewhere the program just runs.
 """
 
 import ctypes
