@@ -82,7 +82,7 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
     """Percentiles in seconds over the events produced within the measured time, memory and disk."""
     with temporary_servers(models=True) as settings, ExitStack() as stack:
         running = stack.enter_context(landing(settings))
-        groups = {"landfall land": running.process}
+        groups: dict[str, psutil.Process] = {"landfall land": running.process}
         if mode == "warm":
             groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
         server = start_dagster(settings)

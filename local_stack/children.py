@@ -75,7 +75,7 @@ def session_members(session: int) -> list[int]:
 
 
 class Children:
-    """The children of this process, with logs in `folder`. Starting belongs to the main thread (see lifeline)."""
+    """The children of this process, with logs in `folder`. Starting belongs to the main thread (lifeline.py)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

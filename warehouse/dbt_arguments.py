@@ -93,9 +93,11 @@ def history_arguments() -> list[str]:
     return ["snapshot"]
 
 
-def pass_arguments(streams: Collection[str]) -> list[str]:
+def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
     """One pass of a watch: the tables that read these streams. Views show new rows by themselves.
 
+    Without `cold`, tables of that tag are left out (sessions, funnels, what data quality counts): dear to keep up to the
+    second, and read by no other.
     Raises UserError when no stream is named: dbt would run everything.
     """
     if not streams:
@@ -103,5 +105,5 @@ def pass_arguments(streams: Collection[str]) -> list[str]:
     return [
         "run",
         *("--select", *(f"source:landing.{stream}+" for stream in sorted(streams))),
-        *("--exclude", "config.materialized:view"),
+        *("--exclude", "config.materialized:view", *([] if cold else ["tag:cold"])),
     ]

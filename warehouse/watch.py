@@ -24,6 +24,8 @@ POLL_SECONDS = 0.25
 """How often a follower looks at ops.horizons, a query of 0.3 ms."""
 PAUSE_SECONDS = 2.0
 """Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
+SECONDS_OF_COLD = 30.0
+"""Tables of tag `cold` may be behind the others by so much while events flow: they are a third of a pass's cost."""
 STAND_BY_SECONDS = 1.0
 """How often one that stands by tries to take over."""
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -50,6 +52,8 @@ class Follower:
         self._settings, self._session, self._report = settings, session, report
         self._pause_seconds = pause_seconds
         self._done: dict[str, int] = {}
+        self._done_cold: dict[str, int] = {}
+        self._cold_at = float("-inf")
         self._back_off = 0.0
         self._waits_for_enrichment_since: float | None = None
         self.went_well = True
@@ -76,25 +80,38 @@ class Follower:
                 self.went_well = False
                 self._wait_longer(stop)
 
-    def _once(self, connection: Connection, stop: threading.Event, arguments: list[str] | None) -> list[str] | None:
+    def _once(self, connection: Connection, stop: threading.Event, first: list[str] | None) -> list[str] | None:
         """One look, and one pass when there is news; returns what is still to be run whatever is new."""
         started = time.monotonic()
         horizons = read_horizons(connection)
+        self._enrich_what_waits(horizons)
+        arguments, cold = (first, True) if first else self._next_pass(horizons, started)
         if arguments is None:
-            self._enrich_what_waits(horizons)
-            fresh = streams_with_news(self._done, horizons)
-            if not fresh:
-                stop.wait(POLL_SECONDS)
-                return None
-        outcome = self._session.run(arguments or pass_arguments(fresh))
+            stop.wait(POLL_SECONDS)
+            return None
+        outcome = self._session.run(arguments)
         self._report(outcome)
         self.went_well = outcome.ok
         if not outcome.ok:
             self._wait_longer(stop)
-            return arguments
-        self._done, self._back_off = {stream: horizon.hi for stream, horizon in horizons.items()}, 0.0
+            return first
+        self._back_off = 0.0
+        self._done = {stream: horizon.hi for stream, horizon in horizons.items()}
+        if cold:
+            self._done_cold, self._cold_at = self._done, started
         stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
+
+    def _next_pass(self, horizons: Mapping[str, Horizon], now: float) -> tuple[list[str] | None, bool]:
+        """Arguments of the next pass, None when there is nothing to do; and whether cold tables are in it.
+
+        They wait until nothing else is new, at most SECONDS_OF_COLD.
+        """
+        fresh = streams_with_news(self._done, horizons)
+        stale = streams_with_news(self._done_cold, horizons)
+        if stale and (not fresh or now - self._cold_at >= SECONDS_OF_COLD):
+            return pass_arguments(stale), True
+        return (pass_arguments(fresh, cold=False), False) if fresh else (None, False)
 
     def _wait_longer(self, stop: threading.Event) -> None:
         self._back_off = min(max(1.0, self._back_off * 2), LONGEST_BACK_OFF_SECONDS)

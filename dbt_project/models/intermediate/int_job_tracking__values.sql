@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='add_up', unique_key=['kind', 'value'], meta={'added': ['events']}) }}
+{{ config(tags=['cold'], incremental_strategy='add_up', unique_key=['kind', 'value'], meta={'added': ['events']}) }}
 
 {{ counted_values('job_tracking', ref('fct_job_events'), {
     'bad_cast': 'facts.bad_casts',

@@ -1,5 +1,6 @@
 {% set gap = "interval '" ~ var('session_gap') ~ "'" %}
 {{ config(
+    tags=['cold'],
     incremental_strategy='rebuild_buckets',
     unique_key=['session_key'],
     indexes=[

@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='add_up', unique_key=['kind', 'value'], meta={'added': ['events']}) }}
+{{ config(tags=['cold'], incremental_strategy='add_up', unique_key=['kind', 'value'], meta={'added': ['events']}) }}
 
 {{ counted_values('product_views', ref('int_product_events'), {
     'bad_cast': 'facts.bad_casts',

@@ -1,4 +1,5 @@
 {{ config(
+    tags=['cold'],
     incremental_strategy='rebuild_buckets',
     unique_key=['event_date', 'user_key'],
     meta={'event_day': 'event_date'},

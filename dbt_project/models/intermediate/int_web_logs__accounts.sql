@@ -1,4 +1,4 @@
-{{ config(incremental_strategy='insert_new') }}
+{{ config(tags=['cold'], incremental_strategy='insert_new') }}
 
 {{ accounted_loads(
     'web_logs',

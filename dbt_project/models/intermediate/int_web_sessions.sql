@@ -1,4 +1,5 @@
 {{ config(
+    tags=['cold'],
     incremental_strategy='rebuild_buckets',
     unique_key=['session_key'],
     indexes=[{'columns': ['user_key', 'started_at']}],

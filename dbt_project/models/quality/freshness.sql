@@ -1,7 +1,7 @@
-{% set accounts = {
-    'job_tracking': ref('int_job_tracking__accounts'),
-    'product_views': ref('int_product_views__accounts'),
-    'web_logs': ref('int_web_logs__accounts'),
+{% set newest = {
+    'job_tracking': (ref('int_job_tracking__accounts'), ref('int_job_events__newest')),
+    'product_views': (ref('int_product_views__accounts'), ref('int_product_events__newest')),
+    'web_logs': (ref('int_web_logs__accounts'), ref('int_web_requests__newest')),
 } %}
 
 -- a mart holds what every table beneath it has read
@@ -44,19 +44,29 @@ reached as (
     from positions
 ),
 
-newest as (
-    {% for stream, relation in accounts.items() %}
-        select
-            reached.stream,
-            reached.load_id,
-            max(accounts.newest_event_at) as event_at,
-            max(accounts.newest_kafka_timestamp) as kafka_timestamp
-        from reached
-        inner join {{ relation }} as accounts on reached.load_id >= accounts.load_id
-        where reached.stream = '{{ stream }}'
-        group by 1, 2
+-- the newest event of each load; the accounts of the last loads may not be made yet, and the newest of all is known before
+newest_events (stream, load_id, event_at) as (
+    {% for stream, (accounts, newest_of_all) in newest.items() %}
+        select '{{ stream }}', load_id, newest_event_at from {{ accounts }}
+        union all
+        select '{{ stream }}', newest_load_id, newest_event_at from {{ newest_of_all }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
+),
+
+newest as (
+    select
+        reached.stream,
+        reached.load_id,
+        (
+            select max(events.event_at) from newest_events as events
+            where events.stream = reached.stream and events.load_id <= reached.load_id
+        ) as event_at,
+        (
+            select max(slices.max_kafka_timestamp) from {{ source('ledger', 'slices') }} as slices
+            where slices.stream = reached.stream and slices.load_id <= reached.load_id
+        ) as kafka_timestamp
+    from reached
 ),
 
 final as (
