@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -58,6 +59,27 @@ def test_only_one_dbt_runs_at_a_time(defs: dg.Definitions) -> None:
 def test_a_refresh_builds_and_tests_everything_but_runs_no_unit_tests() -> None:
     assert dbt_build_arguments() == ["build", "--exclude-resource-type", "unit_test"]
     assert dbt_build_arguments(full_refresh=True) == ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]
+
+
+def test_no_table_waits_for_one_that_is_cold() -> None:
+    nodes = read_manifest()["nodes"]
+    cold = {key for key, node in nodes.items() if "cold" in node.get("tags", ())}
+    waiting = {
+        node["name"]
+        for key, node in nodes.items()
+        if node["config"]["materialized"] == "incremental" and key not in cold and cold & above(nodes, key)
+    }
+    assert cold
+    assert not waiting
+
+
+def above(nodes: dict[str, Any], key: str) -> set[str]:
+    """Tables that a model reads, directly or through views."""
+    found: set[str] = set()
+    for parent in nodes[key]["depends_on"]["nodes"]:
+        if parent in nodes and nodes[parent]["resource_type"] == "model":
+            found |= {parent} if nodes[parent]["config"]["materialized"] == "incremental" else above(nodes, parent)
+    return found
 
 
 def test_models_with_a_position_are_named_by_layer_whatever_the_target() -> None:

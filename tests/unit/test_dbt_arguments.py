@@ -46,6 +46,7 @@ def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
         "--exclude",
         "config.materialized:view",
     ]
+    assert pass_arguments({"web_logs"}, cold=False)[-2:] == ["config.materialized:view", "tag:cold"]
 
 
 def test_a_pass_without_a_stream_is_refused_because_dbt_would_run_everything() -> None:

@@ -28,12 +28,18 @@ positions as (
 ),
 
 landed as (
-    select
-        stream,
-        max(load_id) as load_id,
-        max(max_kafka_timestamp) as kafka_timestamp
-    from {{ source('ledger', 'slices') }}
-    group by 1
+    {% for stream in newest %}
+        select
+            '{{ stream }}' as stream,
+            newest_load.load_id,
+            {{ newest_kafka_timestamp("'" ~ stream ~ "'", 'newest_load.load_id') }} as kafka_timestamp
+        from (
+            select max(load_id) as load_id from {{ source('ledger', 'slices') }}
+            where stream = '{{ stream }}'
+        ) as newest_load
+        where newest_load.load_id is not null
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 -- marts that are as far as each other are looked up once
@@ -62,10 +68,7 @@ newest as (
             select max(events.event_at) from newest_events as events
             where events.stream = reached.stream and events.load_id <= reached.load_id
         ) as event_at,
-        (
-            select max(slices.max_kafka_timestamp) from {{ source('ledger', 'slices') }} as slices
-            where slices.stream = reached.stream and slices.load_id <= reached.load_id
-        ) as kafka_timestamp
+        {{ newest_kafka_timestamp('reached.stream', 'reached.load_id') }} as kafka_timestamp
     from reached
 ),
 
