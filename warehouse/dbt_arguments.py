@@ -96,8 +96,8 @@ def history_arguments() -> list[str]:
 def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
     """One pass of a watch: the tables that read these streams. Views show new rows by themselves.
 
-    Without `cold`, tables of that tag are left out (sessions, funnels, what data quality counts): dear to keep up to the
-    second, and read by no other.
+    Without `cold`, tables of that tag are left out: sessions, funnels, what data quality counts. They are dear to keep
+    up to the second, and no other reads them.
     Raises UserError when no stream is named: dbt would run everything.
     """
     if not streams:
