@@ -69,7 +69,7 @@ def health_sensor(asked: Sequence[Asked]) -> dg.SensorDefinition:
         return dg.SensorResult(
             asset_events=[evaluation(key, found.get((key.name, tuple(key.asset_key.path)))) for key in due],
             cursor=cursor,
-            skip_reason=dg.SkipReason(f"{len(found)} checks, {wrong} not well; none to report.") if not due else None,
+            skip_reason=dg.SkipReason(f"{len(found)} checks, {wrong} not well; {len(due)} reported."),
         )
 
     return health

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from landing_stream.contract import ContractError, load_contracts, read_contract
+from warehouse.dbt_session import DBT_PROJECT
 
 VALID = """\
 apiVersion: v3.0.2
@@ -246,3 +247,23 @@ def test_two_contracts_cannot_share_a_stream_or_a_topic(file: Path) -> None:
 def test_a_folder_without_contracts_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"no contract here; write one <stream>\.yaml for each stream"):
         load_contracts(tmp_path)
+
+
+def test_a_stream_is_expected_as_often_as_its_contract_says(file: Path) -> None:
+    file.write_text(VALID)
+    assert read_contract(file).expected_every_seconds is None
+    file.write_text(VALID + "slaProperties: [{ property: frequency, value: 1.5, unit: h }]\n")
+    assert read_contract(file).expected_every_seconds == 5_400
+    file.write_text(VALID + "slaProperties: [{ property: frequency, value: 0, unit: h }]\n")
+    with pytest.raises(ContractError, match=r"slaProperties\[0\]\.value: 0 is less than or equal to"):
+        read_contract(file)
+
+
+def test_dbt_expects_a_stream_as_often_as_its_contract_says() -> None:
+    sources = yaml.safe_load((DBT_PROJECT / "models" / "staging" / "_staging__sources.yml").read_text())["sources"]
+    tables = next(source["tables"] for source in sources if source["name"] == "landing")
+    seconds = {"minute": 60, "hour": 3_600, "day": 86_400}
+    late = {table["name"]: table["config"]["freshness"]["warn_after"] for table in tables}
+    assert {name: after["count"] * seconds[after["period"]] for name, after in late.items()} == {
+        stream: contract.expected_every_seconds for stream, contract in load_contracts().items()
+    }

@@ -1,11 +1,13 @@
 """Findings: what is judged wrong, from when on, and in which words."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from health.catalogue import CHECKS
 from health.checks import data_age, dbt_results, kpis, landing, quarantine
 from health.checks.kpis import Compared
 from health.checks.landing import Backlog
@@ -13,6 +15,7 @@ from health.findings import Finding
 from health.limits import Limits, load_limits
 from health.wording import duration
 from landfall.errors import UserError
+from local_stack.layout import PROJECT
 
 NOW = dt.datetime(2026, 3, 28, 12, 30, tzinfo=dt.UTC)
 HOUR = dt.datetime(2026, 3, 28, 11)
@@ -152,3 +155,10 @@ def test_a_file_changes_some_limits_and_a_mistake_in_it_is_named(tmp_path: Path)
     path.write_text("data_age_warn_seconds: soon\n", encoding="utf-8")
     with pytest.raises(UserError, match="data_age_warn_seconds is 'soon': write a number"):
         load_limits(path)
+
+
+def test_every_check_and_no_other_is_described() -> None:
+    readme = (PROJECT / "health" / "README.md").read_text(encoding="utf-8")
+    rows = readme.partition("| check | of |")[2].partition("\n\n")[0].splitlines()[2:]
+    described = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+    assert described == set(CHECKS)
