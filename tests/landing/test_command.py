@@ -150,6 +150,7 @@ def test_a_stop_while_spark_starts_is_a_clean_stop_too(command: Command, databas
 
 def test_a_stream_that_does_not_exist_is_a_sentence(command: Command) -> None:
     assert command.start("--stream", "shoes").wait(60) == 1
-    assert command.log(0).read_text() == (
-        "landfall: There is no stream 'shoes': the contracts name job_tracking, product_views, web_logs.\n"
+    (said,) = command.log(0).read_text().splitlines()
+    assert json.loads(said)["message"] == (
+        "There is no stream 'shoes': the contracts name job_tracking, product_views, web_logs."
     )
