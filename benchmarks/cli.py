@@ -4,7 +4,19 @@ import importlib
 
 import click
 
-COMMANDS = ("all", "drain", "latency", "idle", "restart", "memory", "refresh", "freshness", "kills", "convergence")
+COMMANDS = (
+    "all",
+    "drain",
+    "latency",
+    "idle",
+    "restart",
+    "memory",
+    "refresh",
+    "freshness",
+    "recovery",
+    "kills",
+    "convergence",
+)
 """Modules of this package that export a click command named `command`, in the order of `--help`."""
 
 

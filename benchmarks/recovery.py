@@ -1,0 +1,170 @@
+"""`landfall-bench recovery`: what refreshes the models is killed; the seconds until they are right, by themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import psutil
+import psycopg
+
+from benchmarks.instruments.cpu import descendants
+from benchmarks.instruments.events import flowing
+from benchmarks.instruments.landing import command as running_command
+from benchmarks.instruments.output import Say, measured
+from benchmarks.instruments.servers import temporary_servers
+from benchmarks.instruments.tables import Part, Table
+from landfall.settings import Settings
+from local_stack.processes import free_port
+from simulator.simulation import STREAMS
+from warehouse.advisory_locks import DBT, is_held
+from warehouse.connect import connect
+from warehouse.dbt_session import DbtSession
+from warehouse.refresh import first_trouble
+from warehouse.roles import TRANSFORMER
+
+GIVE_UP_SECONDS = 300.0
+RATE = 100.0
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@click.command(name="recovery")
+@click.option("--rounds", default=3, show_default=True, help="Kills of each kind.")
+@measured
+def command(rounds: int, say: Say) -> Part:
+    """Kill -9 of what refreshes the models, in the midst of it, and the seconds until they are right again.
+
+    \b
+    refresh    the warm `landfall refresh --watch`, while dbt writes; `landfall serve` starts it again
+    run        a refresh that Dagster's sensor started, while dbt writes; no warm refresh beside
+    daemon     Dagster's daemon and the run under way; no warm refresh beside; `landfall serve` starts Dagster again
+    hand-over  `landfall serve` with the warm refresh and all below it; a Dagster elsewhere takes over
+
+    Right: every table has read what had landed when the kill came. After all kills every dbt test passes, and no
+    landed record is unaccounted for, or the measurement fails."""
+    return measure(say, rounds)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The servers of a measurement, what runs on them, and a look into the database."""
+
+    settings: Settings
+    database: Connection
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Processes of this state folder whose command line has these words in it."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                line = " ".join(process.cmdline())
+                mine = process.environ().get("LANDFALL_HOME") == str(self.settings.home)
+            except psutil.Error:
+                continue
+            if mine and all(word in line for word in words):
+                found.append(process)
+        return found
+
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        """Poll. Raises RuntimeError when it takes longer than GIVE_UP_SECONDS."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not within {GIVE_UP_SECONDS:.0f} s: {what}; logs in {self.settings.home}")
+            time.sleep(0.1)
+
+    def horizons(self) -> dict[str, int]:
+        """The newest load of each stream."""
+        return dict(self.database.execute("select stream, hi from landing.horizons").fetchall())
+
+    def has_read(self, horizons: dict[str, int]) -> bool:
+        """Whether every table has read every load up to these."""
+        positions: dict[str, int] = dict(
+            self.database.execute("select source, min(position) from ops.model_progress group by source").fetchall()
+        )
+        return all(positions.get(stream, 0) >= hi for stream, hi in horizons.items())
+
+    def is_writing(self) -> bool:
+        """Whether dbt writes just now."""
+        return is_held(self.database, DBT)
+
+
+def measure(say: Say, rounds: int = 3) -> Part:
+    """Seconds from each kill to right tables."""
+    found: dict[str, list[float]] = {}
+    with (
+        temporary_servers(models=True) as settings,
+        connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as database,
+    ):
+        scene = Scene(settings, database)
+        with served(scene, "land"), flowing(settings, RATE, seed=1, streams=STREAMS):
+            scene.wait(lambda: all(scene.horizons().values()), "a first load of each stream")
+            with served(scene, "dagster"):
+                with served(scene, "refresh"):
+                    for _ in range(rounds):
+                        recovered(scene, found, say, "refresh", lambda: scene.processes("refresh --watch"))
+                    parents = scene.processes("serve", "--only refresh")
+                    recovered(
+                        scene, found, say, "hand-over", lambda: [p for q in parents for p in (q, *descendants(q))]
+                    )
+                for _ in range(rounds):
+                    recovered(scene, found, say, "run", lambda: scene.processes("dagster", "execute_run"))
+                    recovered(scene, found, say, "daemon", lambda: daemon(scene))
+        check(settings, database)
+    return summary(found)
+
+
+def daemon(scene: Scene) -> list[psutil.Process]:
+    """Dagster's daemon and its run, where there are both."""
+    daemons, runs = scene.processes("dagster._daemon"), scene.processes("dagster", "execute_run")
+    return [*daemons, *runs] if daemons and runs else []
+
+
+@contextmanager
+def served(scene: Scene, service: str) -> Iterator[None]:
+    """`landfall serve --only SERVICE` while the block lasts."""
+    arguments = ["serve", "--only", service, "--port", str(free_port(None))]
+    with running_command(scene.settings, *arguments):
+        yield
+
+
+def recovered(
+    scene: Scene,
+    found: dict[str, list[float]],
+    say: Say,
+    kind: str,
+    victims: Callable[[], Sequence[psutil.Process]],
+) -> None:
+    """Kill while dbt writes, and note the seconds until what had landed by then is in every table."""
+    scene.wait(lambda: bool(victims()) and scene.is_writing(), f"{kind} to be at work")
+    for process in victims():
+        process.kill()
+    killed, horizons = time.monotonic(), scene.horizons()
+    scene.wait(lambda: scene.has_read(horizons), f"right tables after a kill of {kind}")
+    found.setdefault(kind, []).append(time.monotonic() - killed)
+    say(f"recovery: {kind} killed, right after {found[kind][-1]:.1f} s")
+
+
+def check(settings: Settings, database: Connection) -> None:
+    """Raise RuntimeError unless every dbt test passes and every landed record is accounted for."""
+    outcome = DbtSession(settings).run(["build", "--exclude-resource-type", "unit_test"])
+    if not outcome.ok:
+        raise RuntimeError(f"after the kills: {first_trouble(outcome)}")
+    row = database.execute(
+        "select count(*) from ops.reconciliation where unexplained_offsets <> 0 or unexplained_rows <> 0"
+    ).fetchone()
+    if row != (0,):
+        raise RuntimeError("after the kills some landed records are unaccounted for: see ops.reconciliation")
+
+
+def summary(found: dict[str, list[float]]) -> Part:
+    """The table of seconds by kind of kill."""
+    table = Table("Killed while it refreshed: seconds until every table was right again", ["killed", "kills", "each"])
+    for kind, seconds in found.items():
+        table.rows.append((kind, len(seconds), ", ".join(f"{value:.1f}" for value in seconds)))
+    table.notes.append("Afterwards every dbt test passed and every landed record was accounted for.")
+    return Part("recovery", [table], {"seconds": found})
