@@ -27,6 +27,7 @@ COPY enrichment ./enrichment
 COPY warehouse ./warehouse
 COPY simulator ./simulator
 COPY orchestration ./orchestration
+COPY reports ./reports
 COPY health ./health
 COPY monitoring ./monitoring
 COPY dbt_project ./dbt_project

@@ -16,7 +16,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "All of it": ("demo",),
     "Servers": ("up", "down", "status", "env", "migrate"),
     "Events and reference data": ("simulate", "replay", "reference"),
-    "Landing and models": ("serve", "land", "refresh", "quarantine"),
+    "Landing and models": ("serve", "land", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
     "Seen from outside": ("metrics",),
 }

@@ -4,6 +4,7 @@ import dagster as dg
 
 from landing_stream.contract import load_contracts
 from orchestration.alerts import alerts
+from orchestration.charts import charts_definitions
 from orchestration.cold import cold_definitions
 from orchestration.enrichment import enrichment_assets
 from orchestration.health import health_definitions
@@ -29,8 +30,9 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     dg.Definitions(jobs=[refresh], sensors=[refresh_sensor(manifest)]),
     cold_definitions(enrichment, models),
-    repair_definitions(manifest, translator),
+    repair_definitions(manifest),
     retention_definitions(),
+    charts_definitions(),
     health_definitions(manifest),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, alerts]),
     dg.Definitions(executor=living_executor),

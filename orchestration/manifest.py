@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from landfall.errors import UserError
 from warehouse.dbt_manifest import newest_change
 from warehouse.dbt_session import DBT_PROJECT
@@ -42,8 +40,3 @@ def progress_relations(manifest: Manifest) -> list[str]:
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
     )
-
-
-def reporting_timezone(project: Path = DBT_PROJECT) -> str:
-    """The zone in which event days begin and end, a var of the project."""
-    return str(yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["reporting_timezone"])

@@ -1,30 +1,23 @@
 """What dbt inside this process rebuilt, as Dagster shows it."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from orchestration.manifest import Manifest
-from orchestration.translator import WarehouseTranslator
+from landfall.settings import Settings
+from orchestration.figures import materializations, written
+from warehouse.connect import connect
 from warehouse.dbt_session import NodeOutcome, Outcome
 from warehouse.refresh import first_trouble
+from warehouse.roles import TRANSFORMER
 
 BUILT = ("model", "seed", "snapshot")
 
 
-def asset_keys(manifest: Manifest, translator: WarehouseTranslator) -> dict[str, dg.AssetKey]:
-    """The asset of each model, seed and snapshot, by dbt's name."""
-    nodes = manifest["nodes"].values()
-    return {node["name"]: translator.get_asset_key(node) for node in nodes if node["resource_type"] in BUILT}
-
-
-def rebuilt(outcome: Outcome, keys: Mapping[str, dg.AssetKey]) -> Iterator[dg.AssetMaterialization]:
-    """One event for each asset that was rebuilt, with the rows written and the seconds it took."""
-    for node in outcome.nodes:
-        if node.kind in BUILT and node.status == "success" and node.name in keys:
-            metadata = {"rows_written": node.rows, "seconds": round(node.seconds, 3)}
-            yield dg.AssetMaterialization(keys[node.name], metadata=metadata)
+def rebuilt(settings: Settings, outcome: Outcome) -> list[dg.AssetMaterialization]:
+    """One event for each asset that was rebuilt, with what a refresh shows of it."""
+    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run") as reader:
+        return materializations(reader, written(outcome), {})
 
 
 def outcome_metadata(outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ assets it rebuilt. They wait for a refresh that is under way, and are safe to re
 
 import difflib
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -17,12 +17,13 @@ from landfall.settings import Settings
 from landing_stream import quarantine
 from landing_stream.classify import Reason
 from landing_stream.contract import load_contracts
-from orchestration.manifest import Manifest, reporting_timezone
+from orchestration.manifest import Manifest
 from orchestration.models import DBT_POOL
-from orchestration.rebuilt import asset_keys, outcome_metadata, rebuilt, refuse_failure
-from orchestration.translator import OWNER, WarehouseTranslator
+from orchestration.rebuilt import outcome_metadata, rebuilt, refuse_failure
+from orchestration.translator import OWNER
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays, day_of
+from warehouse.dbt_manifest import reporting_timezone
 from warehouse.refresh import rebuild, recount, streams_without_full_landing
 from warehouse.roles import WRITER
 
@@ -51,10 +52,9 @@ class ReplayConfig(dg.Config):
     )
 
 
-def repair_definitions(manifest: Manifest, translator: WarehouseTranslator) -> dg.Definitions:
+def repair_definitions(manifest: Manifest) -> dg.Definitions:
     """The jobs `recompute_days`, `rebuild_model` and `replay_quarantine`."""
-    keys = asset_keys(manifest, translator)
-    days = recounted_days(keys)
+    days = recounted_days()
     recompute = dg.define_asset_job(
         "recompute_days",
         selection=dg.AssetSelection.assets(days),
@@ -63,10 +63,10 @@ def repair_definitions(manifest: Manifest, translator: WarehouseTranslator) -> d
         " A range of days is one run.",
     )
     models = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-    return dg.Definitions(assets=[days], jobs=[recompute, rebuild_job(models, keys), replay_job()])
+    return dg.Definitions(assets=[days], jobs=[recompute, rebuild_job(models), replay_job()])
 
 
-def recounted_days(keys: Mapping[str, dg.AssetKey]) -> dg.AssetsDefinition:
+def recounted_days() -> dg.AssetsDefinition:
     """An asset whose partitions are event days, so that days and ranges of days can be chosen in the UI."""
     warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
 
@@ -89,7 +89,7 @@ def recounted_days(keys: Mapping[str, dg.AssetKey]) -> dg.AssetsDefinition:
         context.log.info("counting %s to %s again", days.first, days.last)
         with upkeep_run() as settings:
             outcome = recount(settings, days)
-        yield from rebuilt(outcome, keys)
+        yield from rebuilt(settings, outcome)
         refuse_failure(outcome)
         yield dg.MaterializeResult(metadata=outcome_metadata(outcome))
 
@@ -101,7 +101,7 @@ def event_days(first: str) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=first, timezone=reporting_timezone(), end_offset=1)
 
 
-def rebuild_job(models: Collection[str], keys: Mapping[str, dg.AssetKey]) -> dg.JobDefinition:
+def rebuild_job(models: Collection[str]) -> dg.JobDefinition:
     """The job `rebuild_model`."""
 
     @dg.op(name="rebuild", pool=DBT_POOL, out=dg.Out(dg.Nothing))
@@ -116,7 +116,7 @@ def rebuild_job(models: Collection[str], keys: Mapping[str, dg.AssetKey]) -> dg.
                 )
             outcome = rebuild(settings, model, downstream=config.downstream)
         # Yielded and not logged: what a step logs is lost when it fails.
-        yield from rebuilt(outcome, keys)
+        yield from rebuilt(settings, outcome)
         refuse_failure(outcome)
         yield dg.Output(None, metadata=outcome_metadata(outcome))
 
