@@ -52,12 +52,12 @@ class Settings:
     """LANDFALL_QUARANTINE_RETENTION_DAYS: `landfall retention` deletes quarantined records that are older."""
     address_retention_days: int = 30
     """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
-    run_retention_days: int = 3
+    run_retention_days: int = 7
     """LANDFALL_RUN_RETENTION_DAYS: older finished runs of Dagster go, except those that assets are shown by."""
-    runs_kept: int = 200
-    """LANDFALL_RUNS_KEPT: most finished runs of each Dagster job that stay (a refresh: 170 KB)."""
-    reports_kept: int = 100
-    """LANDFALL_REPORTS_KEPT: most reports without a run, of each asset and check, that stay in Dagster (2 KB each)."""
+    runs_kept: int = 15
+    """LANDFALL_RUNS_KEPT: most runs of each Dagster job that stay, of those that succeeded and of those that failed."""
+    reports_kept: int = 30
+    """LANDFALL_REPORTS_KEPT: most reports without a run, of each asset and check, that stay in Dagster."""
     log_megabytes: int = 10
     """LANDFALL_LOG_MEGABYTES: a log in the state folder that has grown beyond is cut to the newest half of that."""
     health_limits: Path | None = None

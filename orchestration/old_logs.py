@@ -20,8 +20,8 @@ def logs(home: Path) -> list[Path]:
 
 
 def older_dbt_logs(home: Path) -> list[Path]:
-    """dbt's log goes on in a new file every 10 MB and keeps five; all but the newest of those."""
-    return sorted(path for folder in ("dbt", "dagster") for path in (home / folder).rglob("dbt.log.[2-9]"))
+    """dbt's log goes on in a new file every 10 MB, and it keeps five of the older ones, 50 MB a folder."""
+    return sorted(path for folder in ("dbt", "dagster") for path in (home / folder).rglob("dbt.log.[1-9]"))
 
 
 def cut_logs(home: Path, megabytes: int, *, dry_run: bool = False) -> int:
