@@ -95,9 +95,19 @@ def observe(known: Iterable[Alert], troubles: Iterable[Trouble], now: datetime, 
     """The alerts after this look: new ones, those that last, those that are well again, in order of their keys."""
     before = {alert.key: alert for alert in known}
     present = {trouble.key: trouble for trouble in troubles}
-    seen = [seen_again(before.get(key), trouble, now, rules) for key, trouble in present.items()]
+    seen = opened_together([seen_again(before.get(key), trouble, now, rules) for key, trouble in present.items()], now)
     gone = [not_seen(alert, now, rules) for key, alert in before.items() if key not in present]
     return sorted([*seen, *(alert for alert in gone if alert is not None)], key=lambda alert: alert.key)
+
+
+def opened_together(alerts: Iterable[Alert], now: datetime) -> list[Alert]:
+    """One cause shows in many places, some a look later: what waits whether it lasts opens with its kind, so that it is
+    one message."""
+    seen = list(alerts)
+    kinds = {alert.check for alert in seen if alert.opened_at == now}
+    return [
+        replace(alert, opened_at=now) if alert.opened_at is None and alert.check in kinds else alert for alert in seen
+    ]
 
 
 def seen_again(alert: Alert | None, trouble: Trouble, now: datetime, rules: Rules) -> Alert:

@@ -82,11 +82,7 @@ def summary(report: Report) -> list[str]:
     late = [f"{check} of {counted(number, 'stream')}" for check, number in streams_late.items()]
     late += [counted(len(late_marts), "table")] if late_marts else []
     reasons = {stream["stream"]: stream["quarantine_reasons"] for stream in report["streams"]}
-    quarantined = [
-        f"{stream} {', '.join(f'{reason} {count:,}' for reason, count in counts.items())}"
-        for stream, counts in reasons.items()
-        if counts
-    ]
+    quarantined = [in_quarantine(stream, counts) for stream, counts in reasons.items() if counts]
     failing = [found["subject"] for found in bad(findings, FAILING_CHECKS)]
     behind = [model for model in report["models"] if model["position"] < model["horizon"]]
     by = "landfall refresh --watch or Dagster follows the loads" if report["followed"] else "nothing follows the loads"
@@ -97,9 +93,16 @@ def summary(report: Report) -> list[str]:
         f"fresh        {len(marts) - len(late_marts)} of {counted(len(marts), 'table')} show all that landed; {by}"
         + (f"; {len(behind)} of {len(report['models'])} positions behind" if behind else ""),
         f"late         {', '.join(late) or 'nothing'}",
-        f"quarantined  {'; '.join(quarantined) or 'nothing'}{'   (landfall quarantine list)' if quarantined else ''}",
+        f"quarantined  {', '.join(quarantined) or 'nothing'}{'   (landfall quarantine list)' if quarantined else ''}",
         f"failing      {listed(failing, 6) or 'nothing'}{f'; {tests}' if tests else ''}",
     ]
+
+
+def in_quarantine(stream: str, reasons: dict[str, int]) -> str:
+    """`web_logs 50 (not_json 40, tombstone 10)`: the most frequent two reasons."""
+    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    named = listed([f"{reason} {count:,}" for reason, count in ranked], 2)
+    return f"{stream} {sum(reasons.values()):,} ({named})"
 
 
 def bad(findings: Iterable[Found], checks: Sequence[str]) -> list[Found]:

@@ -81,7 +81,7 @@ def test_status_shows_servers_and_streams(
     assert (stream["landed"], stream["quarantined"], stream["holes"], stream["lag"]) == (7, 2, 1, 0)
     assert (stream["loads"], stream["open_loads"], stream["horizon"]) == (2, 1, 1)
     assert stream["quarantine_reasons"] == {"not_json": 2}
-    assert "quarantined  web_logs not_json 2" in landfall("status", **environ_of(database)).stdout
+    assert "quarantined  web_logs 2 (not_json 2)" in landfall("status", **environ_of(database)).stdout
     landing.execute(
         "insert into landing.gaps (stream, topic_id, kafka_partition, from_offset, until_offset)"
         " values ('web_logs', gen_random_uuid(), 0, 10, 25)"

@@ -131,6 +131,16 @@ def test_all_news_of_a_look_are_one_message() -> None:
     assert len(slack.heard[0]) == 3
 
 
+def test_what_shows_a_look_later_in_other_places_is_in_the_same_message() -> None:
+    slack = Listener()
+    story = Story(slack)
+    elsewhere = replace(LATE, subject="marts.kpi_y")
+    story.look(0, LATE)
+    for second in (30, 60, 90):
+        story.look(second, LATE, elsewhere, replace(LATE, check="gaps"))
+    assert slack.heard == [["new data_age/marts.kpi_x", "new data_age/marts.kpi_y"], ["new gaps/marts.kpi_x"]]
+
+
 def test_findings_below_the_severity_that_is_asked_for_are_no_alerts() -> None:
     findings = [Finding("data_age", f"marts.{severity}", (), severity, "", "") for severity in SEVERITIES]
     assert [trouble.subject for trouble in troubles_of(findings, Rules())] == ["marts.warn", "marts.error"]
