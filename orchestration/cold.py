@@ -29,15 +29,17 @@ def docs() -> None:
 
 def cold_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinition) -> dg.Definitions:
     """Jobs `build`, `test` and `docs`, and their schedules. Minutes are spread, so that they do not meet."""
+    # dbt's own checks: those of health/ stand on the same assets, and have a sensor of their own.
+    tests = dg.AssetSelection.checks(*models.check_keys)
     build = dg.define_asset_job(
         "build",
-        selection=dg.AssetSelection.assets(enrichment, models),
+        selection=dg.AssetSelection.assets(enrichment, models).without_checks() | tests,
         description="Enrichment, then seeds, snapshots, models and tests as one `dbt build`: what fails stops what"
         " depends on it. Refreshes wait meanwhile.",
     )
     test = dg.define_asset_job(
         "test",
-        selection=dg.AssetSelection.checks_for_assets(models),
+        selection=tests,
         description="Every dbt test, as checks of the assets. Refreshes go on meanwhile.",
     )
     schedules: Sequence[dg.ScheduleDefinition] = [
