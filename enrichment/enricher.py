@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, find_new_texts
 from landfall.logs import safe_message
 from landfall.settings import Settings
+from landing_stream.abandoned import seal_abandoned
 from landing_stream.contract import Contract, load_contracts
 from warehouse.connect import connect
 from warehouse.erase_again import erase_again
@@ -33,6 +35,8 @@ LONGEST_TEXT = 2_048
 POLL_SECONDS = 0.2
 """How often a running enricher looks for finished loads, a query of 0.3 ms."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+SECONDS_BETWEEN_SEALINGS = 5.0
+"""How often it looks for loads that a killed `landfall ingest` left open: they hold every reader of the stream back."""
 TRIES_ONCE = 8
 """With `landfall land --once` somebody waits for the end: about a minute of failures, as for the landing itself."""
 LOCK_TIMEOUT_MS = 300_000
@@ -74,6 +78,7 @@ class Enricher:
         self._rows_a_step = rows_a_step
         self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
+        self._seals_again_at = 0.0
 
     @property
     def versions(self) -> dict[str, str]:
@@ -131,6 +136,7 @@ class Enricher:
 
     def _pass(self, stop: threading.Event) -> Enriched:
         connection = self._connection()
+        self._seal_abandoned(connection)
         for rules in self._rules:
             rules.reload()
         done = self._enrich_new(connection, stop)
@@ -144,6 +150,12 @@ class Enricher:
             if key is None:
                 self._reviewed[rules.table.kind] = rules.version
         return done
+
+    def _seal_abandoned(self, connection: Connection) -> None:
+        if time.monotonic() >= self._seals_again_at:
+            self._seals_again_at = time.monotonic() + SECONDS_BETWEEN_SEALINGS
+            if sealed := seal_abandoned(connection):
+                logger.warning("sealed %d load(s) that a killed process left open", sealed)
 
     def _enrich_new(self, connection: Connection, stop: threading.Event) -> Enriched:
         done = Enriched()

@@ -16,9 +16,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "All of it": ("demo",),
     "Servers": ("up", "down", "status", "env", "migrate"),
     "Events and reference data": ("simulate", "replay", "reference"),
-    "Landing and models": ("serve", "land", "refresh", "quarantine", "report"),
+    "Landing and models": ("serve", "land", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
-    "Seen from outside": ("metrics",),
+    "Seen from outside": ("metrics", "export"),
 }
 
 

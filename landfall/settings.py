@@ -76,6 +76,13 @@ class Settings:
     """LANDFALL_ALERT_AFTER_SECONDS: an alert is sent once something has been wrong, or well again, for so long."""
     alert_repeat_hours: float = 4.0
     """LANDFALL_ALERT_REPEAT_HOURS: what stays wrong is told again after so long."""
+    s3_endpoint: str | None = None
+    """LANDFALL_S3_ENDPOINT: where `s3://` leads, as http://127.0.0.1:9000. Default: Amazon. Keys come from where AWS'
+    own tools take them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the machine's role."""
+    s3_region: str | None = None
+    """AWS_REGION or AWS_DEFAULT_REGION. Default: Amazon is asked for the bucket's."""
+    export_url: str | None = None
+    """LANDFALL_EXPORT_URL: the folder or s3:// prefix that Dagster exports the marts to, once a day. Default: none."""
     log_format: LogFormat = "text"
     """LANDFALL_LOG_FORMAT: `text` or `json`, one line a record, on stderr."""
 
@@ -112,6 +119,9 @@ class Settings:
             alert_severity=cast(AlertSeverity, choice(env, "LANDFALL_ALERT_SEVERITY", ("warn", "error"))),
             alert_after_seconds=number(env, "LANDFALL_ALERT_AFTER_SECONDS", cls.alert_after_seconds, least=0.0),
             alert_repeat_hours=number(env, "LANDFALL_ALERT_REPEAT_HOURS", cls.alert_repeat_hours, least=0.01),
+            s3_endpoint=web_address(env, "LANDFALL_S3_ENDPOINT"),
+            s3_region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or None,
+            export_url=env.get("LANDFALL_EXPORT_URL") or None,
             log_format=cast(LogFormat, choice(env, "LANDFALL_LOG_FORMAT", ("text", "json"))),
         )
 

@@ -61,7 +61,10 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
     assert counted is not None
     loads, rows, quarantined, holes, newest_event, gaps, finished_at = counted
     offsets = connection.execute(
-        "select topic_id, kafka_partition, next_offset from landing.offsets where stream = %s", (stream,)
+        "select topic_id, kafka_partition, next_offset from landing.offsets as o where stream = %(stream)s"
+        # a lake folder would make a record of each of its files, in every event of Dagster
+        " and not exists (select from landing.files as f where f.stream = o.stream and f.topic_id = o.topic_id)",
+        {"stream": stream},
     ).fetchall()
     return Landed(
         stream=stream,

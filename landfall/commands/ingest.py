@@ -1,0 +1,71 @@
+"""Land finished files or a lake folder (JSONL, CSV, Parquet) as batches, each file exactly once."""
+
+import sys
+
+import click
+
+
+@click.command(name="ingest")
+@click.argument("stream")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def command(stream: str, paths: tuple[str, ...]) -> None:
+    """Land finished files of STREAM beside the streaming door, in the same tables, each file exactly once.
+
+    PATH is a file, a folder (read with all folders in it), or s3://BUCKET/PREFIX: .jsonl, .ndjson and .csv files, also
+    with .gz behind, and .parquet. A file is known by its content: twice, under any name, it lands once. Interrupted,
+    the same command goes on where it stopped. What is no record lands in the quarantine, by its line.
+
+    \b
+    landfall ingest job_tracking tracking.csv
+    landfall ingest product_views lake/2026/ more.jsonl.gz
+    landfall ingest web_logs s3://lake/web_logs/
+
+    `select * from landing.files` leads from a row's topic_id to its file.
+
+    \b
+    Exit codes: 0 done or stopped; 1 a file could not be read; 3 another `landfall ingest` of the stream has taken over.
+    """
+    import time
+
+    from enrichment.enricher import enrich
+    from landfall.commands._stopping import stop_on_signals
+    from landfall.errors import UserError
+    from landfall.logs import configure_logging
+    from landfall.settings import Settings
+    from landing_stream.contract import load_contracts
+    from landing_stream.files import find_files, left_alone
+    from landing_stream.ingest import Ingested, ingest
+    from landing_stream.ledger import Fenced
+
+    contracts = load_contracts()
+    if stream not in contracts:
+        raise UserError(f"There is no stream {stream}: contracts exist for {', '.join(contracts)}.")
+    settings = Settings.load()
+    configure_logging(settings.log_format)
+    files, unknown = find_files(settings, paths)
+    if unknown:
+        click.echo(f"landfall: {left_alone(unknown)}", err=True)
+    began = time.monotonic()
+    done: list[Ingested] = []
+
+    def report(outcome: Ingested) -> None:
+        done.append(outcome)
+        click.echo(f"{outcome.file.name}: {outcome.sentence()}")
+
+    try:
+        with stop_on_signals() as stop:
+            problems = ingest(settings, contracts[stream], files, report, stop)
+    except Fenced:
+        click.echo(
+            f"landfall: another ingestion of {stream} has taken over; run this again for what is left.", err=True
+        )
+        sys.exit(3)
+    landed, seconds = sum(each.landed for each in done), time.monotonic() - began
+    enrich(settings)
+    click.echo(
+        f"{stream}: {landed:,} landed and {sum(each.quarantined for each in done):,} quarantined of {len(files):,}"
+        f" files in {seconds:.1f} s ({landed / max(seconds, 0.001):,.0f} events/s)"
+    )
+    for problem in problems:
+        problem.show()
+    sys.exit(1 if problems else 0)

@@ -1,0 +1,140 @@
+"""Finished files, on this machine or in a bucket: which there are, what each is by its content, and its records."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO, cast
+from uuid import UUID
+
+import pyarrow.fs as pafs
+
+from landfall.errors import UserError
+from landfall.filesystems import Location, locate, unreachable
+from landfall.settings import Settings
+from landing_stream.contract import Contract
+from landing_stream.file_records import csv_records, line_records, parquet_records
+
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+_READ_BYTES = 1 << 20
+_NAMED_IN_A_SENTENCE = 5
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as it was found; `modified`: nanoseconds since 1970, None where the filesystem does not tell."""
+
+    location: Location
+    format: str
+    size: int
+    modified: int | None
+
+    @property
+    def name(self) -> str:
+        return self.location.shown
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Its content, unpacked. Raises UserError when it cannot be read, or is no whole gzip file."""
+        try:
+            with self.location.filesystem.open_input_file(self.location.path) as stored:
+                file = cast(BinaryIO, stored)  # Arrow's files have no readline, hence the buffer around them
+                if self.format == "parquet":
+                    yield file
+                elif self.name.lower().endswith(".gz"):
+                    yield cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_BYTES))
+                else:
+                    yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stored), _READ_BYTES))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{self.name}: not a whole gzip file ({error}): fetch it again.") from error
+        except OSError as error:
+            raise unreachable(self.location, error) from error
+
+    def check_unchanged(self) -> None:
+        """Raises UserError when the file was written to since it was found: half of it would be another file."""
+        now = self.location.info()
+        if (now.size, now.mtime_ns) != (self.size, self.modified):
+            raise UserError(
+                f"{self.name} was changed while it was read: wait until it is finished, and run the command again."
+            )
+
+
+def find_files(settings: Settings, given: Sequence[str]) -> tuple[list[SourceFile], list[str]]:
+    """The files that `given` names, those of folders recursively and by name, and the names of those of no known type.
+
+    In folders, what begins with `.` or `_` is no data, as in every lake. Raises UserError for what is not there, and
+    for a file of another type that is named itself.
+    """
+    found: dict[str, SourceFile] = {}
+    unknown: list[str] = []
+    for text in given:
+        location = locate(settings, text)
+        info = location.info()
+        if info.type == pafs.FileType.NotFound:
+            raise UserError(f"{text}: there is no such file or folder.")
+        if info.type == pafs.FileType.File:
+            source = _source(location, info)
+            if source is None:
+                raise UserError(f"{text}: {_KNOWN}; rename or convert it.")
+            found[source.name] = source
+            continue
+        for inside in location.files():
+            place = Location(location.filesystem, inside.path)
+            if any(part[0] in "._" for part in inside.path[len(location.path) :].split("/") if part):
+                continue
+            source = _source(place, inside)
+            if source is None:
+                unknown.append(place.shown)
+            else:
+                found[source.name] = source
+    return list(found.values()), unknown
+
+
+_KNOWN = "ingest reads .jsonl, .ndjson and .csv (also with .gz behind) and .parquet files"
+
+
+def _source(location: Location, info: pafs.FileInfo) -> SourceFile | None:
+    name = info.base_name.lower()
+    kind = FORMATS.get("." + name.removesuffix(".gz").rpartition(".")[2])
+    if kind is None or (kind == "parquet" and name.endswith(".gz")):
+        return None
+    return SourceFile(location, kind, info.size, info.mtime_ns)
+
+
+def left_alone(unknown: Sequence[str]) -> str:
+    """One sentence that names the files of no known type."""
+    more = len(unknown) - _NAMED_IN_A_SENTENCE
+    names = ", ".join(unknown[:_NAMED_IN_A_SENTENCE]) + (f" and {more:,} more" if more > 0 else "")
+    return f"Left alone, as {_KNOWN}: {names}."
+
+
+def topic_id_of(file: SourceFile) -> UUID:
+    """The hash of a file's content and format, in place of a topic's id. Packed or not, under any name: the same.
+
+    Reads the whole file. Raises UserError when it cannot be read.
+    """
+    digest = hashlib.sha256(f"landfall.file/{file.format}\n".encode())
+    with file.opened() as content:
+        while block := content.read(_READ_BYTES):
+            digest.update(block)
+    return custom_uuid(digest.digest())
+
+
+def custom_uuid(digest: bytes) -> UUID:
+    """A digest as a UUID of version 8 (RFC 9562): never the id of a topic, which has version 4."""
+    number = int.from_bytes(digest[:16], "big")
+    return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[bytes]:
+    """The file's records from number `first` on, counted from 0. Raises UserError for what is no file of its kind."""
+    if file.format == "parquet":
+        return parquet_records(file.name, content, contract, first)
+    whole = csv_records(file.name, content, contract) if file.format == "csv" else line_records(file.name, content)
+    return islice(whole, first, None)

@@ -1,0 +1,296 @@
+"""Finished files land through a door of their own, as the same records over Kafka would, each file once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from enrichment.enricher import Enricher
+from landfall.errors import UserError
+from landfall.settings import Settings
+from landing_stream.abandoned import seal_abandoned
+from landing_stream.contract import Contract
+from landing_stream.files import SourceFile, find_files, topic_id_of
+from landing_stream.ingest import Ingested, groups, ingest
+from landing_stream.ledger import Fenced, Load
+from simulator.records import records
+from tests.conftest import Connection
+from tests.landing.conftest import contract
+from tests.landing.streams import Stream
+
+THINGS = contract("things")
+
+
+def files(settings: Settings, *paths: Path) -> list[SourceFile]:
+    return find_files(settings, [str(path) for path in paths])[0]
+
+
+def numbered(path: Path, count: int, first: int = 0) -> Path:
+    """A file of `count` events, their number in `id`."""
+    path.write_bytes(b"".join(b'{"id":"%d","v":"x"}\n' % number for number in range(first, first + count)))
+    return path
+
+
+def land(settings: Settings, *paths: Path, stream: Contract = THINGS, **given: Any) -> list[Ingested]:
+    """What became of the files, all of which must have been readable."""
+    done: list[Ingested] = []
+    assert ingest(settings, stream, files(settings, *paths), done.append, **given) == []
+    return done
+
+
+def rows(connection: Connection, query: Any) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()
+
+
+def test_each_format_lands_what_the_same_events_over_kafka_land(stream: Stream, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = [
+        {"id": "a", "v": 1.5, "new": {"deep": [1, {"x": "é"}]}},
+        {"id": "b", "v": -2.0, "new": None},
+        {"id": "", "v": None, "new": {"deep": [], "more": True}},
+    ]
+    lines = tmp_path / "a.jsonl.gz"
+    lines.write_bytes(gzip.compress(b"\n".join(json.dumps(event).encode() for event in events)))
+    cells = tmp_path / "b.csv"
+    cells.write_text('id,v,colour\na,"1,5\n",red\n,,\nonly one\n', encoding="utf-8")
+    columns = tmp_path / "c.parquet"
+    without_nulls = [{name: value for name, value in event.items() if value is not None} for event in events]
+    deep = pa.struct([("deep", pa.list_(pa.struct([("x", pa.string())]))), ("more", pa.bool_())])
+    schema = pa.schema([("id", pa.string()), ("v", pa.float64()), ("new", deep)])
+    for event in without_nulls:
+        if deeper := event.get("new"):
+            deeper["deep"] = [each for each in deeper["deep"] if isinstance(each, dict)]
+    pq.write_table(pa.Table.from_pylist(without_nulls, schema=schema), columns)
+
+    sent: dict[str, list[bytes]] = {
+        lines.name: [value for _, value in records(lines, THINGS)],
+        cells.name: [value for _, value in records(cells, THINGS)],
+        columns.name: [json.dumps(event).encode() for event in without_nulls],
+    }
+    for path in (lines, cells, columns):
+        [outcome] = land(stream.settings, path, stream=stream.contract)
+        stream.produce(*sent[path.name])
+        stream.land()
+        landed: dict[bool, list[Any]] = {}
+        for from_file in (True, False):
+            where = f"kafka_timestamp is {'' if from_file else 'not '}null"
+            query = (
+                f"select id, v, extra from landing.things where {where}"
+                f" order by load_id desc, kafka_offset desc limit {outcome.landed}"
+            )
+            landed[from_file] = rows(stream.db, query)
+        assert landed[True] == landed[False], path.name
+        assert len(landed[True]) == outcome.landed
+        assert outcome.landed + outcome.quarantined == len(sent[path.name])
+    bad = rows(stream.db, "select reason, value from landing.quarantine")
+    assert bad == [("not_json", b"only one")] * 2
+
+
+def test_what_json_does_not_know_lands_in_words(landing: Connection, database: Settings, tmp_path: Path) -> None:
+    nanosecond = pa.array([1_774_692_000_123_456_789], pa.timestamp("ns", "UTC"))
+    table = pa.table(
+        {
+            "id": pa.array([Decimal("1.10")], pa.decimal128(20, 2)),
+            "v": pa.array([float("nan")]),
+            "at": nanosecond,
+            "day": pa.array([20_540], pa.date32()),
+            "by": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    land(database, tmp_path / "a.parquet")
+    [(number, word, extra)] = rows(landing, "select id, v, extra from landing.things")
+    assert (float(number), word) == (1.1, "NaN")
+    assert extra == {"at": "2026-03-28T10:00:00.123456Z", "day": "2026-03-28", "by": {"k": 1}}
+
+
+def test_a_large_file_is_many_short_loads_that_add_up(landing: Connection, database: Settings, tmp_path: Path) -> None:
+    path = numbered(tmp_path / "a.jsonl", 25)
+    with path.open("ab") as file:
+        file.write(b"no json\n\n[1]\n\n\n")
+    [outcome] = land(database, path, records_a_load=10)
+    assert (outcome.landed, outcome.quarantined, outcome.loads) == (25, 3, 3)
+    spans = "select from_offset, until_offset, landed, quarantined, holes from landing.slices order by 1"
+    assert rows(landing, spans) == [(0, 10, 10, 0, 0), (10, 20, 10, 0, 0), (20, 28, 5, 3, 0)]
+    assert rows(landing, "select kafka_offset, reason, value from landing.quarantine order by 1") == [
+        (25, "not_json", b"no json"), (26, "not_json", b""), (27, "not_object", b"[1]"),
+    ]  # fmt: skip
+    assert rows(landing, "select kafka_offset::text = id from landing.things") == [(True,)] * 25
+    assert rows(landing, "select distinct door, state from landing.loads") == [("file", "finished")]
+    topic = topic_id_of(outcome.file)
+    assert topic.version == 8
+    row = rows(landing, "select stream, topic_id, name, format, bytes, lines, finished_at is null from landing.files")
+    assert row == [("things", topic, str(path), "jsonl", path.stat().st_size, 28, False)]
+
+
+def test_a_file_lands_once_under_any_name_and_a_changed_one_is_another(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    first = numbered(tmp_path / "a.jsonl", 3)
+    packed = tmp_path / "b.jsonl.gz"
+    packed.write_bytes(gzip.compress(first.read_bytes()))
+    outcomes = land(database, first, packed) + land(database, first)
+    assert [outcome.landed for outcome in outcomes] == [3, 0, 0]
+    assert f"landed before as {first}, on " in outcomes[1].sentence()
+    numbered(first, 4)
+    assert [outcome.landed for outcome in land(database, first)] == [4]
+    assert rows(landing, "select count(*), count(distinct topic_id) from landing.things") == [(7, 2)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from landfall.settings import Settings
+from landing_stream.files import find_files
+from landing_stream.ingest import ingest
+from tests.landing.test_ingest import THINGS
+
+def kill(load):
+    if load.load_id == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings = Settings.load()
+ingest(settings, THINGS, find_files(settings, [sys.argv[1]])[0], records_a_load=10, on_load=kill)
+"""
+
+
+def test_a_killed_ingestion_goes_on_where_it_stopped(
+    landing: Connection, database: Settings, tmp_path: Path,
+    environ_of: Callable[[Settings], dict[str, str]],
+) -> None:  # fmt: skip
+    path = numbered(tmp_path / "a.jsonl", 95)
+    process = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environ_of(database), check=False)
+    assert process.returncode == -signal.SIGKILL
+    states = "select state, count(*) from landing.loads group by 1 order by 1"
+    assert rows(landing, states) == [("finished", 3), ("open", 1)]
+    assert rows(landing, "select finished_at from landing.files") == [(None,)]
+    [outcome] = land(database, path, records_a_load=10)
+    assert (outcome.first, outcome.landed) == (30, 65)
+    assert rows(landing, "select count(*), count(distinct id) from landing.things") == [(95, 95)]
+    assert rows(landing, states) == [("finished", 10), ("sealed", 1)]
+
+
+def test_a_load_that_a_dead_process_left_open_does_not_hold_readers_back(
+    landing: Connection, transformer: Connection, database: Settings, tmp_path: Path
+) -> None:
+    horizon = "select hi from landing.horizons where stream = 'things'"
+
+    def dies(load: Load) -> None:
+        seal_abandoned(transformer)  # its process lives: nothing is sealed
+        assert rows(landing, horizon) == [(0,)]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        land(database, numbered(tmp_path / "a.jsonl", 3), on_load=dies)
+    assert rows(landing, horizon) == [(0,)]
+    enricher = Enricher(database, {}, [])
+    enricher.run_once()
+    enricher.close()
+    assert rows(landing, horizon) == [(1,)]
+
+
+def test_of_two_at_once_the_newer_one_lands_and_the_other_ends(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    path = numbered(tmp_path / "a.jsonl", 30)
+    inner: list[Ingested] = []
+
+    def second(load: Load) -> None:
+        if load.load_id == 2:
+            inner.extend(land(database, path, records_a_load=10))
+
+    with pytest.raises(Fenced):
+        land(database, path, records_a_load=10, on_load=second)
+    assert [(outcome.first, outcome.landed) for outcome in inner] == [(10, 20)]
+    assert rows(landing, "select count(*), count(distinct id) from landing.things") == [(30, 30)]
+
+
+def test_files_and_the_stream_land_at_once(stream: Stream, tmp_path: Path) -> None:
+    path = numbered(tmp_path / "a.jsonl", 2_000, first=10_000)
+    produced = iter(range(1, 401))
+
+    def meanwhile(load: Load) -> None:
+        stream.number(number := next(produced), number)
+
+    with stream.landing():
+        land(stream.settings, path, stream=stream.contract, records_a_load=20, on_load=meanwhile)
+        stream.landed(2_100)
+    doors = stream.select("select door, state, count(*) > 1 as many from landing.loads group by 1, 2 order by 1, 2")
+    assert [(row["door"], row["state"]) for row in doors] == [("file", "finished"), ("stream", "finished")]
+    assert stream.one("select count(*) - count(distinct id) from landing.things") == 0
+    assert stream.one("select count(*) from landing.things where id::int >= 10000") == 2_000
+    loads = stream.select("select load_id from landing.loads order by 1")
+    assert [row["load_id"] for row in loads] == list(range(1, len(loads) + 1))
+
+
+def test_one_unreadable_file_keeps_no_other_from_landing(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("v\nno event time\n")
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b'{"id":"1"}\n' * 9_000)[:-9])
+    (tmp_path / "c.parquet").write_bytes(b"PAR1")
+    (tmp_path / "d.jsonl").touch()
+    numbered(tmp_path / "e.ndjson", 5)
+    done: list[Ingested] = []
+    problems = ingest(database, THINGS, files(database, tmp_path), done.append)
+    assert [Path(outcome.file.name).name for outcome in done] == ["d.jsonl", "e.ndjson"]
+    for problem, said in zip(
+        problems,
+        ["does not name id, the event time of things", "not a whole gzip file", "not readable as Parquet"],
+        strict=True,
+    ):
+        assert said in problem.format_message()
+    assert rows(landing, "select count(*) from landing.things") == [(5,)]
+    assert rows(landing, "select state from landing.loads") == [("finished",)]
+
+
+def test_a_file_that_grows_meanwhile_is_not_landed(landing: Connection, database: Settings, tmp_path: Path) -> None:
+    path = numbered(tmp_path / "a.jsonl", 30)
+
+    def grow(load: Load) -> None:
+        if load.load_id == 2:
+            with path.open("ab") as file:
+                file.write(b'{"id":"one more"}\n')
+
+    [problem] = ingest(database, THINGS, files(database, path), records_a_load=10, on_load=grow)
+    assert "was changed while it was read" in problem.format_message()
+    assert rows(landing, "select count(*) from landing.things") == [(10,)]
+
+
+def test_it_stops_between_loads(landing: Connection, database: Settings, tmp_path: Path) -> None:
+    stop = threading.Event()
+    path = numbered(tmp_path / "a.jsonl", 30)
+    [outcome] = land(database, path, records_a_load=10, stop=stop, on_load=lambda load: stop.set())
+    assert (outcome.landed, outcome.finished) == (10, False)
+    assert [after.landed for after in land(database, path)] == [20]
+
+
+def test_a_folder_is_walked_and_what_is_no_event_file_is_named(database: Settings, tmp_path: Path) -> None:
+    for name in ("z.jsonl", "in/a.csv.gz", "in/deep/b.PARQUET", "in/_SUCCESS", "in/.b.parquet.crc", "_tmp/c.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "in" / "notes.txt").touch()
+    found, unknown = find_files(database, [str(tmp_path), str(tmp_path / "z.jsonl")])
+    assert [Path(file.name).name for file in found] == ["a.csv.gz", "b.PARQUET", "z.jsonl"]
+    assert [Path(name).name for name in unknown] == ["notes.txt"]
+    with pytest.raises(UserError, match=r"notes.txt: ingest reads \.jsonl"):
+        find_files(database, [str(tmp_path / "in" / "notes.txt")])
+    with pytest.raises(UserError, match="no such file or folder"):
+        find_files(database, [str(tmp_path / "nowhere")])
+
+
+def test_records_are_grouped_by_number_and_by_size() -> None:
+    assert list(groups(iter([b"aa", b"b", b"cccccccc", b"d", b"e", b"f"]), 2, 4)) == [
+        [b"aa", b"b"], [b"cccccccc"], [b"d", b"e"], [b"f"],
+    ]  # fmt: skip
