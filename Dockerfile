@@ -30,6 +30,7 @@ COPY orchestration ./orchestration
 COPY reports ./reports
 COPY health ./health
 COPY monitoring ./monitoring
+COPY exports ./exports
 COPY dbt_project ./dbt_project
 RUN python -m pip install --no-deps --no-build-isolation --no-index --editable .
 

@@ -7,6 +7,7 @@ from orchestration.alerts import alerts
 from orchestration.charts import charts_definitions
 from orchestration.cold import cold_definitions
 from orchestration.enrichment import enrichment_assets
+from orchestration.exports import exports_definitions
 from orchestration.health import health_definitions
 from orchestration.landing_sensor import landing_ledger
 from orchestration.lost_runs import living_executor, lost_runs
@@ -34,6 +35,7 @@ defs = dg.Definitions.merge(
     retention_definitions(),
     charts_definitions(),
     health_definitions(manifest),
+    exports_definitions(manifest),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, alerts]),
     dg.Definitions(executor=living_executor),
 )

@@ -1,0 +1,1 @@
+"""Marts as Parquet files, in a folder or a bucket, and what loads them into Redshift."""

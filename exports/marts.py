@@ -1,0 +1,88 @@
+"""Which marts there are to export, and by which day their rows are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from exports.columns import Column
+from landfall.errors import UserError
+
+SCHEMA = "marts"
+LATEST = "_latest"
+"""Views of a table's newest day: nothing that the table does not have."""
+# Of the tables that grow with events, in the order of choice. Dimensions are one file.
+_DAY_COLUMN = "event_date"
+_TIME_COLUMNS = ("window_start", "hour_start", "minute_start", "event_at", "started_at")
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table or view of marts, its columns in their order."""
+
+    name: str
+    description: str
+    columns: list[Column]
+
+    @property
+    def relation(self) -> sql.Composable:
+        return sql.Identifier(SCHEMA, self.name)
+
+    @property
+    def day_column(self) -> str | None:
+        """The column whose day (UTC, where it is a time) tells the files apart; None for a table in one file."""
+        return day_column(self.name, [column.name for column in self.columns])
+
+    @property
+    def day(self) -> sql.Composable:
+        """The day of a row, null for a table in one file."""
+        name = self.day_column
+        if name is None:
+            return sql.SQL("null::date")
+        if name == _DAY_COLUMN:
+            return sql.Identifier(name)
+        return sql.SQL("({} at time zone 'UTC')::date").format(sql.Identifier(name))
+
+
+def day_column(mart: str, columns: Sequence[str]) -> str | None:
+    """See Mart.day_column."""
+    if not mart.startswith(("kpi_", "fct_")):
+        return None
+    return next((name for name in (_DAY_COLUMN, *_TIME_COLUMNS) if name in columns), None)
+
+
+def is_exported(name: str) -> bool:
+    """Whether a mart is among those exported when none is named."""
+    return not name.endswith(LATEST)
+
+
+def read_marts(connection: psycopg.Connection, names: Sequence[str] = ()) -> list[Mart]:
+    """The marts named, or all but the `…_latest` views, by name. Raises UserError for one that is not there."""
+    rows = connection.execute(
+        """
+        select
+            c.relname,
+            coalesce(obj_description(c.oid, 'pg_class'), '') as description,
+            a.attname,
+            format_type(a.atttypid, null) as kind,
+            coalesce(col_description(c.oid, a.attnum), '') as column_description
+        from pg_class as c
+        inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v', 'm', 'p')
+        order by c.relname, a.attnum
+        """,
+        (SCHEMA,),
+    ).fetchall()
+    found: dict[str, Mart] = {}
+    for name, description, column, kind, column_description in rows:
+        mart = found.setdefault(name, Mart(name, description, []))
+        mart.columns.append(Column(column, kind, column_description))
+    if unknown := [name for name in names if name not in found]:
+        there = ", ".join(filter(is_exported, found)) or "no table yet: run `landfall migrate`"
+        raise UserError(f"--table {unknown[0]}: schema marts has {there}.")
+    if not found:
+        raise UserError("Schema marts has no table yet: run `landfall migrate` (or `landfall up`) first.")
+    return [found[name] for name in sorted(set(names) or filter(is_exported, found))]
