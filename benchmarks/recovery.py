@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from benchmarks.instruments.tables import Part, Table
 from landfall.settings import Settings
 from local_stack.processes import free_port
 from simulator.simulation import STREAMS
-from warehouse.advisory_locks import DBT, is_held
+from warehouse.advisory_locks import DBT, FOLLOWER, halves, is_held
 from warehouse.connect import connect
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
@@ -56,18 +57,36 @@ class Scene:
     settings: Settings
     database: Connection
 
-    def processes(self, *words: str) -> list[psutil.Process]:
-        """Processes of this state folder whose command line has these words in it."""
-        found = []
+    def follower(self) -> psutil.Process | None:
+        """The process that refreshes the models, known by the port of its connection; None between two of them."""
+        row = self.database.execute(
+            """
+            select a.client_port
+            from pg_locks as l
+            inner join pg_stat_activity as a on a.pid = l.pid
+            where l.locktype = 'advisory' and l.granted and a.datname = current_database()
+                and l.objsubid = 1 and l.classid = %s and l.objid = %s
+            """,
+            halves(FOLLOWER),
+        ).fetchone()
+        connections = psutil.net_connections("tcp") if row else []
+        for connection in connections:
+            if row and connection.laddr and connection.laddr.port == row[0] and connection.pid:
+                return psutil.Process(connection.pid)
+        return None
+
+    def daemon(self) -> psutil.Process | None:
+        """Dagster's daemon, of this state folder."""
         for process in psutil.process_iter():
-            try:
-                line = " ".join(process.cmdline())
-                mine = process.environ().get("LANDFALL_HOME") == str(self.settings.home)
-            except psutil.Error:
-                continue
-            if mine and all(word in line for word in words):
-                found.append(process)
-        return found
+            with contextlib.suppress(psutil.Error):
+                if "dagster._daemon" in process.cmdline() and process.environ().get("LANDFALL_HOME") == self.home:
+                    return process
+        return None
+
+    @property
+    def home(self) -> str:
+        """The state folder."""
+        return str(self.settings.home)
 
     def wait(self, done: Callable[[], bool], what: str) -> None:
         """Poll. Raises RuntimeError when it takes longer than GIVE_UP_SECONDS."""
@@ -104,32 +123,24 @@ def measure(say: Say, rounds: int = 3) -> Part:
         with served(scene, "land"), flowing(settings, RATE, seed=1, streams=STREAMS):
             scene.wait(lambda: all(scene.horizons().values()), "a first load of each stream")
             with served(scene, "dagster"):
-                with served(scene, "refresh"):
+                with served(scene, "refresh") as supervisor:
                     for _ in range(rounds):
-                        recovered(scene, found, say, "refresh", lambda: scene.processes("refresh --watch"))
-                    parents = scene.processes("serve", "--only refresh")
-                    recovered(
-                        scene, found, say, "hand-over", lambda: [p for q in parents for p in (q, *descendants(q))]
-                    )
+                        recovered(scene, found, say, "refresh", lambda: [scene.follower()])
+                    everything = [supervisor, *descendants(supervisor)]
+                    recovered(scene, found, say, "hand-over", lambda: [scene.follower(), *everything])
                 for _ in range(rounds):
-                    recovered(scene, found, say, "run", lambda: scene.processes("dagster", "execute_run"))
-                    recovered(scene, found, say, "daemon", lambda: daemon(scene))
+                    recovered(scene, found, say, "run", lambda: [scene.follower()])
+                    recovered(scene, found, say, "daemon", lambda: [scene.follower(), scene.daemon()])
         check(settings, database)
     return summary(found)
 
 
-def daemon(scene: Scene) -> list[psutil.Process]:
-    """Dagster's daemon and its run, where there are both."""
-    daemons, runs = scene.processes("dagster._daemon"), scene.processes("dagster", "execute_run")
-    return [*daemons, *runs] if daemons and runs else []
-
-
 @contextmanager
-def served(scene: Scene, service: str) -> Iterator[None]:
+def served(scene: Scene, service: str) -> Iterator[psutil.Process]:
     """`landfall serve --only SERVICE` while the block lasts."""
     arguments = ["serve", "--only", service, "--port", str(free_port(None))]
-    with running_command(scene.settings, *arguments):
-        yield
+    with running_command(scene.settings, *arguments) as process:
+        yield process
 
 
 def recovered(
@@ -137,12 +148,21 @@ def recovered(
     found: dict[str, list[float]],
     say: Say,
     kind: str,
-    victims: Callable[[], Sequence[psutil.Process]],
+    victims: Callable[[], Sequence[psutil.Process | None]],
 ) -> None:
     """Kill while dbt writes, and note the seconds until what had landed by then is in every table."""
-    scene.wait(lambda: bool(victims()) and scene.is_writing(), f"{kind} to be at work")
-    for process in victims():
-        process.kill()
+    targets: list[psutil.Process] = []
+
+    def found_at_work() -> bool:
+        nonlocal targets
+        seen = victims()
+        targets = [process for process in seen if process is not None]
+        return scene.is_writing() and len(targets) == len(seen)
+
+    scene.wait(found_at_work, f"{kind} to be at work")
+    for process in targets:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     killed, horizons = time.monotonic(), scene.horizons()
     scene.wait(lambda: scene.has_read(horizons), f"right tables after a kill of {kind}")
     found.setdefault(kind, []).append(time.monotonic() - killed)

@@ -53,7 +53,6 @@ def try_to_hold(connection: Connection, name: str) -> bool:
 
 def is_held(connection: Connection, name: str) -> bool:
     """Whether anybody in this database holds the lock."""
-    key = key_of(name) & 0xFFFF_FFFF_FFFF_FFFF
     row = connection.execute(
         """
         select exists (
@@ -62,6 +61,12 @@ def is_held(connection: Connection, name: str) -> bool:
                 and database = (select oid from pg_database where datname = current_database())
         )
         """,
-        (key >> 32, key & 0xFFFF_FFFF),
+        halves(name),
     ).fetchone()
     return row == (True,)
+
+
+def halves(name: str) -> tuple[int, int]:
+    """The lock's key as pg_locks shows it: classid and objid."""
+    key = key_of(name) & 0xFFFF_FFFF_FFFF_FFFF
+    return key >> 32, key & 0xFFFF_FFFF
