@@ -77,5 +77,6 @@ jvm: .venv/.project
 
 dbt_project/target/manifest.json: .venv/.project $(DBT_FILES)
 	@echo "4/4 The dbt project, parsed"
-	@cd dbt_project && $(subst dbt_project,.,$(OFFLINE)) ../$(BIN)/dbt --quiet --no-use-colors parse
+	@# Whole: a partial parse loses what singular tests are told in their yml, and with it their checks in Dagster.
+	@cd dbt_project && $(subst dbt_project,.,$(OFFLINE)) ../$(BIN)/dbt --quiet --no-use-colors --no-partial-parse parse
 	@touch $@
