@@ -60,7 +60,8 @@ found as (
         kinds.kind,
         left(kinds.value, 200) as value,
         facts.load_id,
-        facts.kafka_timestamp
+        -- a record of a file has no Kafka time, and is to be seen by who asks for the newest days
+        coalesce(facts.kafka_timestamp, facts.landed_at) as kafka_timestamp
     from facts
     cross join lateral (
         values
