@@ -33,6 +33,8 @@ Mode = Literal["warm", "sensor"]
 MODES: tuple[Mode, ...] = ("warm", "sensor")
 POLL_SECONDS = 0.1
 CATCH_UP_SECONDS = 120.0
+SLOWEST_PARTITION_SECONDS = 5.0
+"""How much later than the newest record of a stream one of another partition may land."""
 # An event of a load is readable when the load is finished, and visible when every model has read the load.
 _EVENTS = """
 select p.load_id, extract(epoch from p.kafka_timestamp)::float8, extract(epoch from l.finished_at)::float8
@@ -138,7 +140,7 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
     running.wait_for(
         "select bool_and(newest >= to_timestamp(%(end)s)) from"
         " (select max(max_kafka_timestamp) as newest from landing.slices group by stream) as s",
-        CATCH_UP_SECONDS, end=end,
+        CATCH_UP_SECONDS, end=end + SLOWEST_PARTITION_SECONDS,
     )  # fmt: skip
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
         loads = dict(connection.execute("select stream, hi from landing.horizons").fetchall())
