@@ -15,7 +15,7 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 help:
 	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
-	@echo "make test              set up and run every test; ARGS='tests/unit -k settings' runs some"
+	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
 	@echo "make lint              ruff, mypy, sqlfluff; make format formats"
 	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
@@ -29,7 +29,7 @@ demo: setup
 	@$(BIN)/landfall demo $(if $(DURATION),--duration $(DURATION)) $(if $(HEADLESS),--headless)
 
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 lint: setup
 	$(BIN)/ruff format --check .
