@@ -9,7 +9,7 @@ import dagster as dg
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
-from orchestration.ledger import Landed, TopicEnds, landed_since, landing_metadata, topic_metadata
+from orchestration.ledger import Connection, Landed, TopicEnds, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
@@ -17,6 +17,8 @@ from warehouse.roles import TRANSFORMER
 # Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
 # all the time. The daemon's own floor is about 5 s.
 SECONDS_BETWEEN_LOOKS = 30
+ENRICHED = "(enriched)"
+"""Key of the cursor beside those of the streams."""
 
 
 @dg.sensor(
@@ -32,12 +34,15 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     contracts = load_contracts()
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
         looked = [landed_since(reader, stream, seen.get(stream)) for stream in contracts]
+        enriched, enrichment = read_enrichment(reader)
     news = [landed for landed in looked if landed is not None]
     if not news:
         return dg.SkipReason("No load has finished since the last look.")
     topics = topics_of(json.dumps(settings.kafka.client_config(), sort_keys=True))
     events = [event for landed in news for event in events_of(landed, contracts[landed.stream], topics)]
-    cursor = seen | {landed.stream: landed.load_id for landed in news}
+    if enriched > seen.get(ENRICHED, 0):
+        events += enrichment
+    cursor = seen | {landed.stream: landed.load_id for landed in news} | {ENRICHED: enriched}
     return dg.SensorResult(asset_events=events, cursor=json.dumps(cursor, sort_keys=True))
 
 
@@ -52,6 +57,21 @@ def events_of(landed: Landed, contract: Contract, topics: Topics) -> list[dg.Ass
     return [
         dg.AssetMaterialization(topic_key(contract), metadata=topic_metadata(ends)),
         dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, ends)),
+    ]
+
+
+def read_enrichment(reader: Connection) -> tuple[int, list[dg.AssetMaterialization]]:
+    """How many loads are enriched, over all streams; and what to report of the tables that hold it. Rows are those that
+    Postgres estimates."""
+    row = reader.execute("select coalesce(sum(position), 0)::bigint from enrichment.progress").fetchone()
+    assert row is not None
+    tables = reader.execute(
+        "select relname, greatest(reltuples, 0)::bigint from pg_class"
+        " where relnamespace = 'enrichment'::regnamespace and relkind = 'r' and relname <> 'progress' order by 1"
+    ).fetchall()
+    return row[0], [
+        dg.AssetMaterialization(["enrichment", name], metadata={"dagster/row_count": rows, "loads": row[0]})
+        for name, rows in tables
     ]
 
 

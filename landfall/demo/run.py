@@ -8,6 +8,7 @@ from threading import Event
 from typing import TypeVar
 
 from landfall.demo.background import Background
+from landfall.demo.closing import closing_lines
 from landfall.demo.kpis import TABLES
 from landfall.demo.observer import Baseline, Observer, Span
 from landfall.demo.production import Production
@@ -22,8 +23,9 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from local_stack.children import Child, Children
 from local_stack.lifeline import prefix
+from local_stack.processes import free_port
 from local_stack.stack import down, running
-from orchestration.serve import DagsterServer, start_dagster
+from orchestration.serve import HOST, DagsterServer, start_dagster
 from simulator.simulation import STREAMS
 
 T = TypeVar("T")
@@ -161,6 +163,9 @@ class Demo:
         live.dagster_answers = Background(lambda: dagster.wait(READY_SECONDS))
         self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
         self._say(f"Dagster is starting: {dagster.address}")
+        port = free_port(None)
+        self._children.start("metrics", "--port", str(port))
+        self._say(f"Metrics for Prometheus: http://{HOST}:{port}/metrics")
 
     def _moment(self, live: Live, note: str) -> Moment:
         assert live.watcher.view is not None
@@ -191,8 +196,9 @@ class Demo:
         malformed = {stream: sum(counts.malformed.values()) for stream, counts in produced.streams.items()}
         found = self._wait(Background(lambda: account(observer.ledger(), spans, acknowledged, malformed, TABLES)))
         latency = self._wait(Background(lambda: {b.stream: observer.run_latency(b) for b in live.baselines}))
+        closing = self._wait(Background(lambda: closing_lines(settings, self._children.folder / "charts")))
         self._screen.close()
-        self._print(["", *account_lines(found, latency, live.refreshes)])
+        self._print(["", *account_lines(found, latency, live.refreshes), *closing])
         troubles = [*found.troubles, *(f"A refresh failed: {failure}" for failure in live.refreshes.failures)]
         if troubles:
             raise UserError(" ".join(troubles))
