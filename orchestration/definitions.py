@@ -8,6 +8,7 @@ from orchestration.charts import charts_definitions
 from orchestration.cold import cold_definitions
 from orchestration.enrichment import enrichment_assets
 from orchestration.exports import exports_definitions
+from orchestration.groups import fact_models
 from orchestration.health import health_definitions
 from orchestration.landing_sensor import landing_ledger
 from orchestration.lost_runs import living_executor, lost_runs
@@ -21,7 +22,7 @@ from orchestration.streams import stream_assets
 from orchestration.translator import WarehouseTranslator, reference_assets
 
 manifest = read_manifest()
-translator = WarehouseTranslator()
+translator = WarehouseTranslator(fact_models(manifest))
 models = warehouse_assets(manifest, translator)
 enrichment = enrichment_assets(manifest, translator)
 reference = reference_assets(manifest, translator, models.keys | enrichment.keys)

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from orchestration.groups import group_of
 from orchestration.manifest import Manifest, layer
 
 OWNER = "team:warehouse"
@@ -14,14 +15,16 @@ OWNER = "team:warehouse"
 class WarehouseTranslator(DagsterDbtTranslator):
     """A key is layer and name (`marts/kpi_jobs_hourly`), so that it does not change with dbt's target."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: frozenset[str]) -> None:
+        """`facts`: unique ids of the models that are shown as facts (see groups.py)."""
+        self._facts = facts
         super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True, enable_source_metadata=False))
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         return dg.AssetKey([layer(dict(dbt_resource_props)), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return layer(dict(dbt_resource_props))
+        return group_of(dict(dbt_resource_props), self._facts)
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         # Without the SQL that the default appends: it stands in the repository, and the page is for readers of tables.

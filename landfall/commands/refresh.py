@@ -84,8 +84,7 @@ def keep_refreshing(settings: Settings, *, full_refresh: bool, pause_seconds: fl
 
         def report(outcome: Outcome) -> None:
             say(outcome, settings.log_format)
-            if reports is not None:
-                reports.add(outcome)
+            reports.add(outcome)
 
         follower = Follower(settings, session, report, pause_seconds=pause_seconds)
         follower.follow(stop, first=refresh_arguments(full_refresh=full_refresh))
