@@ -1,4 +1,4 @@
-"""Groups of assets in the order in which data flows: kafka, landing, enrichment, staging, facts, intermediate, marts, …"""
+"""Groups of assets as data flows: kafka, landing, enrichment, staging, facts, intermediate, marts, charts, exports."""
 
 from orchestration.manifest import Manifest, Node, layer
 
@@ -8,7 +8,7 @@ FACTS = "facts"
 def fact_models(manifest: Manifest) -> frozenset[str]:
     """Unique ids of the facts (`fct_*`) and of every intermediate model that one of them is made of.
 
-    By layers alone the graph would show marts before what they are counted from: aggregates read facts, which are marts.
+    By layers alone the graph would go back and forth: what marts are counted from reads facts, which are marts.
     """
     nodes = manifest["nodes"]
     waiting = [key for key, node in nodes.items() if node["resource_type"] == "model" and node["name"][:4] == "fct_"]
