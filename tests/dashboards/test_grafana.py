@@ -15,7 +15,7 @@ from dashboards.grafana.macros import expanded
 from dashboards.grafana.panels import MARTS, PROMETHEUS
 from monitoring.catalogue import CATALOGUE
 from tests.dbt.conftest import Warehouse
-from tests.dbt.events import shop_events, web_requests
+from tests.dbt.events import views_at, web_requests
 from tests.dbt.test_analyses import people
 from warehouse.connect import connect
 
@@ -86,17 +86,7 @@ def test_every_metric_of_the_exporter_is_on_the_board_or_only_for_alerts() -> No
 
 
 def test_every_statement_of_the_kpi_board_answers_the_bi_reader(warehouse: Warehouse) -> None:
-    views = [
-        {
-            **event,
-            "time_stamp": str(int(NOW.timestamp())),
-            "collection": "view_product_detail",
-            "product_id": "110474",
-            "current_url": "https://www.glamira.de/ring",
-            "referrer_url": "https://blog.example/",
-        }
-        for event in shop_events(20, seed=51)
-    ]
+    views = views_at(NOW, seed=51)
     warehouse.land("product_views", views)
     warehouse.land("web_logs", web_requests(50, seed=52))
     warehouse.run()

@@ -119,3 +119,18 @@ def web_actions(events: list[Event]) -> dict[tuple[Any, ...], int]:
         window = moment - dt.timedelta(minutes=moment.minute % 5, seconds=moment.second)
         counts[window, event["action"] or "(none)"] += 1
     return dict(counts)
+
+
+def views_at(moment: dt.datetime, seed: int) -> list[Event]:
+    """Views of one product in a German shop at this moment, by visitors who came from a blog."""
+    return [
+        {
+            **event,
+            "time_stamp": str(int(moment.timestamp())),
+            "collection": "view_product_detail",
+            "product_id": "110474",
+            "current_url": "https://www.glamira.de/ring",
+            "referrer_url": "https://blog.example/",
+        }
+        for event in shop_events(20, seed=seed)
+    ]

@@ -6,7 +6,7 @@ import json
 import psycopg
 
 from tests.dbt.conftest import Warehouse
-from tests.dbt.events import job_events, shop_events, web_requests
+from tests.dbt.events import job_events, views_at, web_requests
 from warehouse.connect import connect
 from warehouse.dbt_session import DBT_PROJECT
 
@@ -28,17 +28,7 @@ def test_every_analysis_is_one_select_of_one_mart() -> None:
 
 def test_every_analysis_runs_as_the_bi_reader_and_answers_with_and_without_bots(warehouse: Warehouse) -> None:
     now = dt.datetime.now(dt.UTC)
-    views = [
-        {
-            **event,
-            "time_stamp": str(int(now.timestamp())),
-            "collection": "view_product_detail",
-            "product_id": "110474",
-            "current_url": "https://www.glamira.de/ring",
-            "referrer_url": "https://blog.example/",
-        }
-        for event in shop_events(20, seed=51)
-    ]
+    views = views_at(now, seed=51)
     warehouse.land("product_views", views)
     warehouse.land("web_logs", web_requests(50, seed=52))
     warehouse.land("job_tracking", job_events(50, seed=53))
