@@ -111,7 +111,7 @@ def summary(events: int, rounds: int, found: list[dict[str, Any]]) -> Part:
             "then the cold ones, s",
             "WAL, MB",
             "catching up, events/s",
-        ],  # fmt: skip
+        ],
     )
     for row in found:
         table.rows.append((
