@@ -32,6 +32,8 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
             "class": "QueuedRunCoordinator",
             "config": {"dequeue_interval_seconds": 1},
         },
+        # For policies by the age of a materialization. Our own checks go by the age of the data (health/).
+        "freshness": {"enabled": True},
         # A slow sensor (Kafka away) holds up no other.
         "sensors": {"use_threads": True, "num_workers": 4},
         "schedules": {"use_threads": True, "num_workers": 2},
