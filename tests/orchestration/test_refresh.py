@@ -117,6 +117,7 @@ def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
 
 
 def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land: Land, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").touch()
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
         session = DbtSession(warehouse, door="watch")
