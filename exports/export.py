@@ -18,7 +18,7 @@ from landfall.filesystems import Location, locate
 from landfall.settings import Settings
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays
-from warehouse.roles import READER, TRANSFORMER
+from warehouse.roles import marts_login
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def export(
     Raises UserError for a destination that cannot be written to and a mart that is not there.
     """
     root = locate(settings, destination)
-    dsn, role = (settings.bi_dsn, READER) if settings.bi_dsn else (settings.postgres_dsn, TRANSFORMER)
+    dsn, role = marts_login(settings)
     done = []
     with connect(
         dsn, role, application_name="landfall export", idle_in_transaction_ms=IDLE_IN_TRANSACTION_MS

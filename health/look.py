@@ -34,6 +34,15 @@ class Look:
         """Rows of a query with named parameters; %(newest)s is NEWEST_LOADS."""
         return self.connection.execute(query.encode(), {"newest": NEWEST_LOADS, **values}).fetchall()
 
+    def accounts(self, stream: str) -> str | None:
+        """The table that accounts for the stream's records, load by load; None where no model does.
+
+        The name of a stream is checked with its contract: lower-case letters, digits and underscores.
+        """
+        relation = f"intermediate.int_{stream}__accounts"
+        there = self.rows("select to_regclass(%(relation)s) is not null", relation=relation)
+        return relation if there == [(True,)] else None
+
     def seconds_since(self, moment: datetime) -> float:
         """Seconds from `moment` to now, 0 for a moment to come."""
         return max((self.now - moment).total_seconds(), 0.0)

@@ -6,6 +6,9 @@ import click
 
 from landfall.logs import logs_are_json
 
+EXIT_FENCED = 3
+"""Of a landing or an ingestion that another one has taken over from: it is not to come back by itself."""
+
 
 class UserError(click.ClickException):
     """One clear sentence: what is wrong, where (file, field, offset or setting), and what to do.

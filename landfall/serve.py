@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from landfall.errors import EXIT_FENCED
 from landfall.settings import Settings
 from local_stack.children import Child, Children, how
 from local_stack.lifeline import prefix
@@ -19,8 +20,6 @@ LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
 """A service that ran for so long has recovered: the next pause is the first one again."""
-FENCED = 3
-"""Exit code of `landfall land` when another one has taken over: that one is not to be fought."""
 
 Start = Callable[[Children], Child]
 
@@ -41,7 +40,7 @@ class Service:
         """Note an end and decide when to go on; True when the service is not to come back."""
         assert self.child is not None
         code = self.child.process.returncode
-        if self.name == "land" and code == FENCED:
+        if self.name == "land" and code == EXIT_FENCED:
             logger.error("%s: another `landfall land` has taken over; it is not started again here", self.name)
             return True
         if now - self.started > HEALTHY_SECONDS:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from landfall.errors import EXIT_FENCED
 from landfall.logs import safe_message
 from landing_stream.ledger import Fenced
 from landing_stream.query import LandingQuery
 
 logger = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_FAILED, EXIT_FENCED = 0, 1, 3
+EXIT_OK, EXIT_FAILED = 0, 1
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
 # With --once somebody waits for the end: give up after about a minute of failures.

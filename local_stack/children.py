@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from landfall.errors import UserError
+from landfall.errors import EXIT_FENCED, UserError
 from local_stack.layout import venv_bin
 from local_stack.lifeline import prefix
 from local_stack.processes import last_lines
@@ -35,7 +35,7 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
-        if self.name == "landfall land" and code == 3:
+        if self.name == "landfall land" and code == EXIT_FENCED:
             raise UserError("Another `landfall land` on the same servers has taken over: stop it, then try again.")
         raise UserError(f"`{self.name}` ended {how(code)}; {self.log} says: {last_lines(self.log, 3)}")
 

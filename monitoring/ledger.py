@@ -84,9 +84,7 @@ class Ledger:
 
     def read(self, connection: Connection) -> Iterator[Metric]:
         """Metrics of every stream that the ledger knows."""
-        horizons: dict[str, int] = dict(
-            connection.execute("select stream, hi from landing.horizons order by 1").fetchall()
-        )
+        horizons: dict[str, int] = dict(connection.execute(HORIZONS).fetchall())
         succeeded: dict[str, dt.datetime] = {}
         for stream, horizon in horizons.items():
             self._totals.setdefault(stream, StreamTotals()).read(connection, stream, horizon)

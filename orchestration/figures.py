@@ -13,6 +13,9 @@ from warehouse.dbt_session import Outcome
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+BUILT = ("model", "seed", "snapshot")
+"""Nodes of dbt that are relations, and assets."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -32,7 +35,7 @@ def written(outcome: Outcome) -> dict[str, Written]:
     return {
         node.relation: Written(node.rows, node.seconds)
         for node in outcome.nodes
-        if node.status == "success" and (node.rows > 0 if node.is_table else node.kind in ("model", "seed", "snapshot"))
+        if node.status == "success" and (node.rows > 0 if node.is_table else node.kind in BUILT)
     }
 
 
@@ -61,7 +64,7 @@ def views_above(manifest: Any) -> dict[str, list[str]]:
     return {
         f"{node.schema}.{node.alias}": sorted(set(shown_by(key)))
         for key, node in manifest.nodes.items()
-        if node.resource_type in ("model", "seed", "snapshot")
+        if node.resource_type in BUILT
     }
 
 

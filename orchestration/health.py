@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
 
 import dagster as dg
 
@@ -13,8 +12,8 @@ from health.checks.data_age import is_judged
 from health.findings import Finding, Severity
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from landing_stream.topics import Topics
 from orchestration.manifest import Manifest, layer
+from orchestration.streams import topics_of
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
@@ -85,15 +84,8 @@ def by_check(findings: Iterable[Finding]) -> Found:
 
 def look_at(settings: Settings) -> list[Finding]:
     """One evaluation."""
-    topics = topics_of(json.dumps(settings.kafka.client_config(), sort_keys=True))
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster health") as reader:
-        return evaluate(settings, reader, topics)
-
-
-@cache
-def topics_of(client_config: str) -> Topics:
-    """One Kafka client a process: each has threads of its own."""
-    return Topics(json.loads(client_config))
+        return evaluate(settings, reader, topics_of(settings))
 
 
 def due_reports(

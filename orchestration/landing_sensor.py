@@ -1,8 +1,6 @@
 """Tells Dagster what landed: reads the ledger, and reports only when a load has finished."""
 
 import json
-from collections.abc import Mapping
-from functools import cache
 
 import dagster as dg
 
@@ -10,7 +8,7 @@ from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
 from orchestration.ledger import Connection, Landed, TopicEnds, landed_since, landing_metadata, topic_metadata
-from orchestration.streams import landing_key, topic_key
+from orchestration.streams import landing_key, topic_key, topics_of
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
@@ -34,14 +32,14 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     contracts = load_contracts()
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
         looked = [landed_since(reader, stream, seen.get(stream)) for stream in contracts]
-        enriched, enrichment = read_enrichment(reader)
+        enriched = loads_enriched(reader)
+        enrichment = enrichment_events(reader, enriched) if enriched > seen.get(ENRICHED, 0) else []
     news = [landed for landed in looked if landed is not None]
     if not news:
         return dg.SkipReason("No load has finished since the last look.")
-    topics = topics_of(json.dumps(settings.kafka.client_config(), sort_keys=True))
+    topics = topics_of(settings)
     events = [event for landed in news for event in events_of(landed, contracts[landed.stream], topics)]
-    if enriched > seen.get(ENRICHED, 0):
-        events += enrichment
+    events += enrichment
     cursor = seen | {landed.stream: landed.load_id for landed in news} | {ENRICHED: enriched}
     return dg.SensorResult(asset_events=events, cursor=json.dumps(cursor, sort_keys=True))
 
@@ -60,23 +58,20 @@ def events_of(landed: Landed, contract: Contract, topics: Topics) -> list[dg.Ass
     ]
 
 
-def read_enrichment(reader: Connection) -> tuple[int, list[dg.AssetMaterialization]]:
-    """How many loads are enriched, over all streams; and what to report of the tables that hold it. Rows are those that
-    Postgres estimates."""
+def loads_enriched(reader: Connection) -> int:
+    """How many loads are enriched, over all streams."""
     row = reader.execute("select coalesce(sum(position), 0)::bigint from enrichment.progress").fetchone()
     assert row is not None
+    return int(row[0])
+
+
+def enrichment_events(reader: Connection, loads: int) -> list[dg.AssetMaterialization]:
+    """What to report of the tables that hold it; rows are those that Postgres estimates."""
     tables = reader.execute(
         "select relname, greatest(reltuples, 0)::bigint from pg_class"
         " where relnamespace = 'enrichment'::regnamespace and relkind = 'r' and relname <> 'progress' order by 1"
     ).fetchall()
-    return row[0], [
-        dg.AssetMaterialization(["enrichment", name], metadata={"dagster/row_count": rows, "loads": row[0]})
+    return [
+        dg.AssetMaterialization(["enrichment", name], metadata={"dagster/row_count": rows, "loads": loads})
         for name, rows in tables
     ]
-
-
-@cache
-def topics_of(client_config: str) -> Topics:
-    """One Kafka client a process: each has threads of its own."""
-    config: Mapping[str, str] = json.loads(client_config)
-    return Topics(config)

@@ -5,13 +5,11 @@ from typing import Any
 import dagster as dg
 
 from landfall.settings import Settings
-from orchestration.figures import materializations, written
+from orchestration.figures import BUILT, materializations, written
 from warehouse.connect import connect
 from warehouse.dbt_session import NodeOutcome, Outcome
 from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
-
-BUILT = ("model", "seed", "snapshot")
 
 
 def rebuilt(settings: Settings, outcome: Outcome) -> list[dg.AssetMaterialization]:

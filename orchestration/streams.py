@@ -1,10 +1,14 @@
 """Topics and landing tables as assets that others fill: Dagster shows them, the landing stream writes them."""
 
+import json
 from collections.abc import Iterable
+from functools import cache
 
 import dagster as dg
 
+from landfall.settings import Settings
 from landing_stream.contract import Contract
+from landing_stream.topics import Topics
 
 TOPIC_OWNER = "team:producers"
 LANDING_OWNER = "team:landing"
@@ -65,3 +69,14 @@ def landing_asset(contract: Contract) -> dg.AssetSpec:
 def column(name: str, description: str, pii: bool) -> dg.TableColumn:
     """A contract's field; personal data is marked."""
     return dg.TableColumn(name, "text", description=description, tags={"pii": ""} if pii else {})
+
+
+def topics_of(settings: Settings) -> Topics:
+    """The Kafka client of these settings, one a process: each has threads of its own."""
+    return client_of(json.dumps(settings.kafka.client_config(), sort_keys=True))
+
+
+@cache
+def client_of(client_config: str) -> Topics:
+    """By the configuration's text."""
+    return Topics(json.loads(client_config))

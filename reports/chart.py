@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.connect import connect
-from warehouse.roles import READER, TRANSFORMER
+from warehouse.roles import marts_login
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +58,5 @@ def day_of(rows: Rows) -> dt.date | None:
 
 def open_marts(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection that reads marts, with the least rights there are a login for."""
-    if settings.bi_dsn:
-        return connect(settings.bi_dsn, role=READER, autocommit=True, application_name="landfall report")
-    return connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall report")
+    dsn, role = marts_login(settings)
+    return connect(dsn, role=role, autocommit=True, application_name="landfall report")

@@ -8,6 +8,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
 from landfall.errors import UserError
+from landfall.settings import Settings
 
 WRITER, TRANSFORMER, READER = "landing_writer", "transformer", "bi_reader"
 ROLES = (WRITER, TRANSFORMER, READER)
@@ -26,6 +27,11 @@ READERS = {"landing": TRANSFORMER, "marts": READER}
 LEAST_VERSION = 160_000
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def marts_login(settings: Settings) -> tuple[str, str]:
+    """(DSN, role) that reads marts with the least rights there are a login for."""
+    return (settings.bi_dsn, READER) if settings.bi_dsn else (settings.postgres_dsn, TRANSFORMER)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from health.limits import Limits
 from health.look import Look
 from health.wording import counted, duration, listed, share
 
-HAS_ACCOUNTS = "select to_regclass(%(relation)s) is not null"
 RECENT = """
 select
     coalesce(sum(a.landed), 0)::bigint,
@@ -65,8 +64,8 @@ def look(look: Look) -> list[Finding]:
         for issue in UNKNOWN
     ]
     for stream in look.contracts:
-        accounts = f"intermediate.int_{stream}__accounts"
-        if look.rows(HAS_ACCOUNTS, relation=accounts) != [(True,)]:
+        accounts = look.accounts(stream)
+        if accounts is None:
             continue
         recent = look.now - timedelta(minutes=look.limits.recent_minutes)
         ((landed, rejected, conflicting),) = look.rows(RECENT.format(accounts=accounts), stream=stream, since=recent)

@@ -4,7 +4,6 @@ from health.findings import Finding
 from health.look import Look
 from health.wording import counted
 
-HAS_ACCOUNTS = "select to_regclass(%(relation)s) is not null"
 # ops.reconciliation adds up every load there ever was; here the newest ones that the models have read, again and again.
 UNEXPLAINED = """
 with span as (
@@ -62,10 +61,9 @@ def look(look: Look) -> list[Finding]:
     """A finding for every stream whose records the models account for."""
     findings = []
     for stream in look.contracts:
-        relation = f"intermediate.int_{stream}__accounts"
-        if look.rows(HAS_ACCOUNTS, relation=relation) != [(True,)]:
+        relation = look.accounts(stream)
+        if relation is None:
             continue
-        # The name of a stream is checked with its contract: lower-case letters, digits and underscores.
         query = UNEXPLAINED.format(accounts=relation)
         ((loads, unexplained, which),) = look.rows(query, stream=stream, relation=relation)
         findings.append(judge(stream, loads, unexplained, which or []))

@@ -29,7 +29,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
 
     from enrichment.enricher import enrich
     from landfall.commands._stopping import stop_on_signals
-    from landfall.errors import UserError
+    from landfall.errors import EXIT_FENCED, UserError
     from landfall.logs import configure_logging
     from landfall.settings import Settings
     from landing_stream.contract import load_contracts
@@ -59,7 +59,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
         click.echo(
             f"landfall: another ingestion of {stream} has taken over; run this again for what is left.", err=True
         )
-        sys.exit(3)
+        sys.exit(EXIT_FENCED)
     landed, seconds = sum(each.landed for each in done), time.monotonic() - began
     enrich(settings)
     click.echo(
