@@ -13,6 +13,7 @@ COMMANDS = (
     "memory",
     "refresh",
     "freshness",
+    "disk",
     "recovery",
     "kills",
     "convergence",

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import click
@@ -19,6 +18,7 @@ from benchmarks.instruments.events import flowing
 from benchmarks.instruments.figures import PERCENTILES, percentiles
 from benchmarks.instruments.landing import Landing, landing
 from benchmarks.instruments.landing import command as running_command
+from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
@@ -98,9 +98,9 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
         say(f"freshness, {mode}: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
         with watched(settings) as progress, flowing(settings, rate, seed=1, streams=STREAMS):
             time.sleep(warm_up)
-            begin, memory, disk = time.time(), memory_of(groups), size(settings.home / "dagster")
+            begin, memory, disk = time.time(), memory_of(groups), folder_bytes(settings.home / "dagster")
             time.sleep(seconds)
-            end, memory_after, disk_after = time.time(), memory_of(groups), size(settings.home / "dagster")
+            end, memory_after, disk_after = time.time(), memory_of(groups), folder_bytes(settings.home / "dagster")
             wait_for(running, progress, settings, end)
         found = delays(settings, progress, begin, end)
     return summary(mode, rate, seconds, found, (memory, memory_after), disk_after - disk)
@@ -167,11 +167,6 @@ def delays(settings: Settings, progress: Progress, begin: float, end: float) -> 
 def memory_of(groups: dict[str, psutil.Process]) -> dict[str, int]:
     """Bytes (PSS) of each command with everything below it."""
     return {name: resident_bytes([process, *descendants(process)]) for name, process in groups.items()}
-
-
-def size(folder: Path) -> int:
-    """Bytes of all files."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def summary(

@@ -41,41 +41,44 @@ def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Par
 
 
 def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 5) -> Part:
-    """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history."""
-    found: list[dict[str, Any]] = []
+    """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history.
+
+    Each length has servers of its own, so that the days that the new events fall into are as busy behind all of them.
+    """
+    return summary(events, rounds, [behind(say, length, events, rounds) for length in sorted(histories)])
+
+
+def behind(say: Say, length: int, events: int, rounds: int) -> dict[str, Any]:
+    """The figures behind a history of this many events."""
     with temporary_servers(models=True) as settings:
         session, history = DbtSession(settings), History(settings)
-        before, seed = 0, 1
-        for length in sorted(histories):
-            say(f"refresh: history grows to {length:,} events")
-            history.grow(length)
-            caught_up = run(session)
-            rate = (length - before) / caught_up.seconds
-            say(f"refresh: caught up in {caught_up.seconds:.1f} s, {rate:,.0f} events/s")
-            nothing, some, cold, wal, last = [], [], [], [], caught_up
-            for _ in range(UNCOUNTED):
-                seed += 1
-                history.land(events, seed)
-                run(session)
-            for _ in range(rounds):
-                seed += 1
-                nothing.append(run(session).seconds)
-                history.land(events, seed)
-                start = wal_bytes(settings)
-                last = run(session, cold=False)
-                some.append(last.seconds)
-                cold.append(run(session).seconds)
-                wal.append(wal_bytes(settings) - start)
-                say(
-                    f"refresh: nothing new {nothing[-1]:.2f} s, {events:,} new events {some[-1]:.2f} + {cold[-1]:.2f} s"
-                )
-            found.append({
-                "history": length, "catch_up_events_s": rate, "nothing_new": nothing, "new_events": some,
-                "cold": cold, "wal": wal,
-                "slowest": slowest(last), "slowest_of_catch_up": slowest(caught_up),
-            })  # fmt: skip
-            before = length + (UNCOUNTED + rounds) * events
-    return summary(events, rounds, found)
+        say(f"refresh: history grows to {length:,} events")
+        history.grow(length)
+        caught_up = run(session)
+        rate = length / caught_up.seconds
+        say(f"refresh: caught up in {caught_up.seconds:.1f} s, {rate:,.0f} events/s")
+        nothing, some, cold, wal, last = [], [], [], [], caught_up
+        for seed in range(2, 2 + UNCOUNTED + rounds):
+            idle = run(session)
+            history.land(events, seed)
+            start = wal_bytes(settings)
+            hot = run(session, cold=False)
+            rest = run(session)
+            written = wal_bytes(settings) - start
+            say(
+                f"refresh: nothing new {idle.seconds:.2f} s, {events:,} new events {hot.seconds:.2f} +"
+                f" {rest.seconds:.2f} s, {written / 1e6:.0f} MB of WAL"
+            )
+            if seed >= 2 + UNCOUNTED:
+                nothing.append(idle.seconds)
+                some.append(hot.seconds)
+                cold.append(rest.seconds)
+                wal.append(written)
+                last = hot
+    return {
+        "history": length, "catch_up_events_s": rate, "nothing_new": nothing, "new_events": some, "cold": cold,
+        "wal": wal, "slowest": slowest(last), "slowest_of_catch_up": slowest(caught_up),
+    }  # fmt: skip
 
 
 def run(session: DbtSession, *, cold: bool = True) -> Outcome:

@@ -58,6 +58,8 @@ class Settings:
     """LANDFALL_RUNS_KEPT: most runs of each Dagster job that stay, of those that succeeded and of those that failed."""
     reports_kept: int = 30
     """LANDFALL_REPORTS_KEPT: most reports without a run, of each asset and check, that stay in Dagster."""
+    ticks_kept: int = 500
+    """LANDFALL_TICKS_KEPT: most looks of each sensor and schedule, of each outcome, that stay in Dagster."""
     log_megabytes: int = 10
     """LANDFALL_LOG_MEGABYTES: a log in the state folder that has grown beyond is cut to the newest half of that."""
     health_limits: Path | None = None
@@ -110,6 +112,7 @@ class Settings:
             run_retention_days=days(env, "LANDFALL_RUN_RETENTION_DAYS", cls.run_retention_days),
             runs_kept=int(number(env, "LANDFALL_RUNS_KEPT", cls.runs_kept, least=1)),
             reports_kept=int(number(env, "LANDFALL_REPORTS_KEPT", cls.reports_kept, least=1)),
+            ticks_kept=int(number(env, "LANDFALL_TICKS_KEPT", cls.ticks_kept, least=1)),
             log_megabytes=int(number(env, "LANDFALL_LOG_MEGABYTES", cls.log_megabytes, least=1)),
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),

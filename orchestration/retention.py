@@ -12,11 +12,12 @@ from landfall.settings import Settings
 from orchestration.old_logs import cut_logs, vacuum
 from orchestration.old_reports import forget_reports
 from orchestration.old_runs import forget_orphans, forget_runs
+from orchestration.old_ticks import forget_ticks
 from warehouse.retention import retain
 
-# A look may take 60 s at most: deleting a run takes 20-50 ms, a thousand reports 0.1 s.
+# A look may take 60 s at most: deleting a run takes 20-50 ms, a thousand rows 0.1 s.
 RUNS_A_LOOK = 200
-REPORTS_A_LOOK = 20_000
+ROWS_A_LOOK = 20_000
 
 Gone = dict[str, int]
 """How much went, by what it is."""
@@ -43,14 +44,15 @@ class Part:
     name="run_retention",
     minimum_interval_seconds=600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Deletes Dagster's own old runs and reports and cuts logs, between two runs of the job `retention`.",
+    description="Deletes Dagster's old runs, reports and ticks and cuts logs, between two runs of the job `retention`.",
 )
 def run_retention(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """One look; what is over its bounds comes next time."""
     settings = Settings.load()
     gone = {
         **old_runs(context.instance, settings, most=RUNS_A_LOOK),
-        **old_reports(context.instance, settings, most=REPORTS_A_LOOK),
+        **old_reports(context.instance, settings, most=ROWS_A_LOOK),
+        **old_ticks(context.instance, settings, most=ROWS_A_LOOK),
         **old_logs(settings),
     }
     return dg.SkipReason(sentence(gone) or "Nothing is over its bounds.")
@@ -72,7 +74,7 @@ def retention_definitions() -> dg.Definitions:
         name="retention",
         description="Let go of what is older than the settings say: landing partitions that every model has read,"
         " records in quarantine and full IP addresses, as `landfall retention` does, and what Dagster itself keeps:"
-        " runs, reports, logs, free pages.",
+        " runs, reports, ticks, logs, free pages.",
     )
     def retention() -> None:
         let_go()
@@ -96,6 +98,7 @@ def parts(instance: dg.DagsterInstance, settings: Settings, *, dry_run: bool) ->
         Part("landing", lambda: old_landing(settings, dry_run=dry_run)),
         Part("runs", lambda: old_runs(instance, settings, dry_run=dry_run)),
         Part("reports", lambda: old_reports(instance, settings, dry_run=dry_run)),
+        Part("ticks", lambda: old_ticks(instance, settings, dry_run=dry_run)),
         Part("logs", lambda: old_logs(settings, dry_run=dry_run)),
         Part("free pages", lambda: {"free_bytes_returned": vacuum(instance, dry_run=dry_run)}),
     ]
@@ -143,6 +146,13 @@ def old_reports(
     """Reports without a run, and evaluations of checks."""
     reports, evaluations = forget_reports(instance, keep=settings.reports_kept, most=most, dry_run=dry_run)
     return {"reports": reports, "check_evaluations": evaluations}
+
+
+def old_ticks(
+    instance: dg.DagsterInstance, settings: Settings, *, most: int | None = None, dry_run: bool = False
+) -> Gone:
+    """Looks of sensors and schedules."""
+    return {"ticks": forget_ticks(instance, keep=settings.ticks_kept, most=most, dry_run=dry_run)}
 
 
 def old_logs(settings: Settings, *, dry_run: bool = False) -> Gone:

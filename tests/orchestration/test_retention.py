@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
@@ -15,6 +17,7 @@ from orchestration.instance import DRIVER, write_instance
 from orchestration.old_logs import cut_logs, vacuum
 from orchestration.old_reports import forget_reports
 from orchestration.old_runs import FinishedRun, files_of, forget_orphans, forget_runs, runs_to_forget
+from orchestration.old_ticks import forget_ticks
 from orchestration.retention import old_reports
 from warehouse.connect import connect
 from warehouse.roles import WRITER
@@ -120,6 +123,32 @@ def test_the_second_copy_that_sqlite_keeps_of_reports_goes_too(instance: dg.Dags
     forget_reports(instance, keep=2)
     with sqlite3.connect(Path(instance.root_directory) / "history" / "runs" / ".db") as copy:
         assert copy.execute("select count(*) from event_logs").fetchone() == (5,)
+
+
+def tick(instance: dg.DagsterInstance, sensor: str, number: int, status: TickStatus = TickStatus.SKIPPED) -> None:
+    """One look of a sensor."""
+    instance.create_tick(
+        TickData(
+            f"{sensor} origin", sensor, InstigatorType.SENSOR, status, float(number), selector_id=sensor, run_ids=[]
+        )
+    )
+
+
+def test_ticks_go_but_the_newest_of_each_sensor_and_outcome(any_instance: dg.DagsterInstance) -> None:
+    tick(any_instance, "often", 0, TickStatus.SUCCESS)
+    for number in range(1, 6):
+        tick(any_instance, "often", number)
+    tick(any_instance, "seldom", 0)
+
+    def left(sensor: str) -> list[float]:
+        return sorted(tick.timestamp for tick in any_instance.get_ticks(f"{sensor} origin", sensor))
+
+    assert forget_ticks(any_instance, keep=2, dry_run=True) == 3
+    assert forget_ticks(any_instance, keep=2, most=1) == 1
+    assert left("often") == [0, 2, 3, 4, 5], "the oldest goes first"
+    assert forget_ticks(any_instance, keep=2) == 2
+    assert (left("often"), left("seldom")) == ([0, 4, 5], [0])
+    assert forget_ticks(any_instance, keep=2) == 0
 
 
 def test_runs_go_by_age_and_by_number_of_their_job_except_those_that_assets_are_shown_by() -> None:
