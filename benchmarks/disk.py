@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import dagster as dg
@@ -15,11 +19,10 @@ from dagster._daemon.types import DaemonHeartbeat
 from benchmarks.instruments.history import STREAM, History
 from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
-from benchmarks.instruments.servers import temporary_servers
+from benchmarks.instruments.servers import environment, temporary_servers
 from benchmarks.instruments.tables import Part, Table
 from landfall.settings import Settings
 from orchestration.instance import write_instance
-from orchestration.manifest import read_manifest
 from orchestration.retention import run_retention
 from orchestration.warm import WarmReports
 from warehouse.connect import connect
@@ -54,7 +57,7 @@ def command(refreshes: int, say: Say) -> Part:
 
 def measure(say: Say, refreshes: int = REFRESHES) -> Part:
     """Bytes at the start (after one round of everything), at each twelfth, and at the end."""
-    with temporary_servers(models=True) as settings:
+    with temporary_servers(models=True) as settings, patch.dict(os.environ, environment(settings), clear=True):
         home = write_instance(settings.home / "dagster").parent
         with dg.DagsterInstance.from_config(str(home)) as instance:
             day = Day(settings, instance, home)
@@ -76,7 +79,7 @@ class Day:
 
         self._history, self._session = History(settings), DbtSession(settings)
         self._instance, self._repository = instance, defs.get_repository_def()
-        self._reports = WarmReports(settings, read_manifest(), home)
+        self._reports = WarmReports(settings, self._session.manifest, home)
 
     def minute(self, number: int) -> None:
         """Everything that happens in a minute. Raises RuntimeError when the models or the tests fail."""
@@ -91,7 +94,8 @@ class Day:
         for tick in self._ticks():
             self._instance.create_tick(tick)
         if number % REFRESHES_A_TEST == 0:
-            self._repository.get_job("test").execute_in_process(instance=self._instance)
+            with redirect_stdout(sys.stderr):
+                self._repository.get_job("test").execute_in_process(instance=self._instance)
         if number % REFRESHES_A_LOOK == 0:
             with dg.build_sensor_context(instance=self._instance) as context:
                 run_retention(context)
