@@ -20,8 +20,9 @@ from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
 
 HISTORIES = (100_000, 1_000_000, 10_000_000)
-UNCOUNTED = 2
-"""Refreshes after each catching up that are not counted: it leaves a checkpoint, and vacuum, under way."""
+FIRST = 10
+"""Refreshes after catching up that are counted apart: it leaves a checkpoint, and vacuum, under way, and the first
+change of a page after a checkpoint writes the whole page to the WAL."""
 SLOWEST = 5
 
 
@@ -31,7 +32,7 @@ SLOWEST = 5
     help="Events in the tables before; 100,000 a day. May be repeated.",
 )  # fmt: skip
 @click.option("--events", default=10_000, show_default=True, help="New events of each measured refresh.")
-@click.option("--rounds", default=5, show_default=True, help="Refreshes of each kind, in turns.")
+@click.option("--rounds", default=9, show_default=True, help="Refreshes of each kind, in turns.")
 @measured
 def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Part:
     """A warm refresh of the models: nothing new, some events, behind histories of different lengths.
@@ -40,7 +41,7 @@ def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Par
     return measure(say, histories, events, rounds)
 
 
-def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 5) -> Part:
+def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 9) -> Part:
     """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history.
 
     Each length has servers of its own, so that the days that the new events fall into are as busy behind all of them.
@@ -57,27 +58,26 @@ def behind(say: Say, length: int, events: int, rounds: int) -> dict[str, Any]:
         caught_up = run(session)
         rate = length / caught_up.seconds
         say(f"refresh: caught up in {caught_up.seconds:.1f} s, {rate:,.0f} events/s")
-        nothing, some, cold, wal, last = [], [], [], [], caught_up
-        for seed in range(2, 2 + UNCOUNTED + rounds):
+        rounds_of: dict[str, list[float]] = {"nothing_new": [], "new_events": [], "cold": [], "wal": []}
+        hot = caught_up
+        for seed in range(2, 2 + FIRST + rounds):
             idle = run(session)
             history.land(events, seed)
             start = wal_bytes(settings)
             hot = run(session, cold=False)
             rest = run(session)
-            written = wal_bytes(settings) - start
+            figures = (idle.seconds, hot.seconds, rest.seconds, wal_bytes(settings) - start)
+            for values, figure in zip(rounds_of.values(), figures, strict=True):
+                values.append(figure)
             say(
                 f"refresh: nothing new {idle.seconds:.2f} s, {events:,} new events {hot.seconds:.2f} +"
-                f" {rest.seconds:.2f} s, {written / 1e6:.0f} MB of WAL"
+                f" {rest.seconds:.2f} s, {figures[-1] / 1e6:.0f} MB of WAL"
             )
-            if seed >= 2 + UNCOUNTED:
-                nothing.append(idle.seconds)
-                some.append(hot.seconds)
-                cold.append(rest.seconds)
-                wal.append(written)
-                last = hot
     return {
-        "history": length, "catch_up_events_s": rate, "nothing_new": nothing, "new_events": some, "cold": cold,
-        "wal": wal, "slowest": slowest(last), "slowest_of_catch_up": slowest(caught_up),
+        "history": length, "catch_up_events_s": rate,
+        **{name: values[FIRST:] for name, values in rounds_of.items()},
+        **{f"first_{name}": values[:FIRST] for name, values in rounds_of.items()},
+        "slowest": slowest(hot), "slowest_of_catch_up": slowest(caught_up),
     }  # fmt: skip
 
 
@@ -106,20 +106,23 @@ def slowest(outcome: Outcome) -> dict[str, float]:
 def summary(events: int, rounds: int, found: list[dict[str, Any]]) -> Part:
     """The tables of refreshes and of the slowest models."""
     table = Table(
-        f"Warm refresh of the shop's models, {events:,} new events (median of {rounds})",
+        f"Warm refresh of the shop's models, {events:,} new events (median of {rounds}, after {FIRST})",
         [
             "history, events",
             "nothing new, s",
             "new events, hot tables, s",
+            f"the first {FIRST}, s",
             "then the cold ones, s",
             "WAL, MB",
+            f"the first {FIRST}, MB",
             "catching up, events/s",
         ],
     )
     for row in found:
         table.rows.append((
-            f"{row['history']:,}", median(row["nothing_new"]), median(row["new_events"]), median(row["cold"]),
-            median(row["wal"]) / 1e6, row["catch_up_events_s"],
+            f"{row['history']:,}", median(row["nothing_new"]), median(row["new_events"]),
+            median(row["first_new_events"]), median(row["cold"]), median(row["wal"]) / 1e6,
+            median(row["first_wal"]) / 1e6, row["catch_up_events_s"],
         ))  # fmt: skip
     if len(found) > 1:
         ratio = median(found[-1]["new_events"]) / median(found[0]["new_events"])

@@ -33,9 +33,7 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
 password_encryption = 'scram-sha-256'
-# A 24 GiB machine shared with Spark, Kafka and dbt: a twenty-fourth of it for the cache, the rest is the kernel's.
-shared_buffers = '1GB'
-effective_cache_size = '6GB'
+# shared_buffers and effective_cache_size: below, by the machine's memory.
 work_mem = '32MB'
 maintenance_work_mem = '512MB'
 # COPY of 80,000 events/s writes about 70 MB/s of WAL: checkpoints by time, not by size. WAL and TOAST compression stay
@@ -156,8 +154,9 @@ class Postgres:
     def _start_on(self, port: int) -> bool:
         config, hba, log = (self.folder / name for name in ("postgresql.conf", "pg_hba.conf", "start.log"))
         files = {"port": port, "hba_file": hba, "ident_file": self.data / "pg_ident.conf"}
+        values = files | cache_sizes(psutil.virtual_memory().total)
         # Outside the data folder: root writes nothing where the service user could have put a link.
-        self._write(config, CONFIG + "".join(f"{name} = {config_value(value)}\n" for name, value in files.items()))
+        self._write(config, CONFIG + "".join(f"{name} = {config_value(value)}\n" for name, value in values.items()))
         self._write(hba, HBA)
         self._write(log, "")
         self._write(self.folder / "port", f"{port}\n")
@@ -221,6 +220,16 @@ class Postgres:
         path.chmod(0o600)
         if user := self.user:
             give(user, path)
+
+
+def cache_sizes(memory_bytes: int) -> dict[str, str]:
+    """A quarter of the memory for the server's own cache, as Postgres advises, at most 8 GB. Untouched, it costs none.
+
+    With a twenty-fourth, 10,000 new events cost 1.3 to 1.4 times as much behind 10 M as behind 0.1 M: their keys fall
+    everywhere in indexes of 0.9 GB.
+    """
+    megabytes = min(max(128, memory_bytes // 4 // 2**20), 8 * 1024)
+    return {"shared_buffers": f"{megabytes}MB", "effective_cache_size": f"{megabytes * 2}MB"}
 
 
 def config_value(value: object) -> str:

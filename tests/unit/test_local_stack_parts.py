@@ -13,6 +13,7 @@ from landfall.errors import UserError
 from local_stack import jars, java
 from local_stack.environment import search_path
 from local_stack.kafka import cluster_id
+from local_stack.postgres import cache_sizes
 from local_stack.processes import free_port
 from local_stack.scram import scram_verifier
 from local_stack.service_user import access_list
@@ -36,6 +37,11 @@ def test_a_verifier_signs_the_exchange_of_rfc_7677() -> None:
     server_key = base64.b64decode(verifier.rpartition(":")[2])
     signature = hmac.digest(server_key, exchange.encode(), "sha256")
     assert base64.b64encode(signature) == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+
+
+@pytest.mark.parametrize(("gigabytes", "cache"), [(0.25, "128MB"), (4, "1024MB"), (24, "6144MB"), (512, "8192MB")])
+def test_postgres_caches_in_a_quarter_of_the_memory(gigabytes: float, cache: str) -> None:
+    assert cache_sizes(int(gigabytes * 2**30))["shared_buffers"] == cache
 
 
 def test_a_private_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
