@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 
 import click
+from psycopg import sql
 
 from benchmarks.instruments.figures import median
 from benchmarks.instruments.history import STREAM, History
@@ -21,8 +23,8 @@ from warehouse.roles import TRANSFORMER
 
 HISTORIES = (100_000, 1_000_000, 10_000_000)
 FIRST = 10
-"""Refreshes after catching up that are counted apart: it leaves a checkpoint, and vacuum, under way, and the first
-change of a page after a checkpoint writes the whole page to the WAL."""
+"""Refreshes after catching up that are counted apart: the first change of a page after a checkpoint writes the whole
+page to the WAL."""
 SLOWEST = 5
 
 
@@ -44,41 +46,64 @@ def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Par
 def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 9) -> Part:
     """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history.
 
-    Each length has servers of its own, so that the days that the new events fall into are as busy behind all of them.
+    Each length has servers of its own, so that the days that the new events fall into are as busy behind all of them;
+    they take turns, so that a busy machine slows all of them alike.
     """
-    return summary(events, rounds, [behind(say, length, events, rounds) for length in sorted(histories)])
-
-
-def behind(say: Say, length: int, events: int, rounds: int) -> dict[str, Any]:
-    """The figures behind a history of this many events."""
-    with temporary_servers(models=True) as settings:
-        session, history = DbtSession(settings), History(settings)
-        say(f"refresh: history grows to {length:,} events")
-        history.grow(length)
-        caught_up = run(session)
-        rate = length / caught_up.seconds
-        say(f"refresh: caught up in {caught_up.seconds:.1f} s, {rate:,.0f} events/s")
-        rounds_of: dict[str, list[float]] = {"nothing_new": [], "new_events": [], "cold": [], "wal": []}
-        hot = caught_up
+    with ExitStack() as stack:
+        found = [Behind(stack.enter_context(temporary_servers(models=True)), length) for length in sorted(histories)]
+        for behind in found:
+            behind.catch_up(say)
         for seed in range(2, 2 + FIRST + rounds):
-            idle = run(session)
-            history.land(events, seed)
-            start = wal_bytes(settings)
-            hot = run(session, cold=False)
-            rest = run(session)
-            figures = (idle.seconds, hot.seconds, rest.seconds, wal_bytes(settings) - start)
-            for values, figure in zip(rounds_of.values(), figures, strict=True):
-                values.append(figure)
-            say(
-                f"refresh: nothing new {idle.seconds:.2f} s, {events:,} new events {hot.seconds:.2f} +"
-                f" {rest.seconds:.2f} s, {figures[-1] / 1e6:.0f} MB of WAL"
-            )
-    return {
-        "history": length, "catch_up_events_s": rate,
-        **{name: values[FIRST:] for name, values in rounds_of.items()},
-        **{f"first_{name}": values[:FIRST] for name, values in rounds_of.items()},
-        "slowest": slowest(hot), "slowest_of_catch_up": slowest(caught_up),
-    }  # fmt: skip
+            for behind in found:
+                behind.round(say, events, seed)
+    return summary(events, rounds, found)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds of a pass with nothing new, of the hot tables with new events and of the cold ones after that, and bytes
+    of WAL of the latter two."""
+
+    nothing_new: float
+    new_events: float
+    cold: float
+    wal: float
+
+
+class Behind:
+    """The figures behind a history of one length."""
+
+    def __init__(self, settings: Settings, length: int) -> None:
+        self.length = length
+        self.rounds: list[Round] = []
+        self._settings, self._session, self._history = settings, DbtSession(settings), History(settings)
+
+    def catch_up(self, say: Say) -> None:
+        """Land the history and fill the tables from it."""
+        say(f"refresh: history grows to {self.length:,} events")
+        self._history.grow(self.length)
+        outcome = run(self._session)
+        self.events_a_second, self.slowest_of_catch_up = self.length / outcome.seconds, slowest(outcome)
+        say(f"refresh: caught up in {outcome.seconds:.1f} s, {self.events_a_second:,.0f} events/s")
+        vacuum(self._settings)
+
+    def round(self, say: Say, events: int, seed: int) -> None:
+        """One refresh of each kind."""
+        idle = run(self._session)
+        self._history.land(events, seed)
+        before = wal_bytes(self._settings)
+        hot, cold = run(self._session, cold=False), run(self._session)
+        done = Round(idle.seconds, hot.seconds, cold.seconds, wal_bytes(self._settings) - before)
+        self.rounds.append(done)
+        self.slowest = slowest(hot)
+        say(
+            f"refresh: behind {self.length:,}: nothing new {done.nothing_new:.2f} s, {events:,} new events"
+            f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL"
+        )
+
+    def median(self, figure: str, *, first: bool = False) -> float:
+        """Of a figure of the counted rounds, or of the first ones."""
+        return median([getattr(done, figure) for done in (self.rounds[:FIRST] if first else self.rounds[FIRST:])])
 
 
 def run(session: DbtSession, *, cold: bool = True) -> Outcome:
@@ -87,6 +112,16 @@ def run(session: DbtSession, *, cold: bool = True) -> Outcome:
     if not outcome.ok:
         raise RuntimeError(f"the refresh failed: {first_trouble(outcome)}")
     return outcome
+
+
+def vacuum(settings: Settings) -> None:
+    """What autovacuum does in the minutes after a backlog, at once: or it takes a core from what is measured."""
+    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        tables = connection.execute(
+            "select schemaname, tablename from pg_tables where tableowner = %s", (TRANSFORMER,)
+        ).fetchall()
+        for table in tables:
+            connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(*table)))
 
 
 def wal_bytes(settings: Settings) -> int:
@@ -103,7 +138,7 @@ def slowest(outcome: Outcome) -> dict[str, float]:
     return {node.name: node.seconds for node in nodes[:SLOWEST]}
 
 
-def summary(events: int, rounds: int, found: list[dict[str, Any]]) -> Part:
+def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
     """The tables of refreshes and of the slowest models."""
     table = Table(
         f"Warm refresh of the shop's models, {events:,} new events (median of {rounds}, after {FIRST})",
@@ -118,15 +153,25 @@ def summary(events: int, rounds: int, found: list[dict[str, Any]]) -> Part:
             "catching up, events/s",
         ],
     )
-    for row in found:
+    for behind in found:
         table.rows.append((
-            f"{row['history']:,}", median(row["nothing_new"]), median(row["new_events"]),
-            median(row["first_new_events"]), median(row["cold"]), median(row["wal"]) / 1e6,
-            median(row["first_wal"]) / 1e6, row["catch_up_events_s"],
+            f"{behind.length:,}", behind.median("nothing_new"), behind.median("new_events"),
+            behind.median("new_events", first=True), behind.median("cold"), behind.median("wal") / 1e6,
+            behind.median("wal", first=True) / 1e6, behind.events_a_second,
         ))  # fmt: skip
-    if len(found) > 1:
-        ratio = median(found[-1]["new_events"]) / median(found[0]["new_events"])
+    shortest, longest = found[0], found[-1]
+    if longest is not shortest:
+        ratio = longest.median("new_events") / shortest.median("new_events")
         table.notes.append(f"New events, hot tables, longest history : shortest = {ratio:.2f}")
     models = Table(f"The slowest models of a refresh with {events:,} new events (seconds)", ["model", "seconds"])
-    models.rows.extend(found[-1]["slowest"].items())
-    return Part("refresh", [table, models], {"refreshes": found})
+    models.rows.extend(longest.slowest.items())
+    raw = [
+        {
+            "history": behind.length,
+            "catch_up_events_s": behind.events_a_second,
+            "slowest_of_catch_up": behind.slowest_of_catch_up,
+            "rounds": [asdict(done) for done in behind.rounds],
+        }
+        for behind in found
+    ]
+    return Part("refresh", [table, models], {"refreshes": raw})
