@@ -107,3 +107,8 @@ def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
         *("--select", *(f"source:landing.{stream}+" for stream in sorted(streams))),
         *("--exclude", "config.materialized:view", *([] if cold else ["tag:cold"])),
     ]
+
+
+def cold_arguments(stream: str) -> list[str]:
+    """The tables that such passes without `cold` leave out, of one stream."""
+    return ["run", "--select", f"tag:cold,source:landing.{stream}+", "--exclude", "config.materialized:view"]

@@ -14,7 +14,7 @@ from enrichment.enricher import enrich
 from landfall.settings import Settings
 from warehouse.advisory_locks import FOLLOWER, Connection, try_to_hold
 from warehouse.connect import connect
-from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_arguments import cold_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.roles import TRANSFORMER
 
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
 """Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
 SECONDS_OF_COLD = 30.0
-"""Tables of tag `cold` may be behind the others by so much while events flow: they are a third of a pass's cost."""
+"""Tables of tag `cold` may be behind the others by so much while events flow: they cost half as much as the others."""
 STAND_BY_SECONDS = 1.0
 """How often one that stands by tries to take over."""
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -43,6 +43,45 @@ class Horizon:
     hi: int
 
 
+class Turns:
+    """Whose turn it is: the hot tables of all streams that have news, or the cold tables of one stream.
+
+    Hot tables wait for the cold ones of a single stream at most, and those until nothing else is new, or
+    SECONDS_OF_COLD.
+    """
+
+    def __init__(self) -> None:
+        self._hot: dict[str, int] = {}
+        self._cold: dict[str, int] = {}
+        self._cold_at: dict[str, float] = {}
+        self._was_cold = False
+
+    def next(self, horizons: Mapping[str, Horizon], now: float) -> tuple[Collection[str], str | None]:
+        """(streams whose hot tables are next, or the one whose cold tables are); neither where nothing is new."""
+        fresh = streams_with_news(self._hot, horizons)
+        stale = [stream for stream, hi in self._hot.items() if hi > self._cold.get(stream, 0)]
+        coldest = min(stale, key=self._age, default=None)
+        if coldest and (not fresh or (not self._was_cold and now - self._age(coldest) >= SECONDS_OF_COLD)):
+            return (), coldest
+        return fresh, None
+
+    def hot_done(self, horizons: Mapping[str, Horizon]) -> None:
+        """The hot tables have read up to these."""
+        self._hot = {stream: horizon.hi for stream, horizon in horizons.items()}
+        self._was_cold = False
+
+    def cold_begins(self, stream: str, now: float) -> None:
+        """A pass over the cold tables of this stream. Should it fail, hot tables do not wait for the next attempt."""
+        self._cold_at[stream], self._was_cold = now, True
+
+    def cold_done(self, stream: str) -> None:
+        """The cold tables of this stream have read what its hot tables had."""
+        self._cold[stream] = self._hot[stream]
+
+    def _age(self, stream: str) -> float:
+        return self._cold_at.get(stream, float("-inf"))
+
+
 class Follower:
     """Refreshes the streams that have news, pass by pass."""
 
@@ -51,9 +90,7 @@ class Follower:
     ) -> None:
         self._settings, self._session, self._report = settings, session, report
         self._pause_seconds = pause_seconds
-        self._done: dict[str, int] = {}
-        self._done_cold: dict[str, int] = {}
-        self._cold_at = float("-inf")
+        self._turns = Turns()
         self._back_off = 0.0
         self._waits_for_enrichment_since: float | None = None
         self.went_well = True
@@ -85,8 +122,15 @@ class Follower:
         started = time.monotonic()
         horizons = read_horizons(connection)
         self._enrich_what_waits(horizons)
-        arguments, cold = (first, True) if first else self._next_pass(horizons, started)
-        if arguments is None:
+        fresh, cold = ((), None) if first else self._turns.next(horizons, started)
+        if first:
+            arguments = first
+        elif cold:
+            arguments = cold_arguments(cold)
+            self._turns.cold_begins(cold, started)
+        elif fresh:
+            arguments = pass_arguments(fresh, cold=False)
+        else:
             stop.wait(POLL_SECONDS)
             return None
         outcome = self._session.run(arguments)
@@ -96,22 +140,15 @@ class Follower:
             self._wait_longer(stop)
             return first
         self._back_off = 0.0
-        self._done = {stream: horizon.hi for stream, horizon in horizons.items()}
         if cold:
-            self._done_cold, self._cold_at = self._done, started
+            self._turns.cold_done(cold)
+            return None
+        self._turns.hot_done(horizons)
+        if first:
+            for stream in horizons:
+                self._turns.cold_done(stream)
         stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
-
-    def _next_pass(self, horizons: Mapping[str, Horizon], now: float) -> tuple[list[str] | None, bool]:
-        """Arguments of the next pass, None when there is nothing to do; and whether cold tables are in it.
-
-        They wait until nothing else is new, at most SECONDS_OF_COLD.
-        """
-        fresh = streams_with_news(self._done, horizons)
-        stale = streams_with_news(self._done_cold, horizons)
-        if stale and (not fresh or now - self._cold_at >= SECONDS_OF_COLD):
-            return pass_arguments(stale), True
-        return (pass_arguments(fresh, cold=False), False) if fresh else (None, False)
 
     def _wait_longer(self, stop: threading.Event) -> None:
         self._back_off = min(max(1.0, self._back_off * 2), LONGEST_BACK_OFF_SECONDS)

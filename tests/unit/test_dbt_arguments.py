@@ -9,6 +9,7 @@ import pytest
 from landfall.errors import UserError
 from warehouse.dbt_arguments import (
     EventDays,
+    cold_arguments,
     create_arguments,
     global_arguments,
     pass_arguments,
@@ -47,6 +48,7 @@ def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
         "config.materialized:view",
     ]
     assert pass_arguments({"web_logs"}, cold=False)[-2:] == ["config.materialized:view", "tag:cold"]
+    assert cold_arguments("web_logs")[1:3] == ["--select", "tag:cold,source:landing.web_logs+"]
 
 
 def test_a_pass_without_a_stream_is_refused_because_dbt_would_run_everything() -> None:

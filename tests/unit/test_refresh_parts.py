@@ -9,7 +9,7 @@ from landfall.errors import UserError
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
 from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables
 from warehouse.refresh import summary
-from warehouse.watch import Horizon, streams_with_news
+from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, streams_with_news
 
 
 def node(name: str, *, status: str = "success", message: str = "", rows: int = 0, kind: str = "model") -> NodeOutcome:
@@ -21,6 +21,55 @@ def node(name: str, *, status: str = "success", message: str = "", rows: int = 0
 def test_a_stream_has_news_when_its_horizon_moved_beyond_the_last_pass() -> None:
     horizons = {"a": Horizon(3, 3), "b": Horizon(9, 4), "c": Horizon(1, 1), "d": Horizon(0, 0), "e": Horizon(2, 1)}
     assert streams_with_news({"a": 3, "b": 3, "e": 1}, horizons) == ["b", "c"]
+
+
+def at(**horizons: int) -> dict[str, Horizon]:
+    """Everything that landed may be read."""
+    return {stream: Horizon(hi, hi) for stream, hi in horizons.items()}
+
+
+def test_hot_tables_wait_for_the_cold_ones_of_one_stream_at_most() -> None:
+    turns = Turns()
+    assert turns.next(at(a=0, b=0), 0.0) == ([], None)
+    order = []
+    for second in range(8):
+        news = at(a=second + 1, b=second + 1)
+        fresh, cold = turns.next(news, float(second))
+        order.append(cold or "+".join(fresh))
+        if cold:
+            turns.cold_begins(cold, float(second))
+            turns.cold_done(cold)
+        else:
+            turns.hot_done(news)
+    assert order == ["a+b", "a", "a+b", "b", "a+b", "a+b", "a+b", "a+b"], "never behind, both are due"
+    assert turns.next(at(a=9, b=9), SECONDS_OF_COLD) == (["a", "b"], None)
+    assert turns.next(at(a=9, b=9), SECONDS_OF_COLD + 1) == ((), "a")
+
+
+def test_cold_tables_are_next_when_nothing_else_is_new() -> None:
+    turns = Turns()
+    turns.hot_done(at(a=1, b=1))
+    turns.cold_begins("a", 0.0)
+    turns.cold_done("a")
+    assert turns.next(at(a=1, b=1), 1.0) == ((), "b")
+    turns.cold_begins("b", 1.0)
+    turns.cold_done("b")
+    assert turns.next(at(a=1, b=1), 2.0) == ([], None)
+    turns.hot_done(at(a=2, b=1))
+    assert turns.next(at(a=3, b=1), 3.0) == (["a"], None)
+    assert turns.next(at(a=3, b=1), SECONDS_OF_COLD) == ((), "a")
+    assert turns.next(at(a=2, b=1), 3.0) == ((), "a"), "nothing else is new"
+
+
+def test_hot_tables_go_on_where_cold_ones_fail() -> None:
+    turns = Turns()
+    turns.hot_done(at(a=1))
+    turns.cold_begins("a", 1.0)
+    assert turns.next(at(a=2), 2.0) == (["a"], None)
+    turns.hot_done(at(a=2))
+    assert turns.next(at(a=3), 3.0) == (["a"], None)
+    assert turns.next(at(a=3), 1.0 + SECONDS_OF_COLD) == ((), "a"), "another attempt"
+    assert turns.next(at(a=2), 3.0) == ((), "a")
 
 
 def test_a_summary_counts_rows_of_models_and_not_of_seeds_or_views() -> None:
