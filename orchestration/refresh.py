@@ -28,8 +28,10 @@ from warehouse.watch import Follower
 JOB_NAME = "refresh"
 # A sensor's floor. A run takes 5-8 s until its first pass, most of it imports.
 SECONDS_BETWEEN_LOOKS = 5
-# One run follows the loads for a while: a run for each refresh would make every event wait for those 5-8 s.
-SECONDS_TO_FOLLOW = 50.0
+# One run follows the loads for a while: between two of them what lands waits for a tick, the queue and those 5-8 s.
+SECONDS_TO_FOLLOW = 300.0
+# So often it shows what it wrote, and makes way for others.
+SECONDS_AT_ONCE = 50.0
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -45,7 +47,8 @@ class FollowConfig(dg.Config):
     seconds: float = Field(
         default=SECONDS_TO_FOLLOW,
         gt=0,
-        description="Refresh whenever a load finishes, for so many seconds; the first refresh is made in any case.",
+        description="Refresh whenever a load finishes, for so many seconds at most: less when nothing more lands,"
+        " another run waits, or `landfall refresh --watch` takes over. The first refresh is made in any case.",
     )
     everything: bool = Field(
         default=False, description="Begin with seeds, snapshots and views too, not only the tables that have news."
@@ -100,9 +103,16 @@ def read_situation(
     )
 
 
+def others_wait(instance: dg.DagsterInstance) -> bool:
+    """Whether a run is queued: dbt's pool has room for one."""
+    return bool(instance.get_run_ids(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), limit=1))
+
+
 @dg.op(name="follow_loads", pool=DBT_POOL, out=dg.Out(dg.Nothing))
-def follow_loads(config: FollowConfig) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    """Refresh what has news, and go on for a while; materializations at the end say what was written."""
+def follow_loads(
+    context: dg.OpExecutionContext, config: FollowConfig
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    """Refresh what has news, and go on for a while; materializations say, now and then, what was written."""
     settings = Settings.load()
     what: dict[str, Written] = {}
     failures: list[str] = []
@@ -116,20 +126,32 @@ def follow_loads(config: FollowConfig) -> Iterator[dg.AssetMaterialization | dg.
     enrich(settings)
     session = DbtSession(settings, door="dagster")
     follower = Follower(settings, session, note)
-    follower.follow(
-        threading.Event(),
-        first=refresh_arguments() if config.everything else None,
-        until=time.monotonic() + config.seconds,
-    )
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run") as reader:
-        # Yielded and not logged: what a step logs is lost when it fails.
-        yield from materializations(reader, what, views_above(session.manifest))
+    first = refresh_arguments() if config.everything else None
+    goes_on, end = True, time.monotonic() + config.seconds
+    while goes_on:
+        what = {}
+        follower.follow(threading.Event(), first=first, until=min(end, time.monotonic() + SECONDS_AT_ONCE))
+        with connect(
+            settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run"
+        ) as reader:
+            # Yielded and not logged: what a step logs is lost when it fails.
+            yield from materializations(reader, what, views_above(session.manifest))
+            goes_on = (
+                bool(what)
+                and follower.went_well
+                and time.monotonic() < end
+                and not is_held(reader, FOLLOWER)
+                and not others_wait(context.instance)
+            )
+        first = None
     if not follower.went_well:
         raise dg.Failure(description=failures[-1] if failures else "Postgres did not answer.", allow_retries=False)
     yield dg.Output(None)
 
 
-@dg.job(name=JOB_NAME, description="Refresh the models whenever a load finishes, for a minute; without tests.")
+@dg.job(
+    name=JOB_NAME, description="Refresh the models whenever a load finishes, for five minutes at most; without tests."
+)
 def refresh() -> None:
     """A job of one op."""
     follow_loads()

@@ -11,7 +11,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
-from orchestration.refresh import FollowConfig, Situation, reason_to_wait
+from orchestration.refresh import FollowConfig, Situation, others_wait, reason_to_wait
 from orchestration.warm import WarmReports
 from tests.orchestration.conftest import Land
 from warehouse.advisory_locks import FOLLOWER, held
@@ -47,10 +47,10 @@ def tick(defs: dg.Definitions, instance: dg.DagsterInstance) -> dg.RunRequest | 
 
 
 def follow(
-    defs: dg.Definitions, instance: dg.DagsterInstance, *, everything: bool = False
+    defs: dg.Definitions, instance: dg.DagsterInstance, *, everything: bool = False, seconds: float = 0.5
 ) -> dg.ExecuteInProcessResult:
     """A run of the job, short."""
-    config = dg.RunConfig(ops={"follow_loads": FollowConfig(seconds=0.5, everything=everything)})
+    config = dg.RunConfig(ops={"follow_loads": FollowConfig(seconds=seconds, everything=everything)})
     return defs.resolve_job_def("refresh").execute_in_process(instance=instance, run_config=config)
 
 
@@ -114,6 +114,19 @@ def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
         assert event.materialization.metadata["load"].value == load_id
         assert event.materialization.metadata["loads_behind"].value == 0
         assert tick(defs, instance) == "The models have read every load."
+
+
+def test_a_refresh_ends_when_nothing_more_lands_and_makes_way_for_a_run_that_waits(
+    defs: dg.Definitions, warehouse: Settings, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.refresh.SECONDS_AT_ONCE", 0.5)
+    with dg.DagsterInstance.local_temp() as instance:
+        land("job_tracking", [click(1)])
+        assert not others_wait(instance)
+        assert follow(defs, instance, seconds=3600.0).success, "and it has ended"
+        assert clicks(warehouse) == 1
+        instance.create_run_for_job(defs.resolve_job_def("retention"), status=dg.DagsterRunStatus.QUEUED)
+        assert others_wait(instance)
 
 
 def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land: Land, tmp_path: Path) -> None:
