@@ -32,9 +32,9 @@ SECONDS_BETWEEN_LOOKS = 5
 SECONDS_TO_FOLLOW = 300.0
 # So often it shows what it wrote, and makes way for others.
 SECONDS_AT_ONCE = 50.0
+WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
 UNFINISHED = (
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
+    *WAITING,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
@@ -104,8 +104,8 @@ def read_situation(
 
 
 def others_wait(instance: dg.DagsterInstance) -> bool:
-    """Whether a run is queued: dbt's pool has room for one."""
-    return bool(instance.get_run_ids(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]), limit=1))
+    """Whether a run waits to start: dbt's pool has room for one."""
+    return bool(instance.get_run_ids(dg.RunsFilter(statuses=list(WAITING)), limit=1))
 
 
 @dg.op(name="follow_loads", pool=DBT_POOL, out=dg.Out(dg.Nothing))

@@ -56,6 +56,11 @@ class Turns:
         self._cold_at: dict[str, float] = {}
         self._was_cold = False
 
+    @property
+    def are_new(self) -> bool:
+        """Whether nothing was done yet: the first pass is one over hot and cold tables."""
+        return not self._hot
+
     def next(self, horizons: Mapping[str, Horizon], now: float) -> tuple[Collection[str], str | None]:
         """(streams whose hot tables are next, or the one whose cold tables are); neither where nothing is new."""
         fresh = streams_with_news(self._hot, horizons)
@@ -129,7 +134,7 @@ class Follower:
             arguments = cold_arguments(cold)
             self._turns.cold_begins(cold, started)
         elif fresh:
-            arguments = pass_arguments(fresh, cold=False)
+            arguments = pass_arguments(fresh, cold=self._turns.are_new)
         else:
             stop.wait(POLL_SECONDS)
             return None
@@ -143,10 +148,10 @@ class Follower:
         if cold:
             self._turns.cold_done(cold)
             return None
+        covers_cold = first is not None or self._turns.are_new
         self._turns.hot_done(horizons)
-        if first:
-            for stream in horizons:
-                self._turns.cold_done(stream)
+        for stream in horizons if covers_cold else ():
+            self._turns.cold_done(stream)
         stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
 

@@ -125,7 +125,7 @@ def test_a_refresh_ends_when_nothing_more_lands_and_makes_way_for_a_run_that_wai
         assert not others_wait(instance)
         assert follow(defs, instance, seconds=3600.0).success, "and it has ended"
         assert clicks(warehouse) == 1
-        instance.create_run_for_job(defs.resolve_job_def("retention"), status=dg.DagsterRunStatus.QUEUED)
+        instance.create_run_for_job(defs.resolve_job_def("retention"))
         assert others_wait(instance)
 
 

@@ -30,6 +30,7 @@ def at(**horizons: int) -> dict[str, Horizon]:
 
 def test_hot_tables_wait_for_the_cold_ones_of_one_stream_at_most() -> None:
     turns = Turns()
+    assert turns.are_new
     assert turns.next(at(a=0, b=0), 0.0) == ([], None)
     order = []
     for second in range(8):
