@@ -65,8 +65,8 @@ class Turns:
         """(streams whose hot tables are next, or the one whose cold tables are); neither where nothing is new."""
         fresh = streams_with_news(self._hot, horizons)
         stale = [stream for stream, hi in self._hot.items() if hi > self._cold.get(stream, 0)]
-        coldest = min(stale, key=self._age, default=None)
-        if coldest and (not fresh or (not self._was_cold and now - self._age(coldest) >= SECONDS_OF_COLD)):
+        coldest = min(stale, key=self._begun, default=None)
+        if coldest and (not fresh or (not self._was_cold and now - self._begun(coldest) >= SECONDS_OF_COLD)):
             return (), coldest
         return fresh, None
 
@@ -83,7 +83,8 @@ class Turns:
         """The cold tables of this stream have read what its hot tables had."""
         self._cold[stream] = self._hot[stream]
 
-    def _age(self, stream: str) -> float:
+    def _begun(self, stream: str) -> float:
+        """When its cold tables last had their turn."""
         return self._cold_at.get(stream, float("-inf"))
 
 
