@@ -18,6 +18,7 @@ from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"
+TESTS_NICENESS = 10
 
 
 class RefreshConfig(dg.Config):
@@ -27,13 +28,19 @@ class RefreshConfig(dg.Config):
     """Rebuild the selected models from the start."""
 
 
-def dbt_build_arguments(full_refresh: bool = False) -> list[str]:
-    """Arguments of dbt for one refresh.
+def dbt_build_arguments(*, full_refresh: bool = False, tests_alone: bool = False) -> list[str]:
+    """Arguments of dbt for one refresh, or for tests alone: those go one by one, beside the refreshes.
 
     Unit tests are left out by type and not by the project's default selector, which dbt ignores as soon as a selection
     is given, and Dagster gives one always.
     """
-    return ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
+    return [
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        *(["--full-refresh"] if full_refresh else []),
+        *(["--threads", "1"] if tests_alone else []),
+    ]
 
 
 def dbt_resource(project: Path = DBT_PROJECT) -> DbtCliResource:
@@ -61,14 +68,15 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
     def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
         settings = Settings.load()
-        # Tests alone write nothing: refreshes need not wait for them.
-        writes = bool(context.selected_asset_keys)
-        turn = held(settings, DBT, "dagster dbt") if writes else nullcontext()
+        # Tests alone write nothing: refreshes need not wait for them, and go first where processors are short.
+        tests_alone = not context.selected_asset_keys
+        arguments = dbt_build_arguments(full_refresh=config.full_refresh, tests_alone=tests_alone)
+        turn = nullcontext() if tests_alone else held(settings, DBT, "dagster dbt")
         with turn:
             with environment({**libpq_variables(settings.postgres_dsn), "LANDFALL_DOOR": "dagster"}):
-                build = dbt.cli(
-                    dbt_build_arguments(config.full_refresh), context=context, target_path=dbt_target_folder(settings)
-                )
+                build = dbt.cli(arguments, context=context, target_path=dbt_target_folder(settings))
+            if tests_alone:
+                os.setpriority(os.PRIO_PROCESS, build.process.pid, TESTS_NICENESS)
             yield from build.stream()
 
     return dbt_build

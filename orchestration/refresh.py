@@ -16,7 +16,6 @@ from landfall.settings import Settings
 from orchestration.figures import Written, materializations, together, views_above, written
 from orchestration.lost_runs import report_lost_runs
 from orchestration.manifest import Manifest, progress_relations
-from orchestration.models import DBT_POOL
 from warehouse.advisory_locks import FOLLOWER, is_held
 from warehouse.connect import connect
 from warehouse.dbt_arguments import refresh_arguments
@@ -29,12 +28,13 @@ JOB_NAME = "refresh"
 # A sensor's floor. A run takes 5-8 s until its first pass, most of it imports.
 SECONDS_BETWEEN_LOOKS = 5
 # One run follows the loads for a while: between two of them what lands waits for a tick, the queue and those 5-8 s.
-SECONDS_TO_FOLLOW = 300.0
-# So often it sees whether others wait. What it wrote it shows at its end: 0.7 MB of events each time.
+SECONDS_TO_FOLLOW = 900.0
+# So often it sees whether it is to go on, and shows what it wrote: 0.7 MB of events each time.
 SECONDS_AT_ONCE = 50.0
-WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
+SECONDS_BETWEEN_SHOWN = 300.0
 UNFINISHED = (
-    *WAITING,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
@@ -48,7 +48,7 @@ class FollowConfig(dg.Config):
         default=SECONDS_TO_FOLLOW,
         gt=0,
         description="Refresh whenever a load finishes, for so many seconds at most: less when nothing more lands,"
-        " another run waits, or `landfall refresh --watch` takes over. The first refresh is made in any case.",
+        " or `landfall refresh --watch` takes over. The first refresh is made in any case.",
     )
     everything: bool = Field(
         default=False, description="Begin with seeds, snapshots and views too, not only the tables that have news."
@@ -103,16 +103,12 @@ def read_situation(
     )
 
 
-def others_wait(instance: dg.DagsterInstance) -> bool:
-    """Whether a run waits to start: dbt's pool has room for one."""
-    return bool(instance.get_run_ids(dg.RunsFilter(statuses=list(WAITING)), limit=1))
-
-
-@dg.op(name="follow_loads", pool=DBT_POOL, out=dg.Out(dg.Nothing))
+# Not in dbt's pool: pass by pass it takes the lock that the warm refresh takes, and no test or build waits for its end.
+@dg.op(name="follow_loads", pool=JOB_NAME, out=dg.Out(dg.Nothing))
 def follow_loads(
-    context: dg.OpExecutionContext, config: FollowConfig
+    config: FollowConfig,
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    """Refresh what has news, and go on for a while; materializations at the end say what was written."""
+    """Refresh what has news, and go on for a while; materializations say now and then what was written."""
     settings = Settings.load()
     what: dict[str, Written] = {}
     failures: list[str] = []
@@ -129,23 +125,19 @@ def follow_loads(
     session = DbtSession(settings, door="dagster")
     follower = Follower(settings, session, note)
     first = refresh_arguments() if config.everything else None
-    goes_on, end = True, time.monotonic() + config.seconds
+    goes_on, shown_at = True, time.monotonic()
+    end = shown_at + config.seconds
     while goes_on:
         had_news = False
         follower.follow(threading.Event(), first=first, until=min(end, time.monotonic() + SECONDS_AT_ONCE))
         with connect(
             settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run"
         ) as reader:
-            goes_on = (
-                had_news
-                and follower.went_well
-                and time.monotonic() < end
-                and not is_held(reader, FOLLOWER)
-                and not others_wait(context.instance)
-            )
-            if not goes_on:
+            goes_on = had_news and follower.went_well and time.monotonic() < end and not is_held(reader, FOLLOWER)
+            if not goes_on or time.monotonic() - shown_at > SECONDS_BETWEEN_SHOWN:
                 # Yielded and not logged: what a step logs is lost when it fails.
                 yield from materializations(reader, what, views_above(session.manifest))
+                what, shown_at = {}, time.monotonic()
         first = None
     if not follower.went_well:
         raise dg.Failure(description=failures[-1] if failures else "Postgres did not answer.", allow_retries=False)
@@ -153,7 +145,8 @@ def follow_loads(
 
 
 @dg.job(
-    name=JOB_NAME, description="Refresh the models whenever a load finishes, for five minutes at most; without tests."
+    name=JOB_NAME,
+    description="Refresh the models whenever a load finishes, for a quarter of an hour at most; without tests.",
 )
 def refresh() -> None:
     """A job of one op."""

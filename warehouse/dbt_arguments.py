@@ -9,6 +9,8 @@ from pathlib import Path
 
 from landfall.errors import UserError
 
+RUN_TABLES = ("run", "--no-populate-cache")
+"""Our tables ask the database what is there: what dbt would ask about every schema first is not needed."""
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
@@ -103,7 +105,7 @@ def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
     if not streams:
         raise UserError("No stream to refresh.")
     return [
-        "run",
+        *RUN_TABLES,
         *("--select", *(f"source:landing.{stream}+" for stream in sorted(streams))),
         *("--exclude", "config.materialized:view", *([] if cold else ["tag:cold"])),
     ]
@@ -111,4 +113,4 @@ def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
 
 def cold_arguments(stream: str) -> list[str]:
     """The tables that such passes without `cold` leave out, of one stream."""
-    return ["run", "--select", f"tag:cold,source:landing.{stream}+", "--exclude", "config.materialized:view"]
+    return [*RUN_TABLES, "--select", f"tag:cold,source:landing.{stream}+", "--exclude", "config.materialized:view"]

@@ -109,71 +109,83 @@
 
 
 {#
-    First statements of a model's transaction: take its rows, so that runs follow one another, and hold still what it reads.
-    Returns [{stream, position, reads_to}, …].
+    First statements of a model's transaction, in one round trip, of which a refresh makes hundreds: take its rows, so that runs follow
+    one another, hold still what it reads, and plan how far it reads. Each statement sees what was committed when it began.
+    Returns {plan: [{stream, position, reads_to}, …], relation: none or {kind, columns}, definition_md5}.
 
-    `from_start`: the relation was just made or emptied, so nothing is in it.
     `stand_still`: `--empty` reads nothing.
 #}
-{% macro lock_progress(relation, upstreams) %}
+{% macro take_turn(relation, upstreams, stand_still) %}
     {% set key = progress_key(relation) %}
-    {% call statement('make_progress_rows', auto_begin=true) %}
+    {% set read_relations = upstreams.values() | sum(start=[]) | unique | sort %}
+    {% call statement('take_turn', fetch_result=true, auto_begin=true) %}
         insert into ops.model_progress (relation, source) values
         {% for stream in upstreams | sort -%}
             ('{{ key }}', '{{ stream }}') {{- ',' if not loop.last }}
         {% endfor %}
-        on conflict do nothing
-    {% endcall %}
-    {% call statement('lock_progress_rows') %}
-        select 1 from ops.model_progress where relation = '{{ key }}' order by source for update
-    {% endcall %}
-    {% set read_relations = upstreams.values() | sum(start=[]) | unique | sort %}
-    {% if read_relations %}
-        {% call statement('hold_upstreams') %}
+        on conflict do nothing;
+
+        select 1 from ops.model_progress where relation = '{{ key }}' order by source for update;
+
+        {% if read_relations %}
             select 1 from ops.model_progress
             where relation in ({% for name in read_relations %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
             order by relation, source
-            for share
-        {% endcall %}
-    {% endif %}
+            for share;
+        {% endif %}
+
+        {{ lock_definition_row(relation) }};
+
+        with planned as ({{ plan_progress(relation, upstreams, false, stand_still) }})
+
+        select json_build_object(
+            'plan', (select json_agg(planned) from planned),
+            'relation', ({{ describe_relation(relation) }}),
+            'definition_md5', (select definition_md5 from ops.model_definition where relation = '{{ key }}')
+        )::text
+    {% endcall %}
+    {% do return(fromjson(load_result('take_turn').data[0][0])) %}
 {% endmacro %}
 
+{# `from_start`: the relation was just made or emptied, so nothing is in it. #}
 {% macro plan_progress(relation, upstreams, from_start, stand_still) %}
     {% set key = progress_key(relation) %}
-    {% call statement('plan_progress', fetch_result=true) %}
-        update ops.model_progress as p
-        set
-            position = {{ '0' if from_start else 'p.position' }},
-            reads_to = {% if stand_still %}{{ '0' if from_start else 'p.position' }}{% else %}planned.reads_to{% endif %}
-        from (
-            {% for stream in upstreams | sort -%}
-            select
-                '{{ stream }}' as source,
-                least(
-                    greatest(
-                        {# what was in the relation is readable, whatever this run's horizon #}
-                        (select position from ops.model_progress where relation = '{{ key }}' and source = '{{ stream }}'),
-                        (select hi from ops.run_horizon where invocation_id = '{{ invocation_id }}' and stream = '{{ stream }}')
-                    )
-                    {%- for name in upstreams[stream] %},
-                    coalesce((select position from ops.model_progress where relation = '{{ name }}' and source = '{{ stream }}'), 0)
-                    {%- endfor %}
-                ) as reads_to
-            {{ 'union all' if not loop.last }}
-            {% endfor %}
-        ) as planned
-        where p.relation = '{{ key }}' and p.source = planned.source
-        returning p.source, p.position, p.reads_to
+    update ops.model_progress as p
+    set
+        position = {{ '0' if from_start else 'p.position' }},
+        reads_to = {% if stand_still %}{{ '0' if from_start else 'p.position' }}{% else %}bounds.reads_to{% endif %}
+    from (
+        {% for stream in upstreams | sort -%}
+        select
+            '{{ stream }}' as source,
+            least(
+                greatest(
+                    {# what was in the relation is readable, whatever this run's horizon #}
+                    (select position from ops.model_progress where relation = '{{ key }}' and source = '{{ stream }}'),
+                    (select hi from ops.run_horizon where invocation_id = '{{ invocation_id }}' and stream = '{{ stream }}')
+                )
+                {%- for name in upstreams[stream] %},
+                coalesce((select position from ops.model_progress where relation = '{{ name }}' and source = '{{ stream }}'), 0)
+                {%- endfor %}
+            ) as reads_to
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ) as bounds
+    where p.relation = '{{ key }}' and p.source = bounds.source
+    returning p.source as stream, p.position, p.reads_to
+{% endmacro %}
+
+{# The same plan for a relation that turns out to hold nothing. #}
+{% macro plan_from_start(relation, upstreams, stand_still) %}
+    {% call statement('plan_from_start', fetch_result=true) %}
+        with planned as ({{ plan_progress(relation, upstreams, true, stand_still) }})
+        select json_agg(planned)::text from planned
     {% endcall %}
-    {% set plan = [] %}
-    {% for row in load_result('plan_progress').data %}
-        {% do plan.append({'stream': row[0], 'position': row[1], 'reads_to': row[2]}) %}
-    {% endfor %}
-    {% do return(plan) %}
+    {% do return(fromjson(load_result('plan_from_start').data[0][0])) %}
 {% endmacro %}
 
 
-{# Last statement of a model's transaction: what it has read is in it. Never backwards. #}
+{# In the transaction that writes the rows: what the model has read is in it. Never backwards. #}
 {% macro move_progress(relation) %}
     update ops.model_progress
     set position = greatest(position, reads_to), updated_at = clock_timestamp()

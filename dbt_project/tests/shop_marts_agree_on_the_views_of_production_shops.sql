@@ -5,7 +5,7 @@
     'kpi_stores_daily': ref('int_store_views__daily'),
     'kpi_referrers_daily': ref('int_referrer_views__daily'),
     'kpi_product_views_hourly': ref('int_product_views__hourly'),
-    'kpi_browser_os_hourly': ref('int_agent_views__hourly'),
+    'kpi_browser_os_hourly': ref('int_agent_views__5min'),
 } %}
 
 with fact as (

@@ -177,7 +177,7 @@ def test_late_shuffled_and_repeated_events_end_in_the_same_tables(
 
 def test_days_that_are_counted_again_are_as_they_were(in_order: Warehouse) -> None:
     before = in_order.tables()
-    for name in ("int_product_views__daily", "int_product_devices__hourly", "int_referrer_views__hourly"):
+    for name in ("int_product_views__daily", "int_product_devices__5min", "int_referrer_views__5min"):
         in_order.rows(f"update intermediate.{name} set views = views + 7 returning 1")
     in_order.rows("update intermediate.int_product_sessions__daily set sessions = 99 returning 1")
     days = {"from_day": DAY.date().isoformat(), "to_day": (DAY.date() + dt.timedelta(days=9)).isoformat()}
@@ -245,7 +245,7 @@ def test_a_device_with_another_key_leaves_nothing_under_the_old_one(in_order: Wa
         else:
             assert len(after[name]) == len(rows), name
     old = "device_key = md5('device-3')::uuid"
-    for name in ("int_product_sessions", "int_product_devices__hourly", "int_product_viewers__hourly"):
+    for name in ("int_product_sessions", "int_product_devices__5min", "int_product_viewers__5min"):
         assert in_order.rows(f"select 1 from intermediate.{name} where {old}") == [], name
 
 

@@ -51,14 +51,17 @@ def test_personal_data_is_marked_on_the_landing_table(defs: dg.Definitions) -> N
 
 
 def test_only_one_dbt_runs_at_a_time(defs: dg.Definitions) -> None:
-    ops = {"build": "dbt_build", "test": "dbt_build", "refresh": "follow_loads", "rebuild_model": "rebuild"}
+    ops = {"build": "dbt_build", "test": "dbt_build", "rebuild_model": "rebuild"}
     for job, op in ops.items():
         assert defs.resolve_job_def(job).graph.node_dict[op].definition.pools == {"dbt"}
+    # One refresh too; with the others it takes turns pass by pass (advisory_locks.DBT).
+    assert defs.resolve_job_def("refresh").graph.node_dict["follow_loads"].definition.pools == {"refresh"}
 
 
 def test_a_refresh_builds_and_tests_everything_but_runs_no_unit_tests() -> None:
     assert dbt_build_arguments() == ["build", "--exclude-resource-type", "unit_test"]
-    assert dbt_build_arguments(full_refresh=True) == ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]
+    assert dbt_build_arguments(full_refresh=True)[3:] == ["--full-refresh"]
+    assert dbt_build_arguments(tests_alone=True)[3:] == ["--threads", "1"]
 
 
 def test_no_table_waits_for_one_that_is_cold() -> None:

@@ -11,7 +11,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
-from orchestration.refresh import FollowConfig, Situation, others_wait, reason_to_wait
+from orchestration.refresh import FollowConfig, Situation, reason_to_wait
 from orchestration.warm import WarmReports
 from tests.orchestration.conftest import Land
 from warehouse.advisory_locks import FOLLOWER, held
@@ -116,17 +116,18 @@ def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
         assert tick(defs, instance) == "The models have read every load."
 
 
-def test_a_refresh_ends_when_nothing_more_lands_and_makes_way_for_a_run_that_waits(
+def test_a_refresh_ends_when_nothing_more_lands_and_shows_meanwhile_what_it_wrote(
     defs: dg.Definitions, warehouse: Settings, land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orchestration.refresh.SECONDS_AT_ONCE", 0.5)
+    monkeypatch.setattr("orchestration.refresh.SECONDS_BETWEEN_SHOWN", 0.0)
     with dg.DagsterInstance.local_temp() as instance:
         land("job_tracking", [click(1)])
-        assert not others_wait(instance)
-        assert follow(defs, instance, seconds=3600.0).success, "and it has ended"
+        result = follow(defs, instance, seconds=3600.0)
+        assert result.success, "and it has ended"
         assert clicks(warehouse) == 1
-        instance.create_run_for_job(defs.resolve_job_def("retention"))
-        assert others_wait(instance)
+        shown = [event for event in result.get_asset_materialization_events() if event.asset_key == KPI]
+        assert [event.materialization.metadata["rows_written"].value for event in shown] == [1]
 
 
 def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land: Land, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_model_is_rebuilt_alone_or_with_all_that_reads_it() -> None:
 def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
     assert pass_arguments({"web_logs", "job_tracking"}) == [
         "run",
+        "--no-populate-cache",
         "--select",
         "source:landing.job_tracking+",
         "source:landing.web_logs+",
@@ -48,7 +49,7 @@ def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
         "config.materialized:view",
     ]
     assert pass_arguments({"web_logs"}, cold=False)[-2:] == ["config.materialized:view", "tag:cold"]
-    assert cold_arguments("web_logs")[1:3] == ["--select", "tag:cold,source:landing.web_logs+"]
+    assert cold_arguments("web_logs")[2:4] == ["--select", "tag:cold,source:landing.web_logs+"]
 
 
 def test_a_pass_without_a_stream_is_refused_because_dbt_would_run_everything() -> None:

@@ -56,13 +56,16 @@ def test_a_jvm_that_outlived_its_driver_ends_with_the_next_start(
     monkeypatch.setattr(scratch, "_YOUNGEST_LEFTOVER_SECONDS", -60.0)
     folder = tmp_path / "spark-left"
     folder.mkdir()
-    jvm = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", f"-Djava.io.tmpdir={folder}"])
+    command = [sys.executable, "-c", "print(flush=True); import time; time.sleep(600)", f"-Djava.io.tmpdir={folder}"]
+    jvm = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
+        assert jvm.stdout is not None
+        jvm.stdout.readline()  # it runs: a process that is being started shows no command line for a moment
         with scratch_folder(tmp_path):
             assert jvm.wait(30) == -signal.SIGKILL
     finally:
         jvm.kill()
-        jvm.wait()
+        jvm.communicate()
 
 
 def test_a_folder_made_a_moment_ago_may_be_of_a_process_that_starts(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 {#
     dbt's incremental table, with four differences:
-    - its progress is in ops.model_progress, locked first and moved last in the transaction that writes the rows (progress.sql);
+    - its progress is in ops.model_progress, locked first and moved in the transaction that writes the rows (progress.sql);
     - it is never swapped: a full refresh deletes and inserts in one transaction, so readers and the views above it see the old
       rows until the new ones are there;
     - what exists is asked from the database behind the lock, so two first builds follow one another;
@@ -13,12 +13,12 @@
     {% do check_incremental_model(model, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
 
-    {% do lock_progress(relation, upstreams) %}
+    {% set turn = take_turn(relation, upstreams, stand_still=flags.EMPTY) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
     {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
-    {% set from_start = prepare_table(relation, sql, filled_anew) %}
-    {% set plan = plan_progress(relation, upstreams, from_start, stand_still=flags.EMPTY) %}
+    {% set from_start = prepare_table(relation, sql, turn, filled_anew) %}
+    {% set plan = plan_from_start(relation, upstreams, stand_still=flags.EMPTY) if from_start else turn.plan %}
     {% set news = [] %}
     {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
 
@@ -30,7 +30,11 @@
             'dest_columns': model.columns.keys() | list,
             'sql': with_literal_bounds(sql, plan),
         } %}
-        {% call statement('main') %} {{ strategy(arguments) }} {% endcall %}
+        {# the position moves first: the bounds are numbers by now, and what dbt counts as rows are those of the last statement #}
+        {% call statement('main') %}
+            {% if news and not invocation_args_dict.get('sample') %} {{ move_progress(relation) }}; {% endif %}
+            {{ strategy(arguments) }}
+        {% endcall %}
     {% else %}
         {% call noop_statement('main', 'NOTHING NEW', 'NOTHING NEW', 0) %} {% endcall %}
     {% endif %}
@@ -38,9 +42,6 @@
     {% do mark_changed_facts(relation, news) %}
 
     {% if news %} {% do analyze_when_grown(relation) %} {% endif %}
-    {% if not invocation_args_dict.get('sample') %}
-        {% call statement('move_progress') %} {{ move_progress(relation) }} {% endcall %}
-    {% endif %}
 
     {{ run_hooks(post_hooks, inside_transaction=true) }}
     {% do adapter.commit() %}
@@ -116,11 +117,11 @@
 {% endmacro %}
 
 
-{# Makes the table, empties it for a full refresh, or lets it grow. Returns whether nothing is in it now. #}
-{% macro prepare_table(relation, sql, filled_anew) %}
-    {% set existing = relation_in_database(relation) %}
+{# Makes the table, empties it for a full refresh, or lets it grow. `turn`: see take_turn. Returns whether nothing is in it now. #}
+{% macro prepare_table(relation, sql, turn, filled_anew) %}
+    {% set existing = turn.relation %}
     {% set definition = definition_of(model, sql) %}
-    {% set changed = lock_definition(relation) != definition %}
+    {% set changed = turn.definition_md5 != definition %}
 
     {% if existing and existing.kind == 'view' %}
         {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}

@@ -3,32 +3,37 @@
     Returns none, or {kind: 'table' | 'view', columns: {name: type}}.
 #}
 {% macro relation_in_database(relation) %}
-    {% call statement('relation_in_database', fetch_result=true) %}
-        select c.relkind in ('r', 'p'), a.attname, format_type(a.atttypid, null)
-        from pg_class as c
-        inner join pg_namespace as n on n.oid = c.relnamespace
-        left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        where n.nspname = '{{ relation.schema }}' and c.relname = '{{ relation.identifier }}' and c.relkind in ('r', 'p', 'v')
-        order by a.attnum
-    {% endcall %}
-    {% set rows = load_result('relation_in_database').data %}
-    {% if not rows %} {% do return(none) %} {% endif %}
-    {% set columns = {} %}
-    {% for row in rows %} {% do columns.update({row[1]: row[2]}) %} {% endfor %}
-    {% do return({'kind': 'table' if rows[0][0] else 'view', 'columns': columns}) %}
+    {% call statement('relation_in_database', fetch_result=true) %} select ({{ describe_relation(relation) }})::text {% endcall %}
+    {% set found = load_result('relation_in_database').data[0][0] %}
+    {% do return(fromjson(found) if found else none) %}
+{% endmacro %}
+
+{# The same as a query: one JSON value, or no row. #}
+{% macro describe_relation(relation) %}
+    select json_build_object(
+        'kind', case when c.relkind in ('r', 'p') then 'table' else 'view' end,
+        'columns', (
+            select json_object_agg(a.attname, format_type(a.atttypid, null))
+            from pg_attribute as a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        )
+    )
+    from pg_class as c
+    inner join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = '{{ relation.schema }}' and c.relname = '{{ relation.identifier }}' and c.relkind in ('r', 'p', 'v')
 {% endmacro %}
 
 
 {# Takes the row of a relation's definition, so that two runs do not change it at once; returns the md5 on record. #}
 {% macro lock_definition(relation) %}
-    {% set key = progress_key(relation) %}
-    {% call statement('make_definition_row', auto_begin=true) %}
-        insert into ops.model_definition (relation) values ('{{ key }}') on conflict do nothing
-    {% endcall %}
-    {% call statement('lock_definition', fetch_result=true) %}
-        select definition_md5 from ops.model_definition where relation = '{{ key }}' for update
-    {% endcall %}
+    {% call statement('lock_definition', fetch_result=true, auto_begin=true) %} {{ lock_definition_row(relation) }} {% endcall %}
     {% do return(load_result('lock_definition').data[0][0]) %}
+{% endmacro %}
+
+{% macro lock_definition_row(relation) %}
+    {% set key = progress_key(relation) %}
+    insert into ops.model_definition (relation) values ('{{ key }}') on conflict do nothing;
+    select definition_md5 from ops.model_definition where relation = '{{ key }}' for update
 {% endmacro %}
 
 

@@ -19,12 +19,3 @@
 {% macro start_of_day(day) -%}
     (({{ day }})::timestamp at time zone '{{ var("reporting_timezone") }}')
 {%- endmacro %}
-
-{#
-    Whether an instant is in or next to an hour: a range that an index over instants can find, wide enough for an hour that is repeated
-    in autumn. The hour itself is to be asked beside it.
-#}
-{% macro is_near_hour(instant, hour_start) -%}
-    {{ instant }} >= {{ hour_start }} at time zone '{{ var("reporting_timezone") }}' - interval '2 hours'
-    and {{ instant }} < {{ hour_start }} at time zone '{{ var("reporting_timezone") }}' + interval '3 hours'
-{%- endmacro %}

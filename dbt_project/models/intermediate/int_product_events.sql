@@ -12,9 +12,9 @@
             'device': 'device_key',
         },
         'partial_indexes': [
-            {'columns': [reporting_hour('event_at'), 'product_key'], 'where': is_view('event_type')},
-            {'columns': [reporting_hour('event_at'), 'referrer_key'], 'where': is_view('event_type')},
-            {'columns': [reporting_hour('event_at'), 'user_agent_key'], 'where': is_view('event_type')},
+            {'columns': [five_minutes('event_at'), 'product_key'], 'where': is_view('event_type')},
+            {'columns': [five_minutes('event_at'), 'referrer_key'], 'where': is_view('event_type')},
+            {'columns': [five_minutes('event_at'), 'user_agent_key'], 'where': is_view('event_type')},
             {'columns': ['order_key'], 'where': 'order_key is not null'},
         ],
     },

@@ -18,7 +18,7 @@ touched as (
 ),
 
 devices as (
-    select * from {{ ref('int_product_devices__hourly') }}
+    select * from {{ ref('int_product_devices__5min') }}
     where is_visitor and furthest_step is not null
 ),
 

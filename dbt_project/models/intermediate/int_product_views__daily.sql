@@ -19,7 +19,7 @@ touched as (
 ),
 
 viewers as (
-    select * from {{ ref('int_product_viewers__hourly') }}
+    select * from {{ ref('int_product_viewers__5min') }}
 ),
 
 final as (

@@ -16,8 +16,8 @@ touched as (
     from new_views
 ),
 
-hourly as (
-    select * from {{ ref('int_referrer_views__hourly') }}
+windows as (
+    select * from {{ ref('int_referrer_views__5min') }}
 ),
 
 referrers as (
@@ -32,10 +32,10 @@ final as (
         referrers.referrer_url,
         referrers.referrer_host_key,
         referrers.referrer_host,
-        coalesce(sum(hourly.views), 0)::bigint as views,
-        coalesce(sum(hourly.human_views), 0)::bigint as human_views
+        coalesce(sum(windows.views), 0)::bigint as views,
+        coalesce(sum(windows.human_views), 0)::bigint as human_views
     from touched
-    left join hourly on touched.event_date = hourly.event_date and touched.referrer_key = hourly.referrer_key
+    left join windows on touched.event_date = windows.event_date and touched.referrer_key = windows.referrer_key
     left join referrers on touched.referrer_key = referrers.referrer_key
     group by 1, 2, 3, 4, 5
 )

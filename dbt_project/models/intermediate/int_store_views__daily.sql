@@ -17,7 +17,7 @@ touched as (
 ),
 
 devices as (
-    select * from {{ ref('int_product_devices__hourly') }}
+    select * from {{ ref('int_product_devices__5min') }}
 ),
 
 final as (

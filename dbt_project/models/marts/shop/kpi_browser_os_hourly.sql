@@ -1,5 +1,5 @@
-with hourly as (
-    select * from {{ ref('int_agent_views__hourly') }}
+with counted as (
+    select * from {{ ref('int_agent_views__5min') }}
     where views > 0
 ),
 
@@ -10,14 +10,14 @@ user_agents as (
 
 final as (
     select
-        hourly.event_date,
-        hourly.event_hour,
+        counted.event_date,
+        counted.event_hour,
         {{ or_none('user_agents.browser') }} as browser,
         {{ or_none('user_agents.os') }} as os,
-        sum(hourly.views)::bigint as views,
-        coalesce(sum(hourly.views_without_crawlers) filter (where user_agents.is_bot is not true), 0)::bigint as human_views
-    from hourly
-    left join user_agents on hourly.user_agent_key = user_agents.user_agent_key
+        sum(counted.views)::bigint as views,
+        coalesce(sum(counted.views_without_crawlers) filter (where user_agents.is_bot is not true), 0)::bigint as human_views
+    from counted
+    left join user_agents on counted.user_agent_key = user_agents.user_agent_key
     group by 1, 2, 3, 4
 )
 

@@ -1,6 +1,7 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
-    unique_key=['event_date', 'event_hour', 'user_agent_key'],
+    unique_key=['window_start', 'user_agent_key'],
+    indexes=[{'columns': ['event_date']}],
     meta={'event_day': 'event_date'},
 ) }}
 
@@ -11,7 +12,7 @@ with new_views as (
 
 touched as (
     select distinct
-        {{ reporting_hour('event_at') }} as hour_start,
+        {{ five_minutes('event_at') }} as window_start,
         user_agent_key
     from new_views
 ),
@@ -24,18 +25,18 @@ readable_views as (
 -- an inner join: of rows on the outer side of one, Postgres would work out the rules for all of history first
 views as (
     select
-        touched.hour_start,
+        touched.window_start,
         touched.user_agent_key,
         {{ is_crawler_resolution('readable_views.resolution') }} as is_crawler
     from touched
     inner join readable_views
         on
-            touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
+            touched.window_start = {{ five_minutes('readable_views.event_at') }}
             and touched.user_agent_key = readable_views.user_agent_key
     union all
     -- a bucket in which nothing counts any more
     select
-        hour_start,
+        window_start,
         user_agent_key,
         null as is_crawler
     from touched
@@ -44,13 +45,14 @@ views as (
 -- whether the agent is a bot's is asked when this is read: a newer parser changes no row
 final as (
     select
-        hour_start::date as event_date,
-        extract(hour from hour_start)::integer as event_hour,
+        window_start,
+        {{ reporting_day('window_start') }} as event_date,
+        extract(hour from {{ reporting_hour('window_start') }})::integer as event_hour,
         user_agent_key,
         count(is_crawler) as views,
         count(*) filter (where not is_crawler) as views_without_crawlers
     from views
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 )
 
 select * from final

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
-    unique_key=['event_date', 'event_hour', 'device_key'],
+    unique_key=['window_start', 'device_key'],
     indexes=[{'columns': ['event_date', 'country_name']}],
     meta={'event_day': 'event_date'},
 ) }}
@@ -12,12 +12,12 @@ with new_events as (
 
 touched as (
     select
-        {{ reporting_hour('event_at') }} as hour_start,
+        {{ five_minutes('event_at') }} as window_start,
         device_key
     from new_events
     union distinct
     select
-        counted_before.event_date + counted_before.event_hour * interval '1 hour' as hour_start,
+        counted_before.window_start,
         counted_before.device_key
     from {{ this }} as counted_before
     where counted_before.device_key in ({{ changed_keys('product_views', 'device') }})
@@ -32,10 +32,10 @@ funnel_steps as (
     select * from {{ ref('shop_funnel_steps') }}
 ),
 
--- a device's hour and not a whole one: a few late events would else count their days' traffic again
+-- a device's window and not a whole one: a few late events would else count their days' traffic again
 counted as (
     select
-        touched.hour_start,
+        touched.window_start,
         touched.device_key,
         readable_events.country_name,
         {{ text_key(or_none('readable_events.store_id')) }} as store_key,
@@ -49,14 +49,14 @@ counted as (
     inner join readable_events
         on
             touched.device_key = readable_events.device_key
-            and touched.hour_start = {{ reporting_hour('readable_events.event_at') }}
-            and {{ is_near_hour('readable_events.event_at', 'touched.hour_start') }}
+            and touched.window_start <= readable_events.event_at
+            and touched.window_start + interval '5 minutes' > readable_events.event_at
     left join funnel_steps on readable_events.event_type = funnel_steps.event_type
     group by 1, 2, 3, 4
     union all
     -- a bucket without rows
     select
-        hour_start,
+        window_start,
         device_key,
         null as country_name,
         null as store_key,
@@ -71,8 +71,9 @@ counted as (
 
 final as (
     select
-        hour_start::date as event_date,
-        extract(hour from hour_start)::integer as event_hour,
+        window_start,
+        {{ reporting_day('window_start') }} as event_date,
+        extract(hour from {{ reporting_hour('window_start') }})::integer as event_hour,
         device_key,
         country_name,
         store_key,

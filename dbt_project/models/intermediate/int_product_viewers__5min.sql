@@ -1,7 +1,7 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
-    unique_key=['event_date', 'event_hour', 'product_key'],
-    indexes=[{'columns': ['event_date', 'product_key']}],
+    unique_key=['window_start', 'product_key'],
+    indexes=[{'columns': ['event_date', 'product_key', 'event_hour']}],
     meta={'event_day': 'event_date'},
 ) }}
 
@@ -12,7 +12,7 @@ with new_views as (
 
 touched as (
     select distinct
-        {{ reporting_hour('event_at') }} as hour_start,
+        {{ five_minutes('event_at') }} as window_start,
         product_key
     from new_views
 ),
@@ -26,7 +26,7 @@ readable_views as (
 -- an inner join: of rows on the outer side of one, Postgres would work out the rules for all of history first
 counted as (
     select
-        touched.hour_start,
+        touched.window_start,
         touched.product_key,
         readable_views.device_key,
         bool_or(readable_views.device_id is not null) as is_visitor,
@@ -35,13 +35,13 @@ counted as (
     from touched
     inner join readable_views
         on
-            touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
+            touched.window_start = {{ five_minutes('readable_views.event_at') }}
             and touched.product_key = readable_views.product_key
     group by 1, 2, 3
     union all
     -- a bucket without rows
     select
-        hour_start,
+        window_start,
         product_key,
         null as device_key,
         null as is_visitor,
@@ -52,8 +52,9 @@ counted as (
 
 final as (
     select
-        hour_start::date as event_date,
-        extract(hour from hour_start)::integer as event_hour,
+        window_start,
+        {{ reporting_day('window_start') }} as event_date,
+        extract(hour from {{ reporting_hour('window_start') }})::integer as event_hour,
         product_key,
         device_key,
         is_visitor,

@@ -1,6 +1,6 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
-    unique_key=['event_date', 'event_hour', 'referrer_key'],
+    unique_key=['window_start', 'referrer_key'],
     indexes=[{'columns': ['event_date', 'referrer_key']}],
     meta={'event_day': 'event_date'},
 ) }}
@@ -12,7 +12,7 @@ with new_views as (
 
 touched as (
     select distinct
-        {{ reporting_hour('event_at') }} as hour_start,
+        {{ five_minutes('event_at') }} as window_start,
         referrer_key
     from new_views
 ),
@@ -25,18 +25,18 @@ readable_views as (
 -- an inner join: of rows on the outer side of one, Postgres would work out the rules for all of history first
 views as (
     select
-        touched.hour_start,
+        touched.window_start,
         touched.referrer_key,
         readable_views.is_bot
     from touched
     inner join readable_views
         on
-            touched.hour_start = {{ reporting_hour('readable_views.event_at') }}
+            touched.window_start = {{ five_minutes('readable_views.event_at') }}
             and touched.referrer_key = readable_views.referrer_key
     union all
     -- a bucket in which nothing counts any more
     select
-        hour_start,
+        window_start,
         referrer_key,
         null as is_bot
     from touched
@@ -44,13 +44,14 @@ views as (
 
 final as (
     select
-        hour_start::date as event_date,
-        extract(hour from hour_start)::integer as event_hour,
+        window_start,
+        {{ reporting_day('window_start') }} as event_date,
+        extract(hour from {{ reporting_hour('window_start') }})::integer as event_hour,
         referrer_key,
         count(is_bot) as views,
         count(*) filter (where not is_bot) as human_views
     from views
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 )
 
 select * from final
