@@ -71,6 +71,12 @@ def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]
         "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": str(1 << 30),
         # Two small files a batch are kept, not a hundred: the checkpoint is disposable, the ledger is in Postgres.
         "spark.sql.streaming.minBatchesToRetain": "2",
+        # And written without a process (chmod, readlink) for each, which Hadoop starts ten times a second otherwise: a fifth
+        # of a core.
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+        "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing"
+        ".FileSystemBasedCheckpointFileManager",
+        "spark.sql.streaming.checkpoint.fileChecksum.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "1",
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         "spark.sql.streaming.kafka.useDeprecatedOffsetFetching": "false",
