@@ -51,7 +51,8 @@ def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]
     return {
         "spark.app.name": "landfall land",
         "spark.master": f"local[{cores}]",
-        "spark.jars": ",".join(map(str, jars)),
+        # Not spark.jars: it is read after the first look at a local file, which is a jar's.
+        "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.driver.memory": "1g",
         "spark.driver.extraJavaOptions": java_options,
         "spark.driver.host": "127.0.0.1",
