@@ -72,7 +72,7 @@ def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]
         "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": str(1 << 30),
         # Two small files a batch are kept, not a hundred: the checkpoint is disposable, the ledger is in Postgres.
         "spark.sql.streaming.minBatchesToRetain": "2",
-        # And they are written by this process: Hadoop would start a chmod or a readlink ten times a second, a fifth of a core.
+        # And written by this process: Hadoop would start a chmod or a readlink ten times a second, a fifth of a core.
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing"
         ".FileSystemBasedCheckpointFileManager",
