@@ -73,15 +73,15 @@ class Turns:
     def hot_done(self, horizons: Mapping[str, Horizon]) -> None:
         """The hot tables have read up to these."""
         self._hot = {stream: horizon.hi for stream, horizon in horizons.items()}
-        self._was_cold = False
 
-    def cold_begins(self, stream: str, now: float) -> None:
-        """A pass over the cold tables of this stream. Should it fail, hot tables do not wait for the next attempt."""
-        self._cold_at[stream], self._was_cold = now, True
+    def begins(self, cold: Collection[str], now: float) -> None:
+        """A pass begins, over the cold tables of these streams. Should it fail, hot tables do not wait for the next."""
+        self._cold_at.update(dict.fromkeys(cold, now))
+        self._was_cold = bool(cold)
 
-    def cold_done(self, stream: str) -> None:
-        """The cold tables of this stream have read what its hot tables had."""
-        self._cold[stream] = self._hot[stream]
+    def cold_done(self, streams: Collection[str]) -> None:
+        """The cold tables of these streams have read what their hot tables had."""
+        self._cold.update({stream: self._hot[stream] for stream in streams})
 
     def _begun(self, stream: str) -> float:
         """When its cold tables last had their turn."""
@@ -129,16 +129,17 @@ class Follower:
         horizons = read_horizons(connection)
         self._enrich_what_waits(horizons)
         fresh, cold = ((), None) if first else self._turns.next(horizons, started)
+        with_cold = [cold] if cold else [*horizons] if first or self._turns.are_new else []
         if first:
             arguments = first
         elif cold:
             arguments = cold_arguments(cold)
-            self._turns.cold_begins(cold, started)
         elif fresh:
-            arguments = pass_arguments(fresh, cold=self._turns.are_new)
+            arguments = pass_arguments(fresh, cold=bool(with_cold))
         else:
             stop.wait(POLL_SECONDS)
             return None
+        self._turns.begins(with_cold, started)
         outcome = self._session.run(arguments)
         self._report(outcome)
         self.went_well = outcome.ok
@@ -146,14 +147,11 @@ class Follower:
             self._wait_longer(stop)
             return first
         self._back_off = 0.0
-        if cold:
-            self._turns.cold_done(cold)
-            return None
-        covers_cold = first is not None or self._turns.are_new
-        self._turns.hot_done(horizons)
-        for stream in horizons if covers_cold else ():
-            self._turns.cold_done(stream)
-        stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
+        if not cold:
+            self._turns.hot_done(horizons)
+        self._turns.cold_done(with_cold)
+        if not cold:
+            stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
 
     def _wait_longer(self, stop: threading.Event) -> None:

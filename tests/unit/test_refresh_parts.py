@@ -37,9 +37,9 @@ def test_hot_tables_wait_for_the_cold_ones_of_one_stream_at_most() -> None:
         news = at(a=second + 1, b=second + 1)
         fresh, cold = turns.next(news, float(second))
         order.append(cold or "+".join(fresh))
+        turns.begins([cold] if cold else [], float(second))
         if cold:
-            turns.cold_begins(cold, float(second))
-            turns.cold_done(cold)
+            turns.cold_done([cold])
         else:
             turns.hot_done(news)
     assert order == ["a+b", "a", "a+b", "b", "a+b", "a+b", "a+b", "a+b"], "never behind, both are due"
@@ -47,15 +47,27 @@ def test_hot_tables_wait_for_the_cold_ones_of_one_stream_at_most() -> None:
     assert turns.next(at(a=9, b=9), SECONDS_OF_COLD + 1) == ((), "a")
 
 
+def test_a_first_pass_over_hot_and_cold_tables_is_the_turn_of_both() -> None:
+    turns = Turns()
+    turns.begins(["a", "b"], 0.0)
+    turns.hot_done(at(a=1, b=1))
+    turns.cold_done(["a", "b"])
+    assert turns.next(at(a=2, b=1), 1.0) == (["a"], None)
+    turns.begins([], 1.0)
+    turns.hot_done(at(a=2, b=1))
+    assert turns.next(at(a=3, b=1), 2.0) == (["a"], None), "the cold ones are due half a minute after that pass"
+
+
 def test_cold_tables_are_next_when_nothing_else_is_new() -> None:
     turns = Turns()
     turns.hot_done(at(a=1, b=1))
-    turns.cold_begins("a", 0.0)
-    turns.cold_done("a")
+    turns.begins(["a"], 0.0)
+    turns.cold_done(["a"])
     assert turns.next(at(a=1, b=1), 1.0) == ((), "b")
-    turns.cold_begins("b", 1.0)
-    turns.cold_done("b")
+    turns.begins(["b"], 1.0)
+    turns.cold_done(["b"])
     assert turns.next(at(a=1, b=1), 2.0) == ([], None)
+    turns.begins([], 2.0)
     turns.hot_done(at(a=2, b=1))
     assert turns.next(at(a=3, b=1), 3.0) == (["a"], None)
     assert turns.next(at(a=3, b=1), SECONDS_OF_COLD) == ((), "a")
@@ -65,8 +77,9 @@ def test_cold_tables_are_next_when_nothing_else_is_new() -> None:
 def test_hot_tables_go_on_where_cold_ones_fail() -> None:
     turns = Turns()
     turns.hot_done(at(a=1))
-    turns.cold_begins("a", 1.0)
+    turns.begins(["a"], 1.0)
     assert turns.next(at(a=2), 2.0) == (["a"], None)
+    turns.begins([], 2.0)
     turns.hot_done(at(a=2))
     assert turns.next(at(a=3), 3.0) == (["a"], None)
     assert turns.next(at(a=3), 1.0 + SECONDS_OF_COLD) == ((), "a"), "another attempt"
