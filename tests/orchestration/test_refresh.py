@@ -21,6 +21,7 @@ from warehouse.dbt_session import DbtSession
 from warehouse.roles import TRANSFORMER
 
 KPI = dg.AssetKey(["marts", "kpi_jobs_hourly"])
+HOURLY = dg.AssetKey(["intermediate", "int_job_events__hourly"])
 
 
 def click(job_id: int) -> dict[str, str]:
@@ -126,7 +127,7 @@ def test_a_refresh_ends_when_nothing_more_lands_and_shows_meanwhile_what_it_wrot
         result = follow(defs, instance, seconds=3600.0)
         assert result.success, "and it has ended"
         assert clicks(warehouse) == 1
-        shown = [event for event in result.get_asset_materialization_events() if event.asset_key == KPI]
+        shown = [event for event in result.get_asset_materialization_events() if event.asset_key == HOURLY]
         assert [event.materialization.metadata["rows_written"].value for event in shown] == [1]
 
 
