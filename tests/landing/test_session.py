@@ -2,24 +2,27 @@
 
 from pathlib import Path
 
-import psutil
 from pyspark.sql import SparkSession
 
 
 def test_checkpoints_are_written_without_a_process_for_each_file(spark: SparkSession, tmp_path: Path) -> None:
     jvm = spark._jvm
     assert jvm is not None
+    folder, file = tmp_path / "checkpoint", tmp_path / "recording.jfr"
+    folder.mkdir()
     manager = jvm.org.apache.spark.sql.execution.streaming.checkpointing.CheckpointFileManager.create(
-        jvm.org.apache.hadoop.fs.Path(tmp_path.as_uri()), spark._jsparkSession.sessionState().newHadoopConf()
+        jvm.org.apache.hadoop.fs.Path(folder.as_uri()), spark._jsparkSession.sessionState().newHadoopConf()
     )
-    process = psutil.Process(jvm.java.lang.ProcessHandle.current().pid())
+    recording = jvm.jdk.jfr.Recording()
+    recording.enable("jdk.ProcessStart")
+    recording.start()
+    manager.createAtomic(jvm.org.apache.hadoop.fs.Path(f"{folder.as_uri()}/0"), True).close()
+    jvm.java.lang.ProcessBuilder(["true", "recorded"]).start().waitFor()
+    recording.stop()
+    recording.dump(jvm.java.io.File(str(file)).toPath())
 
-    def seconds_of_children() -> float:
-        times = process.cpu_times()
-        return float(times.children_user + times.children_system)
-
-    before = seconds_of_children()
-    for number in range(100):
-        manager.createAtomic(jvm.org.apache.hadoop.fs.Path(f"{tmp_path.as_uri()}/{number}"), True).close()
-    assert sum(1 for path in tmp_path.iterdir() if path.suffix != ".crc") == 100
-    assert seconds_of_children() == before
+    events = jvm.jdk.jfr.consumer.RecordingFile.readAllEvents(jvm.java.io.File(str(file)).toPath())
+    commands = [event.getString("command") for event in events]
+    assert (folder / "0").exists()
+    assert "true recorded" in commands
+    assert not [command for command in commands if str(folder) in command]
