@@ -2,6 +2,9 @@
 
 The parent (a demo, `landfall serve`) stops its children itself. This is for the day on which it cannot, because it was
 killed: the kernel then sends each child a SIGTERM. Linux only; elsewhere the program just runs.
+
+The program heeds SIGINT and SIGTERM whatever its parent does: a background job of a script ignores SIGINT, a program
+inherits that, and Dagster takes SIGTERM as it takes SIGINT.
 """
 
 import ctypes
@@ -23,6 +26,8 @@ def prefix() -> list[str]:
 def main() -> None:
     """Tie this process to its parent, and become the program."""
     parent, program = int(sys.argv[1]), sys.argv[2:]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:

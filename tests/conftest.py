@@ -33,11 +33,15 @@ class MakeDatabase(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Servers that the caller's shell names are not the tests' to write to; a terminated run stops its servers."""
+    """Servers that the caller's shell names are not the tests' to write to; a terminated run stops its servers.
+
+    SIGINT too: a background job ignores it, Dagster in a test then ignores SIGTERM, and so would each server after it.
+    """
     for name in [*os.environ]:
         if name.startswith(("LANDFALL_", "PG", "DBT_", "DAGSTER_HOME")) and name != "LANDFALL_BUILD":
             del os.environ[name]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -118,9 +118,10 @@ def test_plain_lines_name_the_stream_and_its_counts() -> None:
     assert "refreshed 3 times" in last
 
 
-def test_a_child_of_a_killed_demo_ends() -> None:
+def test_a_child_of_a_killed_demo_ends_also_where_signals_were_ignored() -> None:
     code = (
-        "import subprocess, sys; from local_stack.lifeline import prefix;"
+        "import signal, subprocess, sys; from local_stack.lifeline import prefix;"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "child = subprocess.Popen([*prefix(), '/bin/sleep', '60']); print(child.pid, flush=True); child.wait()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
