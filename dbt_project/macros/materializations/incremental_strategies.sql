@@ -15,7 +15,8 @@
     rebuild_buckets: for aggregates. unique_key names the columns of the bucket (an hour, a window). The model gives all rows of
     every bucket that new events touch; a bucket without rows is one row whose other key columns are null: it is deleted and
     nothing is put in its place. Rows that come out as they were are left alone: most of a bucket's do, and writing them again
-    would cost WAL and dead rows at each refresh.
+    would cost WAL and dead rows at each refresh. Rows go in by their key, so by time: a day's lie together also after a backlog,
+    and who counts the day again later reads and changes few pages.
 
     When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
     meta.event_day gives the day of a row.
@@ -55,6 +56,7 @@
     where
         num_nulls({{ key | join(', ') }}) = 0
         and not exists (select from {{ target }} as t where {{ same_columns('r', 't', key) }})
+    order by {{ key | join(', ') }}
 {% endmacro %}
 
 {% macro same_columns(left, right, columns) -%}
