@@ -1,7 +1,7 @@
 {#
     insert_new: for facts, which never change. Rows whose key is there already are duplicates and left out; as loads are read in
     their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see
-    mark_changed_facts.
+    mark_changed_facts. A fact gives its rows by time: what happened together then lies together, also after a backlog.
 #}
 {% macro get_incremental_insert_new_sql(arguments) %}
     {% set columns = arguments.dest_columns | join(', ') %}
@@ -15,8 +15,8 @@
     rebuild_buckets: for aggregates. unique_key names the columns of the bucket (an hour, a window). The model gives all rows of
     every bucket that new events touch; a bucket without rows is one row whose other key columns are null: it is deleted and
     nothing is put in its place. Rows that come out as they were are left alone: most of a bucket's do, and writing them again
-    would cost WAL and dead rows at each refresh. Rows go in by their key, so by time: a day's lie together also after a backlog,
-    and who counts the day again later reads and changes few pages.
+    would cost WAL and dead rows at each refresh. Rows go in by their key, so by time: who counts a day again reads and changes
+    few pages, also after a backlog.
 
     When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
     meta.event_day gives the day of a row.

@@ -79,3 +79,4 @@ final as (
 )
 
 select * from final
+order by event_at
