@@ -86,6 +86,7 @@ class Behind:
         self.events_a_second, self.slowest_of_catch_up = self.length / outcome.seconds, slowest(outcome)
         say(f"refresh: caught up in {outcome.seconds:.1f} s, {self.events_a_second:,.0f} events/s")
         vacuum(self._settings)
+        checkpoint(self._settings)
 
     def round(self, say: Say, events: int, seed: int) -> None:
         """One refresh of each kind."""
@@ -122,6 +123,14 @@ def vacuum(settings: Settings) -> None:
         ).fetchall()
         for table in tables:
             connection.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(*table)))
+
+
+def checkpoint(settings: Settings) -> None:
+    """One now, for the refreshes after it to be like those of any quarter of an hour: the backlog's own would come
+    somewhere in their midst. The login may not say `checkpoint`; dropping a database makes one."""
+    with connect(settings.admin_dsn, autocommit=True) as admin:
+        admin.execute("create database dropped_for_a_checkpoint")
+        admin.execute("drop database dropped_for_a_checkpoint")
 
 
 def wal_bytes(settings: Settings) -> int:

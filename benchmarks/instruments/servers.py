@@ -20,8 +20,11 @@ from local_stack.state import MARKER
 def temporary_servers(*, models: bool = False) -> Iterator[Settings]:
     """A fresh Postgres and Kafka with topics and landing tables (`models`: dbt's relations too); stopped and removed at
     the end, also after Ctrl-C or SIGTERM.
+
+    SIGINT is set too: a background job ignores it, and Dagster in this process then ignores SIGTERM.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="landfall-bench-"))
     home = folder / "home"
     try:
