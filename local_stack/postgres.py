@@ -40,7 +40,7 @@ maintenance_work_mem = '512MB'
 # at their defaults: these binaries are built without lz4 and zstd, and pglz costs more time than the bytes it saves.
 max_wal_size = '8GB'
 checkpoint_timeout = '15min'
-# A refresh writes 20 to 100 MB at once, whole pages after a checkpoint among them: at 16 MB it waits for the disk itself.
+# A refresh writes 20 to 100 MB, whole pages after a checkpoint among them: at 16 MB it writes to the disk itself.
 wal_buffers = '64MB'
 fsync = on
 random_page_cost = 1.1
