@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -52,9 +51,10 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
     Exit code 0: nothing lost, nothing doubled. The state folder is kept, and named, when anything is wrong.
     """
     from benchmarks.kill_test.trial import Plan, run
+    from local_stack.signals import interrupt_when_told
     from local_stack.stack import down, up
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers are stopped then too
+    interrupt_when_told()
     chosen = {kind: KINDS[kind] for kind in kinds} or KINDS
     plan = Plan(rounds, seed, chosen, rate, seconds=60 * minutes if minutes is not None else float("inf"))
     folder = Path(tempfile.mkdtemp(prefix="landfall-kills-"))

@@ -1,7 +1,6 @@
 """One real Postgres and one real Kafka for the whole run; each test that writes gets its own database and topics."""
 
 import os
-import signal
 import tempfile
 import time
 import uuid
@@ -18,6 +17,7 @@ from psycopg import sql
 
 from landfall.settings import Settings
 from local_stack.environment import exports
+from local_stack.signals import interrupt_when_told
 from local_stack.stack import down, prepare, up
 from warehouse.connect import connect
 from warehouse.migrate import migrate
@@ -33,15 +33,11 @@ class MakeDatabase(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Servers that the caller's shell names are not the tests' to write to; a terminated run stops its servers.
-
-    SIGINT too: a background job ignores it, Dagster in a test then ignores SIGTERM, and so would each server after it.
-    """
+    """Servers that the caller's shell names are not the tests' to write to; a terminated run stops its servers."""
     for name in [*os.environ]:
         if name.startswith(("LANDFALL_", "PG", "DBT_", "DAGSTER_HOME")) and name != "LANDFALL_BUILD":
             del os.environ[name]
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_when_told()
 
 
 @pytest.fixture(scope="session")

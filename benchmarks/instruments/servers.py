@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
+from local_stack.signals import interrupt_when_told
 from local_stack.stack import down, up
 from local_stack.state import MARKER
 
@@ -20,11 +20,8 @@ from local_stack.state import MARKER
 def temporary_servers(*, models: bool = False) -> Iterator[Settings]:
     """A fresh Postgres and Kafka with topics and landing tables (`models`: dbt's relations too); stopped and removed at
     the end, also after Ctrl-C or SIGTERM.
-
-    SIGINT is set too: a background job ignores it, and Dagster in this process then ignores SIGTERM.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_when_told()
     folder = Path(tempfile.mkdtemp(prefix="landfall-bench-"))
     home = folder / "home"
     try:
