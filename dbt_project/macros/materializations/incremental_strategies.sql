@@ -1,12 +1,13 @@
 {#
     insert_new: for facts, which never change. Rows whose key is there already are duplicates and left out; as loads are read in
     their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see
-    mark_changed_facts. A fact gives its rows by time: what happened together then lies together, also after a backlog.
+    mark_changed_facts. Events go in by time: what happened together then lies together, also after a backlog.
 #}
 {% macro get_incremental_insert_new_sql(arguments) %}
     {% set columns = arguments.dest_columns | join(', ') %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from ({{ arguments.sql }}) as new_rows
+    {% if 'event_at' in arguments.dest_columns %} order by event_at {% endif %}
     on conflict do nothing
 {% endmacro %}
 

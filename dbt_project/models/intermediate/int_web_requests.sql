@@ -48,4 +48,3 @@ final as (
 )
 
 select * from final
-order by event_at

@@ -41,4 +41,3 @@ final as (
 )
 
 select * from final
-order by event_at
