@@ -15,7 +15,7 @@ LONGEST_TEXT = 16_383
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a mart. `kind`: its type in Postgres, without modifiers."""
+    """A column of a mart. `kind`: its type in Postgres, without modifiers, as Postgres or as dbt writes it."""
 
     name: str
     kind: str
@@ -79,6 +79,7 @@ _ARROW = {
     "double precision": pa.float64(),
     "date": pa.date32(),
     "timestamp with time zone": pa.timestamp("us", "UTC"),
+    "timestamptz": pa.timestamp("us", "UTC"),
     "timestamp without time zone": pa.timestamp("us"),
 }
 

@@ -29,7 +29,7 @@ def enrichment_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg
             group_name=SCHEMA,
             kinds={"python", "postgres"},
             owners=[OWNER],
-            metadata={"dagster/table_name": f"{SCHEMA}.{source['identifier']}"},
+            metadata=translator.get_metadata(source),
         )
         for source in manifest["sources"].values()
         if source["source_name"] == SCHEMA

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from exports.columns import Column
 from exports.export import Exported, export
 from exports.marts import SCHEMA, is_exported
 from landfall.errors import UserError
 from landfall.settings import Settings
-from orchestration.manifest import Manifest, layer
+from orchestration.manifest import Manifest, Node, layer
 from orchestration.translator import OWNER
 
 GROUP = "exports"
@@ -22,22 +23,33 @@ def export_key(mart: str) -> dg.AssetKey:
     return dg.AssetKey([GROUP, mart])
 
 
-def exported_marts(manifest: Manifest) -> list[str]:
-    """The marts that are exported, by name: all but the `…_latest` views."""
+def exported_marts(manifest: Manifest) -> list[Node]:
+    """The marts that are exported, in order of their names: all but the `…_latest` views."""
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    return sorted(node["alias"] for node in models if layer(node) == SCHEMA and is_exported(node["alias"]))
+    exported = [node for node in models if layer(node) == SCHEMA and is_exported(node["alias"])]
+    return sorted(exported, key=lambda node: str(node["alias"]))
+
+
+def columns_of_files(mart: Node) -> dg.TableSchema:
+    """The columns of a mart's files, with their types in Parquet."""
+    columns = [Column(name, each["data_type"], each["description"]) for name, each in mart["columns"].items()]
+    return dg.TableSchema(
+        [dg.TableColumn(column.name, str(column.arrow), description=column.description) for column in columns]
+    )
 
 
 def exports_definitions(manifest: Manifest) -> dg.Definitions:
     """One asset a mart, the job `export` of all of them, and its daily schedule."""
     specs = [
         dg.AssetSpec(
-            export_key(mart),
-            deps=[dg.AssetKey([SCHEMA, mart])],
-            description=f"marts.{mart} as Parquet files, one a day where it has days: only changed days are written.",
+            export_key(mart["alias"]),
+            deps=[dg.AssetKey([SCHEMA, mart["alias"]])],
+            description=f"marts.{mart['alias']} as Parquet files, one a day where it has days: only changed days are"
+            " written.",
             group_name=GROUP,
             kinds={"python", "parquet"},
             owners=[OWNER],
+            metadata={"dagster/column_schema": columns_of_files(mart)},
         )
         for mart in exported_marts(manifest)
     ]

@@ -38,6 +38,7 @@ def topic_asset(contract: Contract) -> dg.AssetSpec:
         kinds={"kafka"},
         owners=[TOPIC_OWNER],
         metadata={
+            "dagster/column_schema": columns(contract, "json"),
             "topic": contract.topic,
             "event_key": ", else ".join(contract.key_fields),
             "event_time": f"{contract.event_time_field} ({contract.event_time_unit})",
@@ -59,16 +60,19 @@ def landing_asset(contract: Contract) -> dg.AssetSpec:
         owners=[LANDING_OWNER],
         metadata={
             "dagster/table_name": f"landing.{contract.stream}",
-            "dagster/column_schema": dg.TableSchema(
-                [column(field.name, field.description, field.pii) for field in contract.fields]
-            ),
+            "dagster/column_schema": columns(contract, "text"),
         },
     )
 
 
-def column(name: str, description: str, pii: bool) -> dg.TableColumn:
-    """A contract's field; personal data is marked."""
-    return dg.TableColumn(name, "text", description=description, tags={"pii": ""} if pii else {})
+def columns(contract: Contract, kind: str) -> dg.TableSchema:
+    """A contract's fields, all of one type: as sent. Personal data is marked."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(field.name, kind, description=field.description, tags={"pii": ""} if field.pii else {})
+            for field in contract.fields
+        ]
+    )
 
 
 def topics_of(settings: Settings) -> Topics:

@@ -30,6 +30,11 @@ class WarehouseTranslator(DagsterDbtTranslator):
         # Without the SQL that the default appends: it stands in the repository, and the page is for readers of tables.
         return str(dbt_resource_props.get("description") or "")
 
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        # Schema and table alone: the database that the default begins with is the one of the set-up.
+        relation = f"{layer(dict(dbt_resource_props))}.{dbt_resource_props.get('alias') or dbt_resource_props['name']}"
+        return {**super().get_metadata(dbt_resource_props), "dagster/table_name": relation}
+
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         return [OWNER]
 
@@ -50,7 +55,7 @@ def reference_assets(
             group_name=translator.get_group_name(source),
             kinds={"postgres"},
             owners=[OWNER],
-            metadata={"dagster/table_name": f"{source['source_name']}.{source['identifier']}"},
+            metadata=translator.get_metadata(source),
         )
         for unique_id, source in manifest["sources"].items()
         if source["source_name"] != "landing" and any(child.startswith("model.") for child in readers[unique_id])

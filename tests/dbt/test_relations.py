@@ -98,6 +98,31 @@ def test_every_column_in_the_database_is_one_of_the_documentation(warehouse: War
     assert set(found) - described == set()
 
 
+def test_sources_seeds_and_snapshots_have_the_columns_that_are_documented(warehouse: Warehouse) -> None:
+    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    relations = [*manifest["sources"].values(), *manifest["nodes"].values()]
+    documented = {
+        (node["schema"], node.get("identifier") or node["alias"], name, column["data_type"])
+        for node in relations
+        if node["resource_type"] in ("source", "seed", "snapshot")
+        for name, column in node["columns"].items()
+    }
+    there = set(
+        warehouse.rows(
+            "select n.nspname::text, c.relname::text, a.attname::text,"
+            " case format_type(a.atttypid, null) when 'timestamp with time zone' then 'timestamptz'"
+            " else format_type(a.atttypid, null) end"
+            " from pg_attribute as a inner join pg_class as c on c.oid = a.attrelid"
+            " inner join pg_namespace as n on n.oid = c.relnamespace"
+            " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')"
+        )
+    )
+    assert documented - there == set()
+    wholly = {(schema, table) for schema, table, *_ in documented if schema in ("enrichment", "reference")}
+    assert len(wholly) == 16
+    assert {column for column in there if column[:2] in wholly} - documented == set()
+
+
 def test_a_plain_build_runs_the_data_tests_and_no_unit_test(warehouse: Warehouse) -> None:
     warehouse.land("job_tracking", job_events(50, seed=22))
     outcome = warehouse.dbt.run(["build"])

@@ -42,6 +42,16 @@ def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:
     assert [node.key.to_user_string() for node in nodes if not node.kinds] == []
 
 
+def test_every_asset_that_has_columns_names_and_types_them(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    tables = [node for node in nodes if node.group_name not in ("charts", "repair")]
+    schemas = {node.key.to_user_string(): node.metadata.get("dagster/column_schema") for node in tables}
+    assert [name for name, schema in schemas.items() if schema is None] == []
+    columns = [(name, column) for name, schema in schemas.items() if schema for column in schema.columns]
+    assert [(name, column.name) for name, column in columns if not column.description or column.type == "?"] == []
+
+
 def test_personal_data_is_marked_on_the_landing_table(defs: dg.Definitions) -> None:
     node = defs.resolve_asset_graph().get(dg.AssetKey(["landing", "product_views"]))
     columns = {column.name: column for column in node.metadata["dagster/column_schema"].columns}
