@@ -8,11 +8,14 @@ from typing import Any
 
 import dagster as dg
 import psycopg
+from psycopg import sql
 
 from warehouse.dbt_session import Outcome
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+COST_OF_A_COUNT = 5_000
+"""In Postgres' units: some 80,000 rows of a fact with its joins, 30 ms. The 94 tables and views of a demo: 0.4 s."""
 BUILT = ("model", "seed", "snapshot")
 """Nodes of dbt that are relations, and assets."""
 
@@ -95,23 +98,23 @@ def materializations(
 
 
 def read_figures(connection: Connection, relations: list[str]) -> dict[str, dict[str, Any]]:
-    """By relation: its newest load and how many have landed since; of a mart, its newest event; of a table, its rows as
-    Postgres estimates them."""
+    """By relation: its rows, its newest load and how many have landed since; of a mart, its newest event."""
     found: dict[str, dict[str, Any]] = {relation: {} for relation in relations}
-    for relation, load_id, behind, rows in connection.execute(
+    for relation in relations:
+        rows = read_rows(connection, relation)
+        if rows is not None:
+            found[relation]["dagster/row_count"] = rows
+    for relation, load_id, behind in connection.execute(
         """
-        select p.relation, max(p.position), sum(h.landed_hi - p.position)::bigint, max(c.reltuples)::bigint
+        select p.relation, max(p.position), sum(h.landed_hi - p.position)::bigint
         from ops.model_progress as p
         inner join ops.horizons as h on h.stream = p.source
-        left join pg_class as c on c.oid = to_regclass(p.relation)
         where p.relation = any(%s)
         group by p.relation
         """,
         (relations,),
     ):
         found[relation] |= {"load": load_id, "loads_behind": behind}
-        if rows >= 0:
-            found[relation]["dagster/row_count"] = rows
     for relation, newest, load_id, behind in connection.execute(
         """
         select 'marts.' || mart, max(newest_event_at), max(newest_load_id), sum(loads_behind)::bigint
@@ -124,4 +127,27 @@ def read_figures(connection: Connection, relations: list[str]) -> dict[str, dict
         found[relation] |= {"load": load_id, "loads_behind": behind}
         if newest is not None:
             found[relation]["newest_event"] = dg.MetadataValue.timestamp(newest)
+    return found
+
+
+def read_rows(connection: Connection, relation: str) -> int | None:
+    """Rows of a table or view: counted where Postgres reckons that to be cheap, else as many as it expects; None where
+    there is none of that name."""
+    relation_name = sql.Identifier(*relation.split("."))
+    count = sql.SQL("select count(*) from {}").format(relation_name)
+    try:
+        if plan(connection, count)["Total Cost"] > COST_OF_A_COUNT:
+            return int(plan(connection, sql.SQL("select from {}").format(relation_name))["Plan Rows"])
+        row = connection.execute(count).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    assert row is not None
+    return int(row[0])
+
+
+def plan(connection: Connection, query: sql.Composed) -> dict[str, Any]:
+    """What Postgres expects of a query: `Total Cost`, `Plan Rows` and more, at its topmost step."""
+    row = connection.execute(sql.SQL("explain (format json) {}").format(query)).fetchone()
+    assert row is not None
+    found: dict[str, Any] = row[0][0]["Plan"]
     return found

@@ -10,6 +10,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from enrichment.enricher import enrich
 from landfall.settings import Settings
+from orchestration.figures import read_rows
 from orchestration.models import dbt_target_folder
 from orchestration.refresh import FollowConfig, Situation, reason_to_wait
 from orchestration.warm import WarmReports
@@ -154,7 +155,22 @@ def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land
         assert (fact["rows_written"].value, fact["refreshes"].value, fact["load"].value) == (3, 2, load_id)
         assert kpi["load"].value == load_id
         assert "newest_event" in kpi
+        assert (fact["dagster/row_count"].value, kpi["dagster/row_count"].value) == (3, 3)
         assert instance.get_runs() == []
+
+
+def test_rows_are_counted_where_that_is_cheap_and_expected_elsewhere(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        connection.execute("create table intermediate.many as select generate_series(1, 3000) as n")
+        connection.execute("create view marts.few as select n from intermediate.many where n <= 7")
+        connection.execute("analyze intermediate.many")
+        connection.execute("insert into intermediate.many values (0)")
+        assert [read_rows(connection, name) for name in ("intermediate.many", "marts.few")] == [3001, 8]
+        monkeypatch.setattr("orchestration.figures.COST_OF_A_COUNT", 0)
+        assert read_rows(connection, "intermediate.many") == 3000
+        assert read_rows(connection, "marts.gone") is None
 
 
 @pytest.mark.parametrize(
