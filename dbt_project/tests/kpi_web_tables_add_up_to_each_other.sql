@@ -25,4 +25,4 @@ from actions
 full join statuses on actions.window_start = statuses.window_start
 where
     (actions.requests, actions.human_requests) is distinct from (statuses.requests, statuses.human_requests)
-    and {{ position_in(ref('int_web_actions__5min'), 'web_logs') }} = {{ position_in(ref('int_web_statuses__5min'), 'web_logs') }}
+    and {{ are_as_far('web_logs', [ref('int_web_actions__5min'), ref('int_web_statuses__5min')]) }}

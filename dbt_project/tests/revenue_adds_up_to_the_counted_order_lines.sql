@@ -29,3 +29,4 @@ full join mart on lines.currency = mart.currency
 where
     (coalesce(lines.items, 0), coalesce(lines.revenue, 0), coalesce(lines.unreadable_prices, 0))
     is distinct from (coalesce(mart.items, 0), coalesce(mart.revenue, 0), coalesce(mart.unreadable_prices, 0))
+    and {{ are_as_far('product_views', [ref('int_revenue__daily'), ref('int_order_lines'), ref('int_orders')]) }}

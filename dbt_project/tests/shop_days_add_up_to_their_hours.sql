@@ -20,4 +20,6 @@ select
     hours.views as hour_views
 from days
 full join hours on days.event_date = hours.event_date and days.product_id = hours.product_id
-where (days.views, days.human_views) is distinct from (hours.views, hours.human_views)
+where
+    (days.views, days.human_views) is distinct from (hours.views, hours.human_views)
+    and {{ are_as_far('product_views', [ref('int_product_views__daily'), ref('int_product_views__hourly')]) }}

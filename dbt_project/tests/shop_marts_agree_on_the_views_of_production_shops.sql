@@ -27,9 +27,7 @@ marts as (
             sum(views) as views,
             sum(human_views) as human_views
         from {{ ref(mart) }}
-        where
-            {{ position_in(relation, 'product_views') }}
-            = {{ position_in(ref('int_product_views__daily'), 'product_views') }}
+        where {{ are_as_far('product_views', [relation, ref('int_product_views__daily')]) }}
         group by 1, 2
         {{ 'union all' if not loop.last }}
     {% endfor %}

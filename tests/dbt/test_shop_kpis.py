@@ -25,6 +25,7 @@ from tests.dbt.shop_kpis import (
 from warehouse.dbt_arguments import pass_arguments
 
 EVENTS = shop_visits(seed=47)
+RULES = ("test", "--select", "path:tests", "path:models/marts/shop", "path:seeds", "--exclude", "test_type:unit")
 Grain = Callable[[Seen], tuple[Any, ...]]
 
 
@@ -146,19 +147,31 @@ def test_every_mart_holds_what_an_independent_count_gives(in_order: Warehouse) -
 
 
 def test_the_rules_over_whole_tables_hold_and_see_what_breaks_them(in_order: Warehouse) -> None:
-    rules = ("test", "--select", "path:tests", "path:models/marts/shop", "path:seeds", "--exclude", "test_type:unit")
-    in_order.run(*rules)
+    in_order.run(*RULES)
     in_order.rows("update intermediate.int_country_views__daily set views = views + 1 where views > 0 returning 1")
     in_order.rows("update intermediate.int_product_sessions set events = events + 1 returning 1")
     in_order.rows("update intermediate.int_revenue__daily set revenue = revenue + 1 returning 1")
     in_order.rows("update intermediate.int_product_views__hourly set human_views = views + 1 returning 1")
-    assert {node.name for node in in_order.dbt.run(rules).failed} == {
+    assert {node.name for node in in_order.dbt.run(RULES).failed} == {
         "shop_marts_agree_on_the_views_of_production_shops",
         "sessions_hold_every_event_of_a_device",
         "revenue_adds_up_to_the_counted_order_lines",
         "human_figures_are_at_most_all_figures",
         "shop_days_add_up_to_their_hours",
     }
+
+
+def test_the_rules_hold_also_in_the_midst_of_a_refresh(in_order: Warehouse) -> None:
+    news = [{**e, "id": f"new-{e['id']}", "referrer_url": "https://news.example/"} for e in shop_visits(seed=48)]
+    in_order.land("product_views", news)
+    for moved_on in ("int_product_events", "int_orders int_order_lines +int_product_views__hourly"):
+        in_order.run("run", "--select", *moved_on.split())
+        in_order.run(*RULES)
+        in_order.run("test", "--select", "test_name:relationships_as_read")
+    behind = ("int_referrers", "int_revenue__daily", "int_product_views__daily")
+    ahead = ("int_product_events", "int_orders", "int_product_views__hourly")
+    assert {in_order.position(f"intermediate.{name}") for name in behind} == {1}
+    assert {in_order.position(f"intermediate.{name}") for name in ahead} == {2}
 
 
 def test_late_shuffled_and_repeated_events_end_in_the_same_tables(
