@@ -84,14 +84,14 @@ def summary(report: Report) -> list[str]:
     reasons = {stream["stream"]: stream["quarantine_reasons"] for stream in report["streams"]}
     quarantined = [in_quarantine(stream, counts) for stream, counts in reasons.items() if counts]
     failing = [found["subject"] for found in bad(findings, FAILING_CHECKS)]
-    behind = [model for model in report["models"] if model["position"] < model["horizon"]]
+    behind = max((model["horizon"] - model["position"] for model in report["models"]), default=0)
     by = "landfall refresh --watch or Dagster follows the loads" if report["followed"] else "nothing follows the loads"
     tests = next(
         (found["message"] for found in findings if (found["check"], found["subject"]) == ("dbt_tests", "dbt")), ""
     )
     return [
-        f"fresh        {len(marts) - len(late_marts)} of {counted(len(marts), 'table')} show all that landed; {by}"
-        + (f"; {len(behind)} of {len(report['models'])} positions behind" if behind else ""),
+        f"fresh        {len(marts) - len(late_marts)} of {counted(len(marts), 'table')} on time; {by}"
+        + (f", {counted(behind, 'load')} behind at most" if behind > 0 else ""),
         f"late         {', '.join(late) or 'nothing'}",
         f"quarantined  {', '.join(quarantined) or 'nothing'}{'   (landfall quarantine list)' if quarantined else ''}",
         f"failing      {listed(failing, 6) or 'nothing'}{f'; {tests}' if tests else ''}",

@@ -1,0 +1,58 @@
+"""What `landfall status` says in its summary: fresh, late, quarantined, failing."""
+
+from typing import Any
+
+import pytest
+
+from landfall.status_screen import headline, summary
+
+
+def finding(check: str, subject: str, severity: str = "ok", message: str = "") -> dict[str, Any]:
+    return {"check": check, "subject": subject, "severity": severity, "message": message, "advice": "", "value": None}
+
+
+def model(position: int, horizon: int) -> dict[str, Any]:
+    return {"relation": "marts.kpi", "position": position, "horizon": horizon}
+
+
+def report(*findings: dict[str, Any], **others: Any) -> dict[str, Any]:
+    """A report with these findings, of a system that is otherwise at rest."""
+    return {"health": "ok", "streams": [], "models": [], "followed": True, "findings": [*findings], **others}
+
+
+@pytest.mark.parametrize(
+    ("models", "followed", "words"),
+    [
+        ([model(7, 7)], True, "1 of 1 table on time; landfall refresh --watch or Dagster follows the loads"),
+        ([model(7, 7), model(4, 7)], True, "…, 3 loads behind at most"),
+        ([model(6, 7)], False, "1 of 1 table on time; nothing follows the loads, 1 load behind at most"),
+    ],
+    ids=["all read", "reading", "nobody reads"],
+)
+def test_it_says_how_far_the_models_are(models: list[dict[str, Any]], followed: bool, words: str) -> None:
+    fresh, *_ = summary(report(finding("data_age", "marts.kpi"), models=models, followed=followed))
+    assert fresh.removeprefix("fresh").strip().endswith(words.removeprefix("…"))
+
+
+def test_what_is_late_quarantined_and_failing_has_a_line_each() -> None:
+    streams = [{"stream": "web_logs", "quarantine_reasons": {"not_json": 40, "tombstone": 10, "too_deep": 1}}]
+    fresh, late, quarantined, failing = summary(
+        report(
+            finding("data_age", "marts.kpi_a", "error"),
+            finding("data_age", "marts.kpi_b"),
+            finding("landing_lag", "web_logs", "warn"),
+            finding("dbt_tests", "kpi_adds_up", "error"),
+            finding("dbt_tests", "dbt", "ok", "98 of 99 tests passed."),
+            streams=streams,
+        )
+    )
+    assert fresh.split(";")[0].split() == ["fresh", "1", "of", "2", "tables", "on", "time"]
+    assert late.split(maxsplit=1)[1] == "landing_lag of 1 stream, 1 table"
+    assert quarantined.split(maxsplit=1)[1].startswith("web_logs 51 (not_json 40, tombstone 10 and 1 more)")
+    assert failing.split(maxsplit=1)[1] == "kpi_adds_up; 98 of 99 tests passed."
+
+
+def test_the_headline_counts_what_was_found() -> None:
+    found = [finding("a", "x", "warn"), finding("b", "x"), finding("c", "x")]
+    assert headline(report(*found, health="warn")) == "Worth a look: 1 warning, 2 checks well"
+    assert headline(report(health="ok")) == "All is well: nothing could be looked at"
