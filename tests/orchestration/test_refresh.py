@@ -93,6 +93,29 @@ def test_a_build_materializes_every_model_and_runs_its_checks(
     assert folders == ["dbt-target"], "two builds share one target folder"
 
 
+def test_the_nightly_build_makes_everything_and_leaves_tests_to_their_schedule(
+    defs: dg.Definitions, warehouse: Settings, land: Land
+) -> None:
+    from orchestration.definitions import enrichment, models
+
+    with dg.build_schedule_context() as context:
+        tick = defs.get_repository_def().get_schedule_def("build_nightly").evaluate_tick(context)
+    assert tick.run_requests
+    (request,) = tick.run_requests
+    assert request.asset_selection is not None
+    assert request.asset_check_keys == []
+    job = defs.resolve_job_def("build").get_subset(
+        asset_selection=frozenset(request.asset_selection), asset_check_selection=frozenset(request.asset_check_keys)
+    )
+    land("job_tracking", [click(1), click(2)])
+    with dg.DagsterInstance.local_temp() as instance:
+        result = job.execute_in_process(instance=instance)
+    assert result.success
+    assert clicks(warehouse) == 2
+    assert {event.asset_key for event in result.get_asset_materialization_events()} == models.keys | enrichment.keys
+    assert result.get_asset_check_evaluations() == []
+
+
 def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
