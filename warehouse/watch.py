@@ -147,11 +147,12 @@ class Follower:
             self._wait_longer(stop)
             return first
         self._back_off = 0.0
-        if not cold:
-            self._turns.hot_done(horizons)
+        if cold:
+            self._turns.cold_done([cold])
+            return None
+        self._turns.hot_done(horizons)
         self._turns.cold_done(with_cold)
-        if not cold:
-            stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
+        stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
 
     def _wait_longer(self, stop: threading.Event) -> None:

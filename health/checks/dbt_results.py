@@ -122,7 +122,7 @@ def judge_tests(results: Sequence[TestResult]) -> list[Finding]:
             asset=tuple(relation.split(".", 1)) if relation else (),
             severity="warn" if status == "warn" else "error",
             message=f"The test {test}{f' of {relation}' if relation else ''} {outcome(status, failures, message)}.",
-            advice="Its SQL is in dbt_project/target/compiled: it selects the rows that break the rule.",
+            advice=f'`dbt show --select {test}` in dbt_project shows them, after `eval "$(landfall env)"`.',
             value=failures,
             unit="rows",
         )
