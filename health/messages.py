@@ -9,7 +9,7 @@ from typing import Any
 
 from health.alerts import News, Status
 from health.findings import rank
-from health.wording import counted, listed
+from landfall.wording import counted, listed
 
 SCHEMA_VERSION = 1
 ORDER: tuple[Status, ...] = ("worse", "new", "still", "well")

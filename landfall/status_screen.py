@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from health.wording import counted, duration, listed
+from landfall.wording import counted, duration, listed
 
 COLUMNS = ("stream", "lag", "landed", "quarantined", "holes", "gaps", "loads", "open", "sealed", "newest")
 NOT_WELL = ("error", "warn")

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from landfall.errors import UserError
 from landfall.settings import Settings
+from landfall.wording import counted
 from landing_stream.abandoned import hold_door
 from landing_stream.contract import Contract
 from landing_stream.copy_rows import RECORD_SCHEMA
@@ -71,7 +72,9 @@ class Ingested:
             return f"landed before{known}, on {when.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
         gone_on = f", from line {self.first + 1:,} on" if self.first else ""
         rest = "" if self.finished else "; stopped: the same command goes on from here"
-        return f"landed {self.landed:,}, quarantined {self.quarantined:,} in {self.loads:,} loads{gone_on}{rest}"
+        return (
+            f"landed {self.landed:,}, quarantined {self.quarantined:,} in {counted(self.loads, 'load')}{gone_on}{rest}"
+        )
 
 
 class FileDoor:

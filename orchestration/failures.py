@@ -11,7 +11,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from health.alerts import Trouble
 from health.catalogue import CHECKS
-from health.wording import at_utc, listed
+from landfall.wording import at_utc, listed
 
 HOURS_OF_NEWS = 24
 """A failed run that nobody repeats is news for so long."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from health.findings import Finding, graded
 from health.look import Look
-from health.wording import at_utc, duration
+from landfall.wording import at_utc, duration
 
 NEWEST = """
 select

@@ -6,7 +6,7 @@ from datetime import datetime
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from health.wording import counted, duration
+from landfall.wording import counted, duration
 
 # Per mart and stream: since when the oldest load waits that is not in the mart, and how many do. Change loads do not
 # count: they bring no data. Several marts are as far as each other; each position is looked up once.

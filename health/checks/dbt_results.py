@@ -5,7 +5,7 @@ from datetime import datetime
 
 from health.findings import Finding
 from health.look import Look
-from health.wording import at_utc, counted, duration, listed
+from landfall.wording import at_utc, counted, duration, listed
 
 # A failed model is well again once it has filled its table since, or a run at least as large went well. Tests that
 # failed in a build are the other check's.

@@ -6,7 +6,7 @@ from datetime import timedelta
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from health.wording import counted, duration, listed, share
+from landfall.wording import counted, duration, listed, share
 
 RECENT = """
 select

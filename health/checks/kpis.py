@@ -14,7 +14,7 @@ import yaml
 from health.findings import Finding, Severity, graded
 from health.limits import Limits
 from health.look import Look
-from health.wording import counted, share
+from landfall.wording import counted, share
 from warehouse.dbt_session import DBT_PROJECT
 
 DAYS = 7

@@ -8,8 +8,8 @@ from uuid import UUID
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from health.wording import at_utc, counted, duration
 from landfall.stream_status import ledger_offsets
+from landfall.wording import at_utc, counted, duration
 from landing_stream.contract import Contract
 from landing_stream.topics import KafkaUnavailable, Topics
 

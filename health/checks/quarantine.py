@@ -6,7 +6,7 @@ from datetime import timedelta
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from health.wording import counted, listed, share
+from landfall.wording import counted, listed, share
 
 RECENT = """
 select coalesce(sum(s.landed), 0)::bigint, coalesce(sum(s.quarantined), 0)::bigint

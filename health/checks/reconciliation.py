@@ -2,7 +2,7 @@
 
 from health.findings import Finding
 from health.look import Look
-from health.wording import counted
+from landfall.wording import counted
 
 # ops.reconciliation adds up every load there ever was; here the newest ones that the models have read, again and again.
 UNEXPLAINED = """

@@ -26,6 +26,7 @@ def command(
     """
     from exports.export import Exported, export
     from landfall.settings import Settings
+    from landfall.wording import counted
     from warehouse.dbt_arguments import EventDays
 
     days = EventDays.parse(first_day, last_day)
@@ -38,4 +39,5 @@ def command(
         )
 
     done = export(Settings.load(), destination, tables, days, redshift=redshift, report=report)
-    click.echo(f"{sum(each.written for each in done):,} files written in {done[0].path.rpartition('/')[0]}")
+    written = counted(sum(each.written for each in done), "file")
+    click.echo(f"{written} written in {done[0].path.rpartition('/')[0]}")

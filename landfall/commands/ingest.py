@@ -32,6 +32,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     from landfall.errors import EXIT_FENCED, UserError
     from landfall.logs import configure_logging
     from landfall.settings import Settings
+    from landfall.wording import counted
     from landing_stream.contract import load_contracts
     from landing_stream.files import find_files, left_alone
     from landing_stream.ingest import Ingested, ingest
@@ -63,8 +64,8 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     landed, seconds = sum(each.landed for each in done), time.monotonic() - began
     enrich(settings)
     click.echo(
-        f"{stream}: {landed:,} landed and {sum(each.quarantined for each in done):,} quarantined of {len(files):,}"
-        f" files in {seconds:.1f} s ({landed / max(seconds, 0.001):,.0f} events/s)"
+        f"{stream}: {landed:,} landed and {sum(each.quarantined for each in done):,} quarantined of"
+        f" {counted(len(files), 'file')} in {seconds:.1f} s ({landed / max(seconds, 0.001):,.0f} events/s)"
     )
     for problem in problems:
         problem.show()

@@ -335,7 +335,7 @@ def test_the_command(
     shown = typed(str(tmp_path / "lake"), "--table", SALES, "--from", "2026-03-28", "--to", "2026-03-28", "--redshift")
     assert shown.exit_code == 0, shown.output
     assert "1 rows" in shown.output
-    assert "1 files written in" in shown.output
+    assert "1 file written in" in shown.output
     assert (tmp_path / "lake" / "redshift" / f"{SALES}.sql").is_file()
     assert "schema marts has dim_shop, fct_steps, kpi_sales_daily" in typed(str(tmp_path), "--table", "kpi").output
     (tmp_path / "file").touch()

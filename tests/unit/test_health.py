@@ -13,8 +13,8 @@ from health.checks.kpis import Compared
 from health.checks.landing import Backlog
 from health.findings import Finding
 from health.limits import Limits, load_limits
-from health.wording import duration
 from landfall.errors import UserError
+from landfall.wording import duration
 from local_stack.layout import PROJECT
 
 NOW = dt.datetime(2026, 3, 28, 12, 30, tzinfo=dt.UTC)
