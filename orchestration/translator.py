@@ -35,6 +35,11 @@ class WarehouseTranslator(DagsterDbtTranslator):
         relation = f"{layer(dict(dbt_resource_props))}.{dbt_resource_props.get('alias') or dbt_resource_props['name']}"
         return {**super().get_metadata(dbt_resource_props), "dagster/table_name": relation}
 
+    def get_asset_check_spec(self, *arguments: Any, **named: Any) -> dg.AssetCheckSpec | None:
+        # dbt itself stops what depends on a failed test. A blocking one fails its run in Dagster: a second alert.
+        spec = super().get_asset_check_spec(*arguments, **named)
+        return spec._replace(blocking=False) if spec else None
+
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         return [OWNER]
 

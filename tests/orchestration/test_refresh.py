@@ -116,6 +116,27 @@ def test_the_nightly_build_makes_everything_and_leaves_tests_to_their_schedule(
     assert result.get_asset_check_evaluations() == []
 
 
+def test_a_broken_rule_fails_its_check_and_not_the_run_unless_dbt_itself_failed(
+    defs: dg.Definitions, warehouse: Settings, land: Land
+) -> None:
+    rule = dg.AssetCheckKey(KPI, "kpi_jobs_hourly_adds_up_to_the_fact")
+    job = defs.resolve_job_def("test").get_subset(asset_check_selection={rule})
+    land("job_tracking", [click(1)])
+
+    def tested(instance: dg.DagsterInstance, statement: bytes) -> dg.ExecuteInProcessResult:
+        with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+            connection.execute(statement)
+        return job.execute_in_process(instance=instance, raise_on_error=False)
+
+    with dg.DagsterInstance.local_temp() as instance:
+        follow(defs, instance)
+        broken = tested(instance, b"update intermediate.int_job_events__hourly set clicks = clicks + 1")
+        assert broken.success
+        found = broken.get_asset_check_evaluations()
+        assert [(check.asset_check_key, check.passed) for check in found] == [(rule, False)]
+        assert not tested(instance, b"alter table ops.run_horizon rename to elsewhere").success
+
+
 def test_the_sensor_starts_a_refresh_when_something_landed_and_nobody_follows(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
