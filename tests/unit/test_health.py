@@ -138,6 +138,12 @@ def test_a_failing_test_is_said_with_the_rows_that_it_found() -> None:
     )
 
 
+def test_a_test_that_warns_of_the_first_odd_event_for_ever_is_left_to_checks_with_bounds() -> None:
+    (test,) = dbt_results.JUDGED_WITHIN_BOUNDS
+    assert (PROJECT / "dbt_project" / "tests" / f"{test}.sql").is_file()
+    assert dbt_results.judge_tests([(test, "warn", 5, "Got 5 results", NOW, None)]) == []
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"), [(45, "45 s"), (600, "10 min"), (12_000, "3 h 20 min"), (10_800, "3 h"), (259_200, "3 days")]
 )
