@@ -51,7 +51,7 @@ def cold_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinitio
         description="Once a night seeds, snapshots, and models that were edited; tests have a schedule of their own.",
     )
     def build_nightly() -> dg.RunRequest:
-        # Refreshes wait for a build, and tests read whole tables: behind millions of events the marts would be late.
+        # Refreshes wait for a build, and what tests take grows with the tables.
         return dg.RunRequest(asset_selection=[*enrichment.keys, *models.keys], asset_check_keys=[])
 
     schedules: Sequence[dg.ScheduleDefinition] = [
