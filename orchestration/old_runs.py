@@ -1,6 +1,6 @@
 """Forgets runs of Dagster, which removes none.
 
-In SQLite a run of all tests leaves 1.9 MB, 180 MB a day at one every quarter of an hour, and one that follows the loads
+In SQLite a run of all tests leaves 1.5 MB, 140 MB a day at one every quarter of an hour, and one that follows the loads
 0.7 MB, a GB a day at one a minute. So runs go by number, and not by age alone.
 """
 
