@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,17 @@ def session_members(session: int) -> list[int]:
     return found
 
 
+@cache
+def begin(log: Path) -> Path:
+    """Empty a child's log, once in the life of this process: what a child said last stays when it is started again.
+
+    Open it to append: it is cut meanwhile (orchestration/old_logs.py).
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    return log
+
+
 class Children:
     """The children of this process, with logs in `folder`. Starting belongs to the main thread (lifeline.py)."""
 
@@ -82,11 +94,9 @@ class Children:
         self._running: list[Child] = []
 
     def start(self, *arguments: str) -> Child:
-        """Run `landfall ARGUMENT…`, with its output in a log that starts anew."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        log = self.folder / f"{arguments[0]}.log"
-        log.write_bytes(b"")
-        with log.open("ab") as output:  # appended to, so that it can be cut meanwhile (orchestration/old_logs.py)
+        """Run `landfall ARGUMENT…`, with its output in a log: see `begin`."""
+        log = begin(self.folder / f"{arguments[0]}.log")
+        with log.open("ab") as output:
             process = subprocess.Popen(
                 [*prefix(), str(venv_bin() / "landfall"), *arguments],
                 stdin=subprocess.DEVNULL,

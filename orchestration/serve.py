@@ -15,6 +15,7 @@ import psutil
 
 from landfall.errors import UserError
 from landfall.settings import Settings
+from local_stack.children import begin
 from local_stack.environment import exports
 from local_stack.layout import PROJECT
 from local_stack.processes import free_port
@@ -90,11 +91,9 @@ def start_dagster(settings: Settings, port: int | None = None, *, prefix: Sequen
     home = settings.home / "dagster"
     write_instance(home)
     chosen = port or free_port(None)
-    log = home / "dagster-dev.log"
-    # What to load stands in pyproject.toml. The log starts anew: runs write to it too, some 20 KB each. It is appended
-    # to, so that orchestration/old_logs.py can cut it meanwhile.
+    log = begin(home / "dagster-dev.log")
+    # What to load stands in pyproject.toml.
     command = [*prefix, str(JSON_LINES), sys.executable, "-m", "dagster", "dev", "--host", HOST, "--port", str(chosen)]
-    log.write_bytes(b"")
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
