@@ -18,6 +18,8 @@ HOURS_OF_NEWS = 24
 MOST_RUNS = 50
 PARTITION = "dagster/partition"
 ASSET_JOB = "__ASSET_JOB"
+SENTENCES = ("UserError", "Failure")
+"""Exceptions whose messages are sentences for a user: without the name of the class."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def why(instance: dg.DagsterInstance, run_id: str) -> str:
             error = getattr(event.event_specific_data, "error", None) if event else None
             cause = error.cause if error is not None and error.cause is not None else error
             text = cause.message if cause is not None else (event.message if event else "")
+            if cause is not None and cause.cls_name in SENTENCES:
+                text = text.partition(": ")[2]
             return " ".join((text or "").split())[:300]
     return ""
 
@@ -103,7 +107,8 @@ def trouble_of(run: Ended, reason: str) -> Trouble:
         check="dagster_run",
         subject=run.subject,
         severity="error",
-        message=f"Run {run.run_id[:8]} failed at {at_utc(run.ended_at)}{f': {reason}' if reason else ''}.",
+        message=f"Run {run.run_id[:8]} failed at {at_utc(run.ended_at)}{f': {reason}' if reason else ''}"
+        + ("" if reason.endswith((".", "?", "!")) else "."),
         advice="Its page in Dagster shows the log; Re-execute starts it again once the cause is mended.",
         at_once=True,
     )

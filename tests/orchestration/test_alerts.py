@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from confluent_kafka import Producer
 
+from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
@@ -41,12 +42,13 @@ class Answers:
     """What the job and the check of `code` do."""
 
     well = False
+    error: Exception = ValueError("the disk is full")
 
 
 @dg.op
 def fail_or_not() -> None:
     if not Answers.well:
-        raise ValueError("the disk is full")
+        raise Answers.error
 
 
 @dg.job
@@ -116,10 +118,26 @@ def told_well(received: Receiver, look: Look, key: str) -> None:
     assert messages(received) == before
 
 
-def test_a_failed_run(received: Receiver, look: Look, instance: dg.DagsterInstance) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("the disk is full"), "ValueError: the disk is full."),
+        (UserError("There is no model 'a': did you mean b?"), "UTC: There is no model 'a': did you mean b?"),
+        (dg.Failure("Postgres did not answer."), "UTC: Postgres did not answer."),
+    ],
+)
+def test_a_failed_run(
+    received: Receiver,
+    look: Look,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+) -> None:
+    monkeypatch.setattr(Answers, "error", error)
     export.execute_in_process(instance=instance, raise_on_error=False)
     alert = told_once(received, look, "dagster_run/export", "error")
-    assert alert["message"].endswith(": ValueError: the disk is full.")
+    assert alert["message"].endswith(said)
     Answers.well = True
     export.execute_in_process(instance=instance)
     told_well(received, look, "dagster_run/export")
