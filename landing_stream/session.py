@@ -28,6 +28,10 @@ def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None)
     conf = SparkConf()
     for name, value in _settings(jars, scratch, cores or os.cpu_count() or 2).items():
         conf.setIfMissing(name, value)  # what spark-submit or spark-defaults.conf says comes first
+    if str(conf.get("spark.master")).startswith("local"):
+        # The executor is the driver itself. After two minutes in which both were suspended, as on a machine that slept,
+        # Spark would take it for lost and hear it no more, and it would end ten minutes later.
+        conf.setIfMissing("spark.storage.blockManagerHeartbeatTimeoutMs", "365d")
     session = SparkSession.builder.config(conf=conf).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     # It would print a traceback whenever the JVM goes; the supervisor says that in a sentence.

@@ -6,10 +6,12 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import psutil
 import pytest
 from confluent_kafka import Producer
 
@@ -29,10 +31,10 @@ class Command:
         self._environ, self._folder = environ, folder
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
         with self.log(len(self.started)).open("wb") as log:
             command = [str(venv_bin() / "landfall"), "land", *arguments]
-            self.started.append(subprocess.Popen(command, env=self._environ, stdout=log, stderr=log))
+            self.started.append(subprocess.Popen(command, env={**self._environ, **environ}, stdout=log, stderr=log))
         return self.started[-1]
 
     def log(self, number: int) -> Path:
@@ -154,3 +156,30 @@ def test_a_stream_that_does_not_exist_is_a_sentence(command: Command) -> None:
     assert json.loads(said)["message"] == (
         "There is no stream 'shoes': the contracts name job_tracking, product_views, web_logs."
     )
+
+
+@pytest.mark.timeout(600)
+def test_a_process_that_was_suspended_goes_on(
+    command: Command, events: Callable[[int], None], landing: Connection, tmp_path: Path
+) -> None:
+    """As on a machine that slept. Two minutes of Spark's are a second here, and the ten until it gives up are two."""
+    (tmp_path / "spark-defaults.conf").write_text(
+        "spark.network.timeout 1s\nspark.network.timeoutInterval 50ms\nspark.rpc.askTimeout 120s\n"
+        "spark.executor.heartbeatInterval 400ms\nspark.executor.heartbeat.maxFailures 5\n",
+        encoding="utf-8",
+    )
+    process = command.start("--stream", "product_views", environ={"SPARK_CONF_DIR": str(tmp_path)})
+    landed = count(landing, "select count(*) from landing.product_views")
+    for round_number in range(10):
+        events(1)
+        landed += 1
+        wait_until(lambda: count(landing, "select count(*) from landing.product_views") >= landed, "it has landed")
+        if round_number < 5:
+            suspended = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            for each in suspended:
+                each.suspend()
+            time.sleep(2)
+            for each in suspended:
+                each.resume()
+    assert process.poll() is None
+    assert "stopped by" not in command.log(0).read_text()
