@@ -95,9 +95,10 @@ def why(instance: dg.DagsterInstance, run_id: str) -> str:
             error = getattr(event.event_specific_data, "error", None) if event else None
             cause = error.cause if error is not None and error.cause is not None else error
             text = cause.message if cause is not None else (event.message if event else "")
+            text = text or ""
             if cause is not None and cause.cls_name in SENTENCES:
                 text = text.partition(": ")[2]
-            return " ".join((text or "").split())[:300]
+            return " ".join(text.split())[:300]
     return ""
 
 

@@ -169,12 +169,12 @@ def test_a_process_that_was_suspended_goes_on(
         encoding="utf-8",
     )
     process = command.start("--stream", "product_views", environ={"SPARK_CONF_DIR": str(tmp_path)})
-    landed = count(landing, "select count(*) from landing.product_views")
-    for round_number in range(10):
+    rows = "select count(*) from landing.product_views"
+    before = count(landing, rows)
+    for number in range(1, 11):
         events(1)
-        landed += 1
-        wait_until(lambda: count(landing, "select count(*) from landing.product_views") >= landed, "it has landed")
-        if round_number < 5:
+        wait_until(lambda number=number: count(landing, rows) >= before + number, "it has landed")  # type: ignore[misc]
+        if number <= 5:
             suspended = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             for each in suspended:
                 each.suspend()
