@@ -1,11 +1,11 @@
 """Finds runs whose process was killed: Dagster's launcher does not look, and such a run would be `started` for ever.
 
-Every run holds an advisory lock in Postgres while it lasts, which goes with its process.
+Every run holds an advisory lock in Postgres, which goes with its process: after Dagster has written how it ended.
 """
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -18,9 +18,10 @@ from warehouse.advisory_locks import held, is_held
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
-# By status: a process is `started` some seconds before it holds its lock, and lets go of it some seconds before it has
-# ended; until it is `started` it imports, for 3 s on a quiet machine and ten times that on a busy one.
+# By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on a
+# quiet machine and ten times that on a busy one.
 SECONDS_OF_DOUBT = {dg.DagsterRunStatus.STARTING: 45.0, dg.DagsterRunStatus.STARTED: 20.0}
+UNTIL_THE_PROCESS_ENDS = ExitStack()
 
 
 @contextmanager
@@ -46,7 +47,9 @@ def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.d
     if not doubtful:
         return []
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
-        lost = [run for run in doubtful if not is_held(reader, lock_name(run.run_id))]
+        silent = [run for run in doubtful if not is_held(reader, lock_name(run.run_id))]
+    # One that has ended meanwhile had said so before it let go.
+    lost = [run for run in silent if (found := instance.get_run_by_id(run.run_id)) and found.status == run.status]
     for run in lost:
         instance.report_run_failed(run, "Its process is gone: it was killed, or the machine was stopped.")
     return [run.run_id for run in lost]
@@ -58,8 +61,8 @@ class LivingExecutor(InProcessExecutor):
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
-        with sign_of_life(Settings.load(), plan_context.run_id):
-            yield from super().execute(plan_context, execution_plan)
+        UNTIL_THE_PROCESS_ENDS.enter_context(sign_of_life(Settings.load(), plan_context.run_id))
+        yield from super().execute(plan_context, execution_plan)
 
 
 @dg.executor(name="in_process")

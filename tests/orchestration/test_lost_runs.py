@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
 from landfall.settings import Settings
+from local_stack.layout import PROJECT
 from orchestration.lost_runs import report_lost_runs
 from orchestration.refresh import JOB_NAME, read_situation
 from warehouse.connect import connect
@@ -22,6 +24,26 @@ from orchestration.lost_runs import sign_of_life
 with sign_of_life(Settings.load(), sys.argv[1]):
     print("holding", flush=True)
     time.sleep(120)
+"""
+
+RUN = """
+import dagster as dg
+from landfall.settings import Settings
+from orchestration.lost_runs import living_executor, lock_name
+from warehouse.advisory_locks import is_held
+from warehouse.connect import connect
+
+@dg.op
+def nothing(): ...
+
+@dg.job(executor_def=living_executor)
+def brief():
+    nothing()
+
+if __name__ == "__main__":
+    with dg.DagsterInstance.ephemeral() as instance, connect(Settings.load().postgres_dsn) as connection:
+        with dg.execute_job(dg.reconstructable(brief), instance=instance) as result:
+            print(result.success, is_held(connection, lock_name(result.run_id)))
 """
 
 
@@ -53,3 +75,14 @@ def test_a_killed_run_is_found_and_one_that_lives_is_left_alone(database: Settin
         assert report_lost_runs(instance, database, now()) == [], "it has just started"
         assert report_lost_runs(instance, database, now() + soon) == [run.run_id]
         assert not a_refresh_is_running(instance, database)
+
+
+def test_a_run_gives_a_sign_of_life_until_dagster_has_written_how_it_ended(
+    database: Settings, environ_of: Environ, tmp_path: Path
+) -> None:
+    """Else a look in between takes a long run for lost that has just gone well."""
+    program = tmp_path / "run.py"
+    program.write_text(RUN, encoding="utf-8")
+    environ = {**environ_of(database), "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run([sys.executable, program], env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "True True", done.stderr
