@@ -18,8 +18,8 @@ from warehouse.advisory_locks import held, is_held
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
-# By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on a
-# quiet machine and ten times that on a busy one.
+# By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on
+# a quiet machine and ten times that on a busy one.
 SECONDS_OF_DOUBT = {dg.DagsterRunStatus.STARTING: 45.0, dg.DagsterRunStatus.STARTED: 20.0}
 UNTIL_THE_PROCESS_ENDS = ExitStack()
 
