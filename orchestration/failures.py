@@ -94,8 +94,7 @@ def why(instance: dg.DagsterInstance, run_id: str) -> str:
             event = entry.dagster_event
             error = getattr(event.event_specific_data, "error", None) if event else None
             cause = error.cause if error is not None and error.cause is not None else error
-            text = cause.message if cause is not None else (event.message if event else "")
-            text = text or ""
+            text = (cause.message if cause is not None else event.message if event else None) or ""
             if cause is not None and cause.cls_name in SENTENCES:
                 text = text.partition(": ")[2]
             return " ".join(text.split())[:300]
