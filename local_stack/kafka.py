@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,18 @@ import psutil
 from landfall.errors import UserError
 from local_stack.jars import broker_classpath
 from local_stack.java import java
-from local_stack.processes import alive, free_port, gone, last_lines, processes_with, wait_until
+from local_stack.processes import (
+    alive,
+    free_port,
+    gone,
+    last_lines,
+    processes_with,
+    wait_until,
+    wait_while_it_moves,
+    work_done,
+)
 from local_stack.state import damaged
 
-START_SECONDS = 120.0
-"""3 s in practice; after a kill the open segments are read again, and the machine may be busy."""
 STOP_SECONDS = 60.0
 
 CONFIG = """
@@ -146,27 +154,56 @@ class Kafka:
     def start(self) -> str:
         """Start the broker unless it runs, and wait until it answers; returns its bootstrap address.
 
-        Raises UserError, with the log's last lines, when it does not come up.
+        3 s on a quiet machine; after a kill the open segments are read again. Raises UserError, with what was seen and
+        the last lines of its log, when it ends three times or no longer moves.
         """
         for _ in range(3):
             self.launch()
-            if wait_until(lambda: self.broker() is None or self.answers(), START_SECONDS) and self.broker() is not None:
-                return f"127.0.0.1:{self.ports()[0]}"
-            if self.broker() is not None:
-                break
-        said = last_lines(self.folder / "start.log")
-        raise UserError(f"Kafka did not start; it says: {said}. More is in {self.folder / 'log' / 'server.log'}.")
+            waited = wait_while_it_moves(self.ended_or_answers(), self.movement)
+            if (broker := self.broker()) is None:
+                continue
+            if waited.done:
+                return self.address
+            raise UserError(
+                f"Kafka did not start: after {waited.seconds:.0f} s its process {broker.pid} runs, does not answer at"
+                f" {self.address}, and has done nothing for {waited.quiet_seconds:.0f} s. {self.said()}"
+            )
+        raise UserError(f"Kafka did not start: its process ended three times. {self.said()}")
 
-    def answers(self) -> bool:
-        """Whether the broker answers a client."""
+    @property
+    def address(self) -> str:
+        """host:port of the broker, of the last start when it does not run."""
+        return f"127.0.0.1:{self.ports()[0]}"
+
+    @property
+    def logs(self) -> tuple[Path, Path]:
+        """What the JVM says, and what the broker says."""
+        return self.folder / "start.log", self.folder / "log" / "server.log"
+
+    def movement(self) -> object:
+        """What changes for as long as the broker does something."""
+        return work_done(processes_with(str(self.config)), self.logs)
+
+    def said(self) -> str:
+        """The last lines of its logs, for a person."""
+        return "It says: " + "; ".join(f"{last_lines(log, 3)} ({log})" for log in self.logs)
+
+    def ended_or_answers(self) -> Callable[[], bool]:
+        """Asks whether the broker has ended, or answers a client."""
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        client = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.ports()[0]}", "log_level": 0})
-        try:
-            return bool(client.list_topics(timeout=1).brokers)
-        except KafkaException:
-            return False
+        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0, "reconnect.backoff.max.ms": 500})
+
+        def asked() -> bool:
+            if self.broker() is None:
+                return True
+            try:
+                return bool(client.list_topics(timeout=2).brokers)
+            except KafkaException:
+                return False
+
+        return asked
 
     def stop(self) -> bool:
         """Stop the broker, its logs flushed and closed. Returns whether it ran."""

@@ -15,7 +15,16 @@ from typing import Any
 import psutil
 
 from landfall.errors import UserError
-from local_stack.processes import alive, free_port, gone, last_lines, processes_in, wait_until
+from local_stack.processes import (
+    alive,
+    free_port,
+    gone,
+    last_lines,
+    processes_in,
+    wait_until,
+    wait_while_it_moves,
+    work_done,
+)
 from local_stack.scram import scram_verifier
 from local_stack.service_user import ServiceUser, give, let_through, service_user
 from local_stack.state import damaged
@@ -24,8 +33,8 @@ DATABASE = "landfall"
 ADMIN = "landfall_admin"
 BOOTSTRAP = "bootstrap"
 """The superuser of initdb. It has no password and no way in: after the cluster is made nothing can log in as it."""
-START_SECONDS = 120.0
-"""Recovery after a kill reads at most max_wal_size (8 GB) of WAL; seconds in practice."""
+
+LAUNCH_SECONDS = 5
 
 CONFIG = """
 # Written by `landfall up` at every start; changes here are lost.
@@ -138,12 +147,34 @@ class Postgres:
             self._open_the_way(user)
         for attempt in (1, 2, 3):
             port = free_port(self.port() if attempt == 1 else None)
-            if self._start_on(port):
+            self._launch_on(port)
+            waited = wait_while_it_moves(lambda: self.postmaster() is None or self.is_ready(), self.movement)
+            if (server := self.postmaster()) is None:
+                continue
+            if waited.done:
                 return port
-        raise UserError(
-            f"Postgres did not start; its log says: {last_lines(self.folder / 'start.log')}. "
-            f"More is in {self.folder / 'log'}."
-        )
+            raise UserError(
+                f"Postgres did not start: after {waited.seconds:.0f} s its process {server.pid} runs and is not ready,"
+                f" and has done nothing for {waited.quiet_seconds:.0f} s. {self.said()}"
+            )
+        raise UserError(f"Postgres did not start: it ended three times. {self.said()}")
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections: the last line of its pid file, which pg_ctl goes by too."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text(encoding="ascii", errors="replace").splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def movement(self) -> object:
+        """What changes for as long as it does something. Recovery after a kill reads up to max_wal_size (8 GB)."""
+        server = self.postmaster()
+        return work_done([server] if server else [], [self.folder / "start.log", *(self.folder / "log").glob("*")])
+
+    def said(self) -> str:
+        """The last lines of its log, for a person."""
+        return f"It says: {last_lines(self.folder / 'start.log')}. More is in {self.folder / 'log'}."
 
     def _open_the_way(self, user: ServiceUser) -> None:
         own = self.folder.parent.resolve()
@@ -153,7 +184,7 @@ class Postgres:
                     f"{path}: system user {user.name}, as which Postgres runs, may now pass through it", file=sys.stderr
                 )
 
-    def _start_on(self, port: int) -> bool:
+    def _launch_on(self, port: int) -> None:
         config, hba, log = (self.folder / name for name in ("postgresql.conf", "pg_hba.conf", "start.log"))
         files = {"port": port, "hba_file": hba, "ident_file": self.data / "pg_ident.conf"}
         values = files | cache_sizes(psutil.virtual_memory().total)
@@ -162,8 +193,9 @@ class Postgres:
         self._write(hba, HBA)
         self._write(log, "")
         self._write(self.folder / "port", f"{port}\n")
-        options = ["-o", f"-c config_file={shlex.quote(str(config))}", "-w", "-t", str(int(START_SECONDS))]
-        return self._run("pg_ctl", "start", "-D", str(self.data), "-l", str(log), *options, check=False) == 0
+        options = ["-o", f"-c config_file={shlex.quote(str(config))}", "-w", "-t", str(LAUNCH_SECONDS)]
+        # Longer waits are ours; without any, its process might not be there to be looked at yet.
+        self._run("pg_ctl", "start", "-D", str(self.data), "-l", str(log), *options, check=False)
 
     def clear_leftovers(self) -> None:
         """After a kill: wait for backends without a server, and remove a pid file whose pid is another process by now.

@@ -4,7 +4,8 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,9 @@ from landfall.errors import UserError
 # Below the kernel's range for outgoing connections (32768 and up), so that no client takes a server's port meanwhile.
 PORTS = range(15_000, 32_000)
 PORT_SECONDS = 2.0
+QUIET_SECONDS = 60.0
+"""A server that starts and has neither written a line nor used a second of CPU for so long hangs."""
+LONGEST_SECONDS = 900.0
 
 
 def alive(process: psutil.Process) -> bool:
@@ -52,6 +56,57 @@ def wait_until(done: Callable[[], bool], seconds: float, interval: float = 0.05)
             return False
         time.sleep(interval)
     return True
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a wait for a server ended. `seconds`: how long it was; `quiet_seconds`: how long nothing had moved."""
+
+    done: bool
+    seconds: float
+    quiet_seconds: float
+
+
+def wait_while_it_moves(
+    done: Callable[[], bool],
+    movement: Callable[[], object],
+    quiet_seconds: float = QUIET_SECONDS,
+    longest_seconds: float = LONGEST_SECONDS,
+) -> Wait:
+    """Poll until `done()`, for as long as `movement()` comes out otherwise than before now and then.
+
+    By progress and not by a fixed time: a busy machine takes ten times as long as a quiet one.
+    Gives up when nothing has moved for `quiet_seconds`; `longest_seconds` bounds what moves without getting anywhere.
+    """
+    started = moved = time.monotonic()
+    seen = movement()
+    while not done():
+        now = time.monotonic()
+        if (news := movement()) != seen:
+            seen, moved = news, now
+        if now - moved > quiet_seconds or now - started > longest_seconds:
+            return Wait(False, now - started, now - moved)
+        time.sleep(0.05)
+    return Wait(True, time.monotonic() - started, 0.0)
+
+
+def work_done(processes: Iterable[psutil.Process], logs: Iterable[Path]) -> tuple[int, int]:
+    """(whole seconds of CPU that these processes and their children have used, bytes of these logs).
+
+    An idle JVM uses a hundredth of a core: in whole seconds that does not pass for movement.
+    """
+    seconds = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            for member in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    times = member.cpu_times()
+                    seconds += times.user + times.system
+    size = 0
+    for log in logs:
+        with contextlib.suppress(OSError):
+            size += log.stat().st_size
+    return int(seconds), size
 
 
 def gone(processes: list[psutil.Process]) -> bool:

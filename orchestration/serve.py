@@ -18,7 +18,7 @@ from landfall.settings import Settings
 from local_stack.children import begin
 from local_stack.environment import exports
 from local_stack.layout import PROJECT
-from local_stack.processes import free_port
+from local_stack.processes import free_port, wait_while_it_moves, work_done
 from orchestration.instance import write_instance
 
 HOST = "127.0.0.1"
@@ -44,13 +44,14 @@ class DagsterServer:
             return bool(response.status == 200)
         return False
 
-    def wait(self, seconds: float = 120.0) -> None:
-        """Return when the web page answers. Raises UserError when it does not in time."""
-        deadline = time.monotonic() + seconds
-        while not self.answers():
-            if time.monotonic() > deadline:
-                raise UserError(f"dagster dev does not answer at {self.address} after {seconds:.0f} s: see {self.log}.")
-            time.sleep(0.2)
+    def wait(self) -> None:
+        """Return when the web page answers. Raises UserError when it has ended or no longer moves."""
+        waited = wait_while_it_moves(self.answers, lambda: work_done([psutil.Process(self.process.pid)], [self.log]))
+        if not waited.done:
+            raise UserError(
+                f"dagster dev does not answer at {self.address} after {waited.seconds:.0f} s, the last"
+                f" {waited.quiet_seconds:.0f} of them without doing anything: see {self.log}."
+            )
 
     def stop(self) -> None:
         """End every process of the group: asked first, killed after GRACE_SECONDS. Safe to repeat."""

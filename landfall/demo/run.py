@@ -30,10 +30,9 @@ from simulator.simulation import STREAMS
 
 T = TypeVar("T")
 
-READY_SECONDS = 300.0
-"""Spark lands 10 s after its start on a quiet machine; several times that where others compile or test beside it."""
-BACKLOG_SECONDS = 600.0
-"""At 50,000 events/s: 30 million that an earlier run left in Kafka."""
+STANDSTILL_SECONDS = 300.0
+"""Spark lands 10 s after its start on a quiet machine; several times that where others compile or test beside it. What
+an earlier run left in Kafka may take as long as it likes, while it becomes less."""
 SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
 DAGSTER_SECONDS = 20.0
@@ -111,11 +110,11 @@ class Demo:
         before = self._wait(Background(observer.generations))
         self._children.start("land")
         refresh = self._children.start("refresh", "--watch")
-        self._poll(lambda: taken_over(before, observer.generations()), READY_SECONDS, "`landfall land` to start")
+        self._poll(lambda: not_taken_over(before, observer.generations()), "`landfall land` to start")
         self._say("landing has started")
         if left := self._wait(Background(observer.lag)):
             self._say(f"{left:,} messages that an earlier run left in Kafka land first")
-        self._poll(lambda: observer.lag() == 0, BACKLOG_SECONDS, "what an earlier run left in Kafka to land")
+        self._poll(observer.lag, "what an earlier run left in Kafka to land")
         baselines = self._wait(Background(observer.baselines))
         length = "until Ctrl-C" if self._duration is None else f"for {self._duration:g} s"
         self._say(f"events now, {self._rate:g} a second, {length}; a few of them late, repeated or malformed")
@@ -160,7 +159,7 @@ class Demo:
 
     def _serve_dagster(self, live: Live) -> None:
         live.dagster = dagster = start_dagster(Settings.of_home(self._home), prefix=prefix())
-        live.dagster_answers = Background(lambda: dagster.wait(READY_SECONDS))
+        live.dagster_answers = Background(dagster.wait)
         self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
         self._say(f"Dagster is starting: {dagster.address}")
         port = free_port(None)
@@ -204,12 +203,17 @@ class Demo:
             raise UserError(" ".join(troubles))
         self._screen.say("Nothing is lost, nothing is doubled.")
 
-    def _poll(self, done: Callable[[], bool], seconds: float, what: str) -> None:
-        """Ask until it is so, beside the main thread; raises UserError when `seconds` have passed before."""
-        deadline = time.monotonic() + seconds
-        while not self._wait(Background(done)):
-            if time.monotonic() > deadline:
-                raise UserError(f"Waited {seconds:.0f} s for {what}: see the logs in {self._children.folder}.")
+    def _poll(self, left: Callable[[], int], what: str) -> None:
+        """Ask until nothing is left, beside the main thread; raises UserError when it has become no less for long."""
+        seen, moved = None, time.monotonic()
+        while now := self._wait(Background(left)):
+            if now != seen:
+                seen, moved = now, time.monotonic()
+            if time.monotonic() > moved + STANDSTILL_SECONDS:
+                raise UserError(
+                    f"Waited {STANDSTILL_SECONDS:.0f} s for {what}, and saw nothing move: see the logs in"
+                    f" {self._children.folder}."
+                )
             if self._stop.wait(0.25):
                 raise Stopped
 
@@ -240,9 +244,9 @@ def page_of(live: Live) -> str:
     return live.dagster.address + ("" if live.dagster_answers.done else " (starting)")
 
 
-def taken_over(before: dict[str, int], now: dict[str, int]) -> bool:
-    """Whether a new writer has every stream's door."""
-    return all(now[stream] > generation for stream, generation in before.items())
+def not_taken_over(before: dict[str, int], now: dict[str, int]) -> int:
+    """How many streams' doors no new writer has."""
+    return sum(now[stream] <= generation for stream, generation in before.items())
 
 
 def settle(observer: Observer, baselines: list[Baseline], ends: dict[str, dict[int, int]], stop: Event) -> list[Span]:

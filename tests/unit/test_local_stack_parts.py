@@ -5,8 +5,10 @@ import hmac
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from landfall.errors import UserError
@@ -14,7 +16,7 @@ from local_stack import jars, java
 from local_stack.environment import search_path
 from local_stack.kafka import cluster_id
 from local_stack.postgres import cache_sizes
-from local_stack.processes import free_port
+from local_stack.processes import free_port, wait_while_it_moves, work_done
 from local_stack.scram import scram_verifier
 from local_stack.service_user import access_list
 from local_stack.state import write_private
@@ -26,6 +28,47 @@ def test_the_old_port_is_kept_while_it_is_free() -> None:
         assert free_port(taken) != taken
     assert free_port(taken) == taken
     assert free_port(taken, taken=(taken,)) != taken
+
+
+def sleeper(code: str) -> psutil.Process:
+    """A Python process that runs `code`."""
+    return psutil.Process(subprocess.Popen([sys.executable, "-c", code]).pid)
+
+
+def test_who_waits_gives_up_when_nothing_moves_and_not_before(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    lines = iter(range(1_000))
+
+    def writes_for_a_while() -> object:
+        if (line := next(lines)) < 20:
+            log.write_text("x" * line)
+        return work_done([], [log])
+
+    waited = wait_while_it_moves(lambda: False, writes_for_a_while, quiet_seconds=0.3)
+    assert not waited.done
+    assert waited.seconds > 18 * 0.05 + 0.3, "it moved for twenty looks"
+    assert 0.3 < waited.quiet_seconds < waited.seconds
+
+
+def test_who_waits_is_told_at_once_and_bounds_what_gets_nowhere() -> None:
+    assert wait_while_it_moves(lambda: True, lambda: 0).done
+    moves = iter(range(1_000))
+    waited = wait_while_it_moves(lambda: False, lambda: next(moves), quiet_seconds=5, longest_seconds=0.3)
+    assert (waited.done, waited.quiet_seconds < 0.3) == (False, True)
+
+
+def test_an_idle_process_does_not_pass_for_one_that_works() -> None:
+    busy = sleeper("while True: pass")
+    idle = sleeper("import time; time.sleep(60)")
+    try:
+        assert wait_while_it_moves(lambda: work_done([busy], [])[0] >= 1, lambda: work_done([busy], [])).done
+        before = work_done([idle], [])
+        assert not wait_while_it_moves(lambda: False, lambda: work_done([idle], []), quiet_seconds=1).done
+        assert work_done([idle], []) == before
+    finally:
+        for process in (busy, idle):
+            process.kill()
+            process.wait()
 
 
 def test_a_verifier_signs_the_exchange_of_rfc_7677() -> None:
