@@ -34,6 +34,7 @@ KPI_CHECKS = {
 WHOLE_CHECKS = {
     "dbt_runs": "Was every model built at its last run?",
     "dbt_tests": "Does every dbt test pass, and were they run lately?",
+    "services": "Do the services of `landfall serve` stay up?",
     "health": "Could every check be made?",
 }
 """Asked of the warehouse as a whole; of no asset."""

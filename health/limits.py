@@ -36,6 +36,8 @@ class Limits:
     """Shares are those of the loads of the last so many minutes."""
     least_records: int = 100
     """No share is judged over fewer records."""
+    service_ends_error: int = 3
+    """A service of `landfall serve` has ended so often in that time; once is a warning."""
     quarantine_share_warn: float = 0.05
     quarantine_share_error: float = 0.2
     quarantine_waiting_warn: int = 10_000

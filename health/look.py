@@ -10,6 +10,7 @@ import psycopg
 from health.limits import Limits
 from landing_stream.contract import Contract
 from landing_stream.topics import Topics
+from local_stack.services import ServiceRecord
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -29,6 +30,8 @@ class Look:
     """None: Kafka is not asked, and nothing is said of it."""
     limits: Limits
     now: datetime
+    services: tuple[ServiceRecord, ...] = ()
+    """What `landfall serve` keeps running in this state folder; none where other means keep it running."""
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows of a query with named parameters; %(newest)s is NEWEST_LOADS."""

@@ -13,6 +13,9 @@ from landfall.errors import EXIT_FENCED
 from landfall.settings import Settings
 from local_stack.children import Child, Children, how
 from local_stack.lifeline import prefix
+from local_stack.processes import last_lines
+from local_stack.services import ServiceRecord, service_port
+from local_stack.state import open_state
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +23,8 @@ LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
 """A service that ran for so long has recovered: the next pause is the first one again."""
+
+DAGSTER_PORT = 3000
 
 Start = Callable[[Children], Child]
 
@@ -35,14 +40,21 @@ class Service:
     due: float = 0.0
     pause: float = FIRST_PAUSE_SECONDS
     restarts: int = 0
+    record: ServiceRecord = field(init=False)
 
-    def ended(self, now: float) -> bool:
+    def __post_init__(self) -> None:
+        self.record = ServiceRecord.of_this_process(self.name)
+
+    def ended(self, home: Path, now: float) -> bool:
         """Note an end and decide when to go on; True when the service is not to come back."""
         assert self.child is not None
         code = self.child.process.returncode
         if self.name == "land" and code == EXIT_FENCED:
-            logger.error("%s: another `landfall land` has taken over; it is not started again here", self.name)
+            taken_over = "another `landfall land` has taken over"
+            logger.error("%s: %s; it is not started again here", self.name, taken_over)
+            self.record.ended(home, how(code), last_lines(self.child.log, 2), given_up=taken_over)
             return True
+        self.record.ended(home, how(code), last_lines(self.child.log, 2))
         if now - self.started > HEALTHY_SECONDS:
             self.pause = FIRST_PAUSE_SECONDS
         self.due, self.pause = now + self.pause, min(2 * self.pause, LONGEST_PAUSE_SECONDS)
@@ -55,8 +67,9 @@ class Service:
 
 @dataclass
 class Supervisor:
-    """Starts services, and starts again those that die."""
+    """Starts services, and starts again those that die. What becomes of them stands in the state folder `home`."""
 
+    home: Path
     children: Children
     services: list[Service] = field(default_factory=list)
 
@@ -67,6 +80,8 @@ class Supervisor:
                 self.look(time.monotonic())
         finally:
             self.children.stop()
+            for service in self.services:
+                service.record.forget(self.home)
 
     def look(self, now: float) -> None:
         """One look at each service."""
@@ -74,26 +89,25 @@ class Supervisor:
             if service.child is None:
                 if now >= service.due:
                     service.child, service.started = service.start(self.children), now
+                    service.record.started(self.home, service.child.process.pid, service.child.port)
                     logger.info("%s started (process %d)", service.name, service.child.process.pid)
             elif service.child.process.poll() is not None:
                 # what is left of its session, such as a webserver whose daemon was killed
                 self.children.drop(service.child)
-                if service.ended(now):
+                if service.ended(self.home, now):
                     self.services.remove(service)
                 service.child = None
 
 
 def services(settings: Settings, names: Sequence[str], port: int | None) -> list[Service]:
-    """The services of these names. `port`: of Dagster's page."""
-    commands: dict[str, tuple[str, ...]] = {
-        "land": ("land",),
-        "refresh": ("refresh", "--watch"),
-        "metrics": ("metrics",),
+    """The services of these names. `port`: of Dagster's page, None for the usual one or a free one."""
+    starts: dict[str, Start] = {
+        "land": command("land"),
+        "refresh": command("refresh", "--watch"),
+        "metrics": lambda children: metrics(children, settings),
+        "dagster": lambda children: dagster(children, settings, port),
     }
-    found = [Service(name, command(*commands[name])) for name in names if name in commands]
-    if "dagster" in names:
-        found.append(Service("dagster", lambda children: dagster(children, settings, port)))
-    return found
+    return [Service(name, starts[name]) for name in names]
 
 
 def command(*arguments: str) -> Start:
@@ -101,16 +115,28 @@ def command(*arguments: str) -> Start:
     return lambda children: children.start(*arguments)
 
 
+def metrics(children: Children, settings: Settings) -> Child:
+    """Starts `landfall metrics`: on the port that was set, or on one that no other state folder has."""
+    chosen = settings.metrics_port
+    if chosen == Settings.metrics_port:
+        chosen = service_port(settings.home, "metrics", chosen)
+    logger.info("metrics: http://127.0.0.1:%d/metrics", chosen)
+    child = children.start("metrics", "--port", str(chosen))
+    child.port = chosen
+    return child
+
+
 def dagster(children: Children, settings: Settings, port: int | None) -> Child:
     """Starts `dagster dev`: webserver, daemon, code server."""
     from orchestration.serve import start_dagster
 
-    server = start_dagster(settings, port, prefix=prefix())
+    chosen = port or service_port(settings.home, "dagster", DAGSTER_PORT)
+    server = start_dagster(settings, chosen, prefix=prefix())
     logger.info("Dagster: %s", server.address)
-    return children.adopt(Child("dagster dev", server.process, server.log, asks_group=True))
+    return children.adopt(Child("dagster dev", server.process, server.log, asks_group=True, port=chosen))
 
 
 def supervise(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
     """Run these services until `stop` is set. Logs are in LANDFALL_HOME/serve."""
-    folder: Path = settings.home / "serve"
-    Supervisor(Children(folder), services(settings, names, port)).run(stop)
+    open_state(settings.home)
+    Supervisor(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)

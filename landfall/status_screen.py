@@ -16,7 +16,7 @@ NOT_WELL = ("error", "warn")
 COLOURS = {"ok": "green", "warn": "yellow", "error": "red"}
 MARGIN = 13
 STREAM_CHECKS = ("landing_lag", "landing_stopped", "arrival", "gaps")
-FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "health")
+FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "services", "health")
 
 Report = dict[str, Any]
 Found = dict[str, Any]
@@ -32,6 +32,7 @@ def as_text(report: Report, *, show_all: bool = False, width: int = 110) -> str:
         click.style(headline(report), fg=COLOURS[report["health"]], bold=True),
         "",
         *server_lines(report["servers"]),
+        *service_lines(report["services"]),
     ]
     if report["streams"]:
         lines += ["", *columns([COLUMNS, *(stream_row(stream, now) for stream in report["streams"])])]
@@ -59,6 +60,17 @@ def server_lines(servers: dict[str, Any]) -> list[str]:
         f"{name:<12} {server['address']:<32} {'running' if server['answers'] else 'does not answer: ' + server['why']}"
         for name, server in servers.items()
     ]
+
+
+def service_lines(services: Sequence[dict[str, Any]]) -> list[str]:
+    """What `landfall serve` keeps running, and where it serves something."""
+    said = [
+        service["name"]
+        + (f" http://127.0.0.1:{service['port']}" if service["port"] else "")
+        + ("" if service["pid"] else " (not running)")
+        for service in services
+    ]
+    return [f"{'services':<12} {', '.join(said)}"] if said else []
 
 
 def stream_row(stream: dict[str, Any], now: dt.datetime) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     asks_group: bool = False
+    port: int | None = None
+    """Of 127.0.0.1, where it serves something."""
 
     def check(self) -> None:
         """Raise UserError when it has ended; children of the demo run until they are stopped."""

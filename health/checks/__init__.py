@@ -5,13 +5,14 @@ from datetime import datetime
 
 import psycopg
 
-from health.checks import arrival, data_age, dbt_results, events, kpis, landing, quarantine, reconciliation
+from health.checks import arrival, data_age, dbt_results, events, kpis, landing, quarantine, reconciliation, services
 from health.findings import Finding
 from health.limits import load_limits
 from health.look import Connection, Look
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
+from local_stack.services import kept_services
 
 CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "landing": landing.look,
@@ -22,6 +23,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "events": events.look,
     "kpis": kpis.look,
     "dbt": dbt_results.look,
+    "services": services.look,
 }
 STATEMENT_TIMEOUT = "5s"
 """A look happens twice a minute: a query that takes so long is given up, and that is said."""
@@ -40,7 +42,8 @@ def evaluate(
         row = connection.execute("select clock_timestamp()").fetchone()
         assert row is not None
         now = row[0]
-    look = Look(connection, load_contracts(), topics, load_limits(settings.health_limits), now)
+    limits, kept = load_limits(settings.health_limits), kept_services(settings.home)
+    look = Look(connection, load_contracts(), topics, limits, now, kept)
     findings = [finding for name, check in CHECKS.items() for finding in careful(name, check, look)]
     connection.commit()
     return findings

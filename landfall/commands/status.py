@@ -1,5 +1,6 @@
 """Show in one screen what is fresh, late, quarantined and failing; the exit code says whether all is well."""
 
+import datetime as dt
 import json
 import shutil
 from dataclasses import asdict
@@ -46,11 +47,14 @@ def collect(settings: Settings) -> dict[str, Any]:
     import psycopg
 
     from health.checks import evaluate
+    from health.checks.services import judge
     from health.findings import worst
+    from health.limits import load_limits
     from landfall.commands.up import address
     from landfall.stream_status import model_progress, stream_statuses
     from landing_stream.contract import load_contracts
     from landing_stream.topics import KafkaUnavailable, Topics
+    from local_stack.services import kept_services
     from warehouse.advisory_locks import FOLLOWER, is_held
     from warehouse.connect import connect
 
@@ -59,7 +63,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     servers: dict[str, Any] = {"postgres": {"address": address(settings.postgres_dsn), "answers": True}}
     servers["kafka"] = {"address": settings.kafka.bootstrap_servers, "answers": True}
     report: dict[str, Any] = {"home": str(settings.home), "health": "ok", "servers": servers, "streams": []}
-    report |= {"models": [], "followed": False, "findings": []}
+    services = kept_services(settings.home)
+    report |= {"models": [], "followed": False, "findings": [], "services": [asdict(service) for service in services]}
     try:
         with connect(settings.postgres_dsn, role="transformer", application_name="landfall status") as connection:
             try:
@@ -79,6 +84,8 @@ def collect(settings: Settings) -> dict[str, Any]:
         raise UserError(f"{servers['postgres']['address']} is not of this release: run `landfall migrate`.") from error
     except psycopg.OperationalError as error:
         servers["postgres"] |= {"answers": False, "why": " ".join(str(error).split())}
+        found = judge(services, dt.datetime.now(dt.UTC), load_limits(settings.health_limits))
+        report["findings"] = [asdict(finding) for finding in found]
     if not all(server["answers"] for server in servers.values()):
         report["health"] = "error"
     return report
