@@ -13,7 +13,7 @@ from landfall.errors import EXIT_FENCED
 from landfall.settings import Settings
 from local_stack.children import Child, Children, how
 from local_stack.lifeline import prefix
-from local_stack.processes import last_lines
+from local_stack.processes import is_free, last_lines
 from local_stack.services import ServiceRecord, service_port
 from local_stack.state import open_state
 
@@ -39,28 +39,41 @@ class Service:
     started: float = 0.0
     due: float = 0.0
     pause: float = FIRST_PAUSE_SECONDS
+    asked_again: float = 0.0
     restarts: int = 0
     record: ServiceRecord = field(init=False)
 
     def __post_init__(self) -> None:
         self.record = ServiceRecord.of_this_process(self.name)
 
-    def ended(self, home: Path, now: float) -> bool:
+    def ending(self, now: float) -> str | None:
+        """How it has ended, in words; None while it runs and serves."""
+        assert self.child is not None
+        if (code := self.child.process.poll()) is not None:
+            return how(code)
+        if self.child.port is None or now < max(self.started + HEALTHY_SECONDS, self.asked_again):
+            return None
+        # `dagster dev` goes on when its webserver found the port taken
+        self.asked_again = now + HEALTHY_SECONDS
+        port = self.child.port
+        return None if is_free(port) or self.child.listens() else f"without its port {port}, which another process has"
+
+    def ended(self, home: Path, now: float, ending: str) -> bool:
         """Note an end and decide when to go on; True when the service is not to come back."""
         assert self.child is not None
         code = self.child.process.returncode
         if self.name == "land" and code == EXIT_FENCED:
             taken_over = "another `landfall land` has taken over"
             logger.error("%s: %s; it is not started again here", self.name, taken_over)
-            self.record.ended(home, how(code), last_lines(self.child.log, 2), given_up=taken_over)
+            self.record.ended(home, ending, last_lines(self.child.log, 2), given_up=taken_over)
             return True
-        self.record.ended(home, how(code), last_lines(self.child.log, 2))
+        self.record.ended(home, ending, last_lines(self.child.log, 2))
         if now - self.started > HEALTHY_SECONDS:
             self.pause = FIRST_PAUSE_SECONDS
         self.due, self.pause = now + self.pause, min(2 * self.pause, LONGEST_PAUSE_SECONDS)
         self.restarts += 1
         logger.error(
-            "%s ended %s: it starts again in %.0f s; its log: %s", self.name, how(code), self.due - now, self.child.log
+            "%s ended %s: it starts again in %.0f s; its log: %s", self.name, ending, self.due - now, self.child.log
         )
         return False
 
@@ -91,10 +104,10 @@ class Supervisor:
                     service.child, service.started = service.start(self.children), now
                     service.record.started(self.home, service.child.process.pid, service.child.port)
                     logger.info("%s started (process %d)", service.name, service.child.process.pid)
-            elif service.child.process.poll() is not None:
+            elif (ending := service.ending(now)) is not None:
                 # what is left of its session, such as a webserver whose daemon was killed
                 self.children.drop(service.child)
-                if service.ended(self.home, now):
+                if service.ended(self.home, now, ending):
                     self.services.remove(service)
                 service.child = None
 

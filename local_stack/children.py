@@ -56,6 +56,19 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def listens(self) -> bool:
+        """Whether one of its session listens on its port. True where the system does not say who listens."""
+        for pid in self.members():
+            try:
+                found = psutil.Process(pid).net_connections("tcp")
+            except psutil.NoSuchProcess:
+                continue
+            except psutil.AccessDenied:
+                return True
+            if any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in found):
+                return True
+        return False
+
     def members(self) -> list[int]:
         """Processes of its session that still run. Spark's Python workers leave its group, but not its session."""
         self.process.poll()

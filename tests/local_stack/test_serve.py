@@ -2,6 +2,8 @@
 
 import datetime as dt
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,9 +11,12 @@ import pytest
 
 from health.checks.services import judge
 from health.limits import Limits
-from landfall.serve import Service, Supervisor, command
-from local_stack.children import Children
+from landfall.serve import HEALTHY_SECONDS, Service, Supervisor, command
+from local_stack.children import Child, Children
+from local_stack.processes import free_port
 from local_stack.services import End, ServiceRecord, kept_services, service_port
+
+PORT = free_port(None)
 
 
 def test_what_dies_again_and_again_keeps_its_log_and_is_a_finding(tmp_path: Path) -> None:
@@ -67,3 +72,24 @@ def test_services_of_two_state_folders_do_not_fight_over_a_port(tmp_path: Path) 
         record.started(second, 1, moved)
     assert service_port(first, "metrics", usual) == usual
     assert service_port(second, "metrics", usual) == moved, "it keeps the one that it had, for who knows it"
+
+
+def test_a_service_whose_port_somebody_else_took_meanwhile_is_started_again(tmp_path: Path) -> None:
+    children, idle = Children(tmp_path), Service("metrics", sleeper)
+    supervisor = Supervisor(tmp_path, children, [idle])
+    try:
+        supervisor.look(0.0)
+        supervisor.look(HEALTHY_SECONDS)
+        assert idle.child is not None, "nobody has its port: it may still be starting"
+        with socket.create_server(("127.0.0.1", PORT)):
+            supervisor.look(3 * HEALTHY_SECONDS)
+        assert idle.child is None
+    finally:
+        children.stop()
+    assert idle.record.ends[0].how == f"without its port {PORT}, which another process has"
+
+
+def sleeper(children: Children) -> Child:
+    """A process that never listens."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    return children.adopt(Child("sleeper", process, children.folder / "sleeper.log", port=PORT))
