@@ -12,22 +12,19 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import maxminddb
 
+from enrichment.places import NONE, Place, location_key
+from enrichment.places import NOWHERE as NOWHERE
 from enrichment.tables import ADDRESSES
 from landfall.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-NONE = "(none)"
 SETTING = "LANDFALL_GEOIP_DATABASE"
 RECORDS_TRIED = 1_000
 """How many records of a geo file are read to see that it is whole and names places."""
-
-Place = tuple[str | None, str, str, str]
-NOWHERE: Place = (None, NONE, NONE, NONE)
 
 
 class GeoFileError(ValueError):
@@ -122,11 +119,6 @@ class AddressRules:
         except (maxminddb.InvalidDatabaseError, UnicodeDecodeError):
             logger.warning("%s: %s is damaged; some addresses have no place", SETTING, self._path)
             return NOWHERE
-
-
-def location_key(place: Place) -> UUID:
-    """Key of a place in enrichment.location."""
-    return UUID(hashlib.md5("\x1f".join(part or "" for part in place).encode()).hexdigest())
 
 
 def stamp_of(path: Path) -> tuple[int, ...] | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 
+from enrichment.judging import STEP_SECONDS, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, find_new_texts
 from landfall.logs import safe_message
@@ -48,14 +49,22 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Enriched:
-    """What a pass did: texts that were new, rows that newer rules looked at again, and those of them that changed."""
+    """What a pass did: texts that were new, rows that newer rules looked at again, those of them that changed, and
+    texts that the rules failed on.
+    """
 
     new: int = 0
     reviewed: int = 0
     changed: int = 0
+    set_apart: int = 0
 
     def __add__(self, other: Enriched) -> Enriched:
-        return Enriched(self.new + other.new, self.reviewed + other.reviewed, self.changed + other.changed)
+        return Enriched(
+            self.new + other.new,
+            self.reviewed + other.reviewed,
+            self.changed + other.changed,
+            self.set_apart + other.set_apart,
+        )
 
 
 class Enricher:
@@ -161,8 +170,8 @@ class Enricher:
         done = Enriched()
         for stream, (position, hi) in read_lag(connection).items():
             while position < hi and stream in self._contracts and not stop.is_set():
-                position, new = self._step(connection, self._contracts[stream], hi)
-                done += Enriched(new=new)
+                position, step = self._step(connection, self._contracts[stream], hi)
+                done += step
         return done
 
     def _connection(self) -> Connection:
@@ -174,40 +183,50 @@ class Enricher:
                 application_name="landfall enricher",
                 lock_timeout_ms=LOCK_TIMEOUT_MS,
             )
-            self._kept.execute(NEW_TEXTS)
         return self._kept
 
-    def _step(self, connection: Connection, contract: Contract, hi: int) -> tuple[int, int]:
-        """One stretch of loads of a stream: (the new position, how many texts were new)."""
+    def _step(self, connection: Connection, contract: Contract, hi: int) -> tuple[int, Enriched]:
+        """One stretch of loads of a stream, or a part of its texts: (the new position, what came out)."""
         stream = contract.stream
         with connection.transaction():
             position = lock_progress(connection)[stream]
             if position >= hi:  # another enricher was quicker
-                return position, 0
+                return position, Enriched()
             stretch = plan_stretch(connection, stream, position, hi, self._rows_a_step)
             find = find_new_texts(contract)
-            new = 0
+            done, finished = Enriched(), True
             erase_again(connection, self._settings, contract, position, int(stretch["upto"]))
             if find is not None and stretch["first_landed_at"] is not None:
+                connection.execute(NEW_TEXTS)
                 connection.execute(find, stretch)
-                new = sum(self._look_up(connection, rules) for rules in self._rules)
+                until = time.monotonic() + STEP_SECONDS
+                for rules in self._rules:
+                    found, finished = self._look_up(connection, rules, until)
+                    done += found
+                    if not finished:
+                        break
+            if not finished:  # what was judged is known to the next step, which finds the rest
+                return position, done
             connection.execute(
                 "update enrichment.progress set position = %(upto)s, updated_at = clock_timestamp()"
                 " where stream = %(stream)s and position < %(upto)s",
                 stretch,
             )
-        return int(stretch["upto"]), new
+        return int(stretch["upto"]), done
 
-    def _look_up(self, connection: Connection, rules: Rules) -> int:
-        new = 0
+    def _look_up(self, connection: Connection, rules: Rules, until: float) -> tuple[Enriched, bool]:
+        """Judge the new texts of a kind: (what came out, whether all of them were judged)."""
+        done = Enriched()
         with connection.cursor("new_texts_of_a_kind") as cursor:
             cursor.execute(
                 "select key, left(value, %s) from new_texts where kind = %s", (LONGEST_TEXT, rules.table.kind)
             )
             while texts := cursor.fetchmany(TEXTS_AT_ONCE):
-                write(connection, rules, rules.table.insert, texts)
-                new += len(texts)
-        return new
+                judged = judge(connection, rules, "insert", texts, until)
+                done += Enriched(new=judged.done, set_apart=judged.set_apart)
+                if judged.done < len(texts):
+                    return done, False
+        return done, True
 
     def _review(self, connection: Connection, rules: Rules, after: UUID) -> tuple[UUID | None, Enriched]:
         """Look again at some rows of other rules behind a key: (the last of them, what came out); None at the end."""
@@ -226,12 +245,15 @@ class Enricher:
                 table.keep, {"rules": rules.version, "keys": [key for key, text in rows if text is None]}
             )
             texts = [row for row in rows if row[1] is not None]
-            changed = [key for (key,) in write(connection, rules, table.correct, texts).fetchall()]
+            judged = judge(connection, rules, "correct", texts, time.monotonic() + STEP_SECONDS)
+            changed = judged.changed
+            if judged.done < len(texts):
+                rows = rows[: rows.index(texts[judged.done])]
             marked = {c.stream for c in self._contracts.values() for f in c.fields if f.enrichment == table.enrichment}
             if changed:
                 draw_changes(connection, sorted(marked & set(streams)), table.kind, changed)
         logger.info("looked again at %d rows of enrichment.%s: %d changed", len(rows), table.name, len(changed))
-        return rows[-1][0], Enriched(reviewed=len(rows), changed=len(changed))
+        return rows[-1][0], Enriched(reviewed=len(rows), changed=len(changed), set_apart=judged.set_apart)
 
 
 def enrich(settings: Settings) -> Enriched:
@@ -303,17 +325,6 @@ def plan_stretch(connection: Connection, stream: str, position: int, hi: int, mo
         "first_landed_at": first,
         "last_landed_at": last,
     }
-
-
-def write(connection: Connection, rules: Rules, statement: str, texts: Sequence[tuple[Any, ...]]) -> Any:
-    """Let the rules judge (key, text) rows and give the outcome to one of the table's statements."""
-    table = rules.table
-    names = ("key", *table.columns, *table.details)
-    rows = [(key, *values) for (key, _), values in zip(texts, rules.judge([text for _, text in texts]), strict=True)]
-    arrays: dict[str, Any] = {name: [row[number] for row in rows] for number, name in enumerate(names)}
-    if table.first is not None:
-        connection.execute(table.first.format(given=table.given), arrays)
-    return connection.execute(statement, {**arrays, "rules": rules.version})
 
 
 def draw_changes(connection: Connection, streams: Sequence[str], kind: str, keys: Sequence[UUID]) -> None:

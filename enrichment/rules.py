@@ -23,7 +23,7 @@ class Rules(Protocol):
     def corrects(self) -> bool: ...
 
     def judge(self, texts: Sequence[str]) -> list[tuple[Any, ...]]:
-        """For each text the values of the table's columns and details. Never raises for a text."""
+        """For each text the values of the table's columns and details. One that makes it raise is set apart."""
         ...
 
     def reload(self) -> None:

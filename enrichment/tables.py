@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from enrichment.places import NOWHERE, location_key
 from landing_stream.contract import Contract
 
 # Both are what dbt computes (macros text_key and salted_key); a test compares.
@@ -29,7 +31,7 @@ class Table:
 
     `kind`: what its keys are called in ops.changes. `enrichment`: the contract's mark of the fields that it is made of.
     `columns`: what rules decide, by name with their types. `details`: further values that rules give, which `first`
-    writes elsewhere.
+    writes elsewhere. `unknown`: the values of both for a text that rules have nothing to say of.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Table:
     name: str
     text: str
     columns: Mapping[str, str]
+    unknown: tuple[Any, ...]
     key_of: str = TEXT_KEY
     value_of: str = "{text}"
     details: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +111,7 @@ class Table:
             where rules <> %(rules)s and {self.key} > %(after)s order by {self.key} limit %(most)s
         """
 
-    def unknown(self) -> str:
+    def missing(self) -> str:
         """Of `found`, the texts that the table does not have."""
         return f"""
             select f.kind, k.key, f.value from found as f
@@ -133,6 +136,7 @@ USER_AGENTS = Table(
         "bot_class": "text",
         "bot_reason": "text",
     },
+    unknown=("Other", None, "Other", None, "Other", False, None, None),
 )
 ADDRESSES = Table(
     kind="ip",
@@ -140,6 +144,7 @@ ADDRESSES = Table(
     name="ip_address",
     text="ip_address",
     columns={"location_key": "uuid"},
+    unknown=(location_key(NOWHERE), *NOWHERE),
     key_of=SALTED_KEY,
     value_of="nullif(btrim({text}), '')",
     details={"country_code": "text", "country_name": "text", "region": "text", "city": "text"},
@@ -154,6 +159,7 @@ REFERRER_HOSTS = Table(
     name="referrer_host",
     text="referrer_host",
     columns={"medium": "text", "source": "text"},
+    unknown=("other", None),
     value_of=URL_HOST,
 )
 TABLES = (USER_AGENTS, ADDRESSES, REFERRER_HOSTS)
@@ -184,7 +190,7 @@ def find_new_texts(contract: Contract) -> str | None:
                 and l.landed_at between %(first_landed_at)s and %(last_landed_at)s
                 and v.value is not null
         )
-        {" union all ".join(table.unknown() for table in TABLES if table.enrichment in kinds)}
+        {" union all ".join(table.missing() for table in TABLES if table.enrichment in kinds)}
     """
 
 

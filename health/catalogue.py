@@ -35,6 +35,8 @@ WHOLE_CHECKS = {
     "dbt_runs": "Was every model built at its last run?",
     "dbt_tests": "Does every dbt test pass, and were they run lately?",
     "services": "Do the services of `landfall serve` stay up?",
+    "texts_set_apart": "Can every user agent, address and referrer be judged?",
+    "enricher": "Does the process that enriches beside the landing keep running?",
     "health": "Could every check be made?",
 }
 """Asked of the warehouse as a whole; of no asset."""

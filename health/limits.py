@@ -52,6 +52,9 @@ class Limits:
     """Events with one kind of value that cannot be read, of all events of the stream."""
     seen_within_hours: float = 24
     """Hosts and event types that are not known are named as long as they were seen within so many hours."""
+    enricher_failures_warn: int = 3
+    """The enricher beside a landing ended so often in the minutes of the shares. Once may be a kill by hand."""
+    enricher_failures_error: int = 10
     least_days: int = 3
     """An hour is compared with the same hour of the last 7 days where at least so many of them have events."""
     least_events: int = 100

@@ -16,7 +16,7 @@ NOT_WELL = ("error", "warn")
 COLOURS = {"ok": "green", "warn": "yellow", "error": "red"}
 MARGIN = 13
 STREAM_CHECKS = ("landing_lag", "landing_stopped", "arrival", "gaps")
-FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "services", "health")
+FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "services", "enricher", "health")
 
 Report = dict[str, Any]
 Found = dict[str, Any]

@@ -5,7 +5,18 @@ from datetime import datetime
 
 import psycopg
 
-from health.checks import arrival, data_age, dbt_results, events, kpis, landing, quarantine, reconciliation, services
+from health.checks import (
+    arrival,
+    data_age,
+    dbt_results,
+    enrichment,
+    events,
+    kpis,
+    landing,
+    quarantine,
+    reconciliation,
+    services,
+)
 from health.findings import Finding
 from health.limits import load_limits
 from health.look import Connection, Look
@@ -22,6 +33,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "reconciliation": reconciliation.look,
     "events": events.look,
     "kpis": kpis.look,
+    "enrichment": enrichment.look,
     "dbt": dbt_results.look,
     "services": services.look,
 }

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from health.catalogue import CHECKS
-from health.checks import data_age, dbt_results, kpis, landing, quarantine
+from health.checks import data_age, dbt_results, enrichment, kpis, landing, quarantine
 from health.checks.kpis import Compared
 from health.checks.landing import Backlog
 from health.findings import Finding
@@ -66,6 +66,26 @@ def test_a_mart_is_late_when_something_landed_that_it_does_not_show_however_long
         "It does not show 30 loads of web_logs, the oldest of which landed 70 s ago."
     )
     assert found["marts.kpi_late"].asset == ("marts", "kpi_late")
+
+
+def test_texts_on_which_the_rules_fail_are_named_by_kind() -> None:
+    found = enrichment.judge_texts(
+        [("ip", 1_200, "It took longer than 2 s."), ("user_agent", 1, "ValueError.")], LIMITS
+    )
+    assert found.severity == "warn"
+    assert found.message == (
+        "The rules failed on 1,201 texts in the last 24 hours: ip 1,200 (It took longer than 2 s),"
+        " user_agent 1 (ValueError)."
+    )
+    assert enrichment.judge_texts([], LIMITS).severity == "ok"
+
+
+@pytest.mark.parametrize(("failures", "severity"), [(0, "ok"), (2, "ok"), (3, "warn"), (10, "error")])
+def test_an_enricher_that_ends_again_and_again_is_a_finding(failures: int, severity: str) -> None:
+    found = enrichment.judge_process(["by signal SIGKILL"] * failures, LIMITS)
+    assert (found.severity, found.value) == (severity, failures)
+    if failures > 1:
+        assert found.message == f"The enricher ended {failures} times in the last 15 minutes, last by signal SIGKILL."
 
 
 @pytest.mark.parametrize(
