@@ -27,7 +27,8 @@ class Finding:
     value: float | None = None
     """The figure that was judged, in `unit`; None where there is nothing to measure."""
     unit: str = ""
-    """`seconds`, `records`, `events`, `ratio`, `spans`, `runs`, `tests`, `ends`, `hosts`, `types`, `texts` or `rows`."""
+    """`seconds`, `records`, `events`, `ratio`, `spans`, `runs`, `tests`, `ends`, `hosts`, `types`, `texts`
+    or `rows`."""
 
     @property
     def key(self) -> tuple[str, str]:
