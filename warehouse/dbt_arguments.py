@@ -69,9 +69,12 @@ def path_arguments(project: Path, folder: Path) -> list[str]:
     ]
 
 
-def create_arguments() -> list[str]:
-    """Every relation, empty where it is new; what is in existing ones stays, and so does their progress."""
-    return ["build", "--empty", *NO_TESTS]
+def create_arguments() -> tuple[list[str], ...]:
+    """Every relation, empty where it is new; what is in existing ones stays, and so does their progress.
+
+    Two runs: seeds hold their rows from the start, and dbt's `--empty` leaves these out too.
+    """
+    return ["seed"], ["build", "--empty", *NO_TESTS, "--exclude-resource-type", "seed"]
 
 
 def refresh_arguments(*, full_refresh: bool = False) -> list[str]:

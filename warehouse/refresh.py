@@ -33,12 +33,13 @@ def create_relations(settings: Settings) -> bool:
     if _is_up_to_date(settings):
         return False
     session = DbtSession(settings, door="up")
-    outcome = session.run(create_arguments())
-    if not outcome.ok:
-        raise UserError(
-            f"The models' relations could not be made: {first_trouble(outcome)}. "
-            f"See {session.folder / 'logs' / 'dbt.log'}."
-        )
+    for arguments in create_arguments():
+        outcome = session.run(arguments)
+        if not outcome.ok:
+            raise UserError(
+                f"The models' relations could not be made: {first_trouble(outcome)}. "
+                f"See {session.folder / 'logs' / 'dbt.log'}."
+            )
     _record_up_to_date(settings)
     return True
 

@@ -26,6 +26,13 @@ def test_relations_are_made_once_and_the_second_time_costs_nothing(warehouse: Wa
     assert warehouse.rows("select * from marts.kpi_jobs_hourly") == []
 
 
+def test_seeds_have_their_rows_from_the_start_and_keep_them_when_dbt_reads_nothing(warehouse: Warehouse) -> None:
+    hosts = warehouse.one("select count(*) from reference.host_countries")
+    assert hosts > 100
+    warehouse.run("build", "--empty", "--select", "host_countries+")
+    assert warehouse.one("select count(*) from reference.host_countries") == hosts
+
+
 def test_the_bi_reader_reads_marts_and_nothing_else(warehouse: Warehouse) -> None:
     assert warehouse.settings.bi_dsn is not None
     with connect(warehouse.settings.bi_dsn, autocommit=True) as reader:

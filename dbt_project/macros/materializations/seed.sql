@@ -1,8 +1,14 @@
 {#
     Fills a seed anew behind a lock, with delete: dbt's truncate shows an empty table to readers of an older snapshot, two at once
-    could fill it twice, and its --full-refresh drops the views above with cascade.
+    could fill it twice, and its --full-refresh drops the views above with cascade. `--empty` leaves its rows alone.
 #}
 {% macro postgres__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
+    {# dbt gives a seed without its rows then: what is in the table stays, as in every model #}
+    {% if flags.EMPTY %}
+        {# dbt commits afterwards, which asks for a transaction #}
+        {% call statement('leave_seed', auto_begin=true) %} select 1 {% endcall %}
+        {% do return('select 1') %}
+    {% endif %}
     {% set existing = adapter.get_columns_in_relation(old_relation) | map(attribute='name') | list %}
     {% if existing == agate_table.column_names | list %}
         {% do return(empty_seed(old_relation)) %}
