@@ -73,11 +73,13 @@ class GeoFile:
 class AddressRules:
     """Looks addresses up in the geo file of the settings. Without a file every place is (none), and rows keep what
     they have: a shell in which the setting is missing must not wipe out what is known.
+
+    Raises UserError for a file that cannot be used. Not `required`, it is told in the log, and waited for.
     """
 
     table = ADDRESSES
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, required: bool = True) -> None:
         self._path = path
         self._stamp: tuple[int, ...] | None = None
         self._file: GeoFile | None = None
@@ -86,7 +88,9 @@ class AddressRules:
             try:
                 self._file = GeoFile(path)
             except GeoFileError as error:
-                raise UserError(f"{SETTING}: {path} {error}.") from error
+                if required:
+                    raise UserError(f"{SETTING}: {path} {error}.") from error
+                logger.warning("%s: %s %s; addresses have no place until it can be used", SETTING, path, error)
 
     @property
     def version(self) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from enrichment.judging import STEP_SECONDS, judge
+from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, find_new_texts
 from landfall.logs import safe_message
@@ -79,12 +79,14 @@ class Enricher:
         contracts: Mapping[str, Contract] | None = None,
         rules: Iterable[Rules] | None = None,
         rows_a_step: int = ROWS_A_STEP,
+        care: Care | None = None,
     ) -> None:
         self._settings = settings
         self._dsn = settings.postgres_dsn
         self._contracts = dict(load_contracts() if contracts is None else contracts)
         self._rules = list(all_rules(settings) if rules is None else rules)
         self._rows_a_step = rows_a_step
+        self._care = care or Care()
         self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
         self._seals_again_at = 0.0
@@ -116,7 +118,7 @@ class Enricher:
             last = landed is not None and landed.is_set()
             try:
                 done = self.run_once(stop)
-                failures = 0
+                failures, self._care.one_by_one = 0, False  # what its predecessors died of is got over
                 if last:
                     break
                 if done != Enriched():
@@ -222,7 +224,7 @@ class Enricher:
                 "select key, left(value, %s) from new_texts where kind = %s", (LONGEST_TEXT, rules.table.kind)
             )
             while texts := cursor.fetchmany(TEXTS_AT_ONCE):
-                judged = judge(connection, rules, "insert", texts, until)
+                judged = judge(connection, rules, "insert", texts, until, self._care)
                 done += Enriched(new=judged.done, set_apart=judged.set_apart)
                 if judged.done < len(texts):
                     return done, False
@@ -245,7 +247,7 @@ class Enricher:
                 table.keep, {"rules": rules.version, "keys": [key for key, text in rows if text is None]}
             )
             texts = [row for row in rows if row[1] is not None]
-            judged = judge(connection, rules, "correct", texts, time.monotonic() + STEP_SECONDS)
+            judged = judge(connection, rules, "correct", texts, time.monotonic() + STEP_SECONDS, self._care)
             changed = judged.changed
             if judged.done < len(texts):
                 rows = rows[: rows.index(texts[judged.done])]

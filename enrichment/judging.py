@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,23 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 Text = tuple[UUID, str]
 """(key, text)."""
 Statement = Literal["insert", "correct"]
+
+
+def nothing(*about: object) -> None:
+    """What is said where nobody listens."""
+
+
+@dataclass
+class Care:
+    """For a process whose predecessors died of a text: each is judged alone, `before` it is judged its kind and key are
+    said, and afterwards that it is over. `refused`: texts that are not judged at all, by kind and key, and why.
+    """
+
+    one_by_one: bool = False
+    before: Callable[[str, UUID], None] = nothing
+    after: Callable[[], None] = nothing
+    refused: Mapping[tuple[str, UUID], str] = field(default_factory=dict)
+
 
 SET_APART = """
     insert into ops.texts_set_apart (kind, key, reason, rules) values (%s, %s, %s, %s)
@@ -63,7 +80,9 @@ class Judged:
         self.set_apart += other.set_apart
 
 
-def judge(connection: Connection, rules: Rules, statement: Statement, texts: Sequence[Text], until: float) -> Judged:
+def judge(
+    connection: Connection, rules: Rules, statement: Statement, texts: Sequence[Text], until: float, care: Care
+) -> Judged:
     """Let rules judge texts, within a transaction, and give the outcome to a statement of their table: `insert` what
     texts of new_texts mean, or `correct` rows of other rules.
 
@@ -72,21 +91,37 @@ def judge(connection: Connection, rules: Rules, statement: Statement, texts: Seq
     """
     judged = Judged()
     for piece in pieces(texts, PIECE):
+        at_once = not care.one_by_one and not any((rules.table.kind, key) in care.refused for key, _ in piece)
         try:
-            judged.add(judge_at_once(connection, rules, statement, piece, PIECE_SECONDS))
+            if at_once:
+                judged.add(judge_at_once(connection, rules, statement, piece, PIECE_SECONDS))
         except BaseException as error:
             if not is_about_texts(error):
                 raise
-            for text in piece:
-                judged.add(judge_one(connection, rules, statement, text))
-                if time.monotonic() > until:
-                    return judged
+            at_once = False
+        for text in () if at_once else piece:
+            judged.add(judge_one(connection, rules, statement, text, care))
+            if time.monotonic() > until:
+                break
         if time.monotonic() > until:
             break
     return judged
 
 
-def judge_one(connection: Connection, rules: Rules, statement: Statement, text: Text) -> Judged:
+def judge_one(connection: Connection, rules: Rules, statement: Statement, text: Text, care: Care) -> Judged:
+    """Judge a text, or set it apart."""
+    kind, key = rules.table.kind, text[0]
+    if reason := care.refused.get((kind, key)):
+        set_apart(connection, rules, statement, text, reason)
+        return Judged(done=1, set_apart=1)
+    care.before(kind, key)
+    try:
+        return judge_alone(connection, rules, statement, text)
+    finally:
+        care.after()
+
+
+def judge_alone(connection: Connection, rules: Rules, statement: Statement, text: Text) -> Judged:
     """Judge a text, or set it apart. Twice in time: the first may have passed while this process was suspended."""
     for again in (True, False):
         try:

@@ -31,10 +31,10 @@ class Rules(Protocol):
         ...
 
 
-def all_rules(settings: Settings) -> list[Rules]:
-    """The rules of every table. Raises UserError when the geo file cannot be used."""
+def all_rules(settings: Settings, *, geo_file_required: bool = True) -> list[Rules]:
+    """The rules of every table. Raises UserError when the geo file cannot be used, unless it is not required."""
     from enrichment.addresses import AddressRules
     from enrichment.referrers import ReferrerRules
     from enrichment.user_agents import UserAgentRules
 
-    return [UserAgentRules(), AddressRules(settings.geoip_database), ReferrerRules()]
+    return [UserAgentRules(), AddressRules(settings.geoip_database, required=geo_file_required), ReferrerRules()]

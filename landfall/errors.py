@@ -8,6 +8,8 @@ from landfall.logs import logs_are_json
 
 EXIT_FENCED = 3
 """Of a landing or an ingestion that another one has taken over from: it is not to come back by itself."""
+EXIT_GAVE_UP = 75
+"""Of the enricher beside a landing: in a minute of failures it could not finish what it was asked to."""
 
 
 class UserError(click.ClickException):

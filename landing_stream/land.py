@@ -15,8 +15,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from enrichment.beside import EnricherThread
-from enrichment.enricher import Enricher
+from enrichment.beside import EnricherProcess
 from landfall.errors import UserError
 from landfall.logs import configure_logging
 from landfall.settings import Settings
@@ -34,16 +33,16 @@ logger = logging.getLogger(__name__)
 def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) -> int:
     """Lands all contracts' streams (or those named) until SIGTERM or SIGINT; with `once`, drains them and ends.
 
-    Enriches what has landed beside it, in a thread and transactions of its own; `once` waits for that.
+    A process of its own beside it enriches what has landed; `once` waits for that.
 
     Returns the exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer.
     Raises UserError for a setting that does not fit.
     """
     contracts = _chosen(load_contracts(), streams)
     _check_ready(settings)
-    enricher = Enricher(settings)
     kafka = settings.kafka
     stop = threading.Event()
+    beside = EnricherProcess(settings, stop)
     with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
         _on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
         try:
@@ -55,7 +54,6 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
         queries = [
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
-        beside = EnricherThread(enricher, stop)
         beside.start()
         exit_code = Supervisor(spark, queries, once, stop).run()
         if not beside.finish():

@@ -56,10 +56,13 @@ def members(home: Path, driver: psutil.Process | None = None) -> dict[str, list[
 
 
 def application(driver: psutil.Process) -> dict[str, list[psutil.Process]]:
-    """The processes of a Spark application, by part: its Python, the JVM that it started, the workers under that."""
-    jvms = [child for child in _children(driver) if _name(child) == "java"]
+    """The processes of a Spark application, by part: its Python with the enricher beside it, the JVM that it started,
+    the workers under that.
+    """
+    children = _children(driver)
+    jvms = [child for child in children if _name(child) == "java"]
     workers = [process for jvm in jvms for process in descendants(jvm)]
-    return {DRIVER: [driver], JVM: jvms, WORKERS: workers}
+    return {DRIVER: [driver, *(child for child in children if child not in jvms)], JVM: jvms, WORKERS: workers}
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:

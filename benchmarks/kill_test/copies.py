@@ -13,14 +13,15 @@ import psutil
 from local_stack.layout import venv_bin
 from local_stack.processes import alive, gone, wait_until
 
-PARTS = ("driver", "jvm", "daemon", "worker")
+PARTS = ("driver", "jvm", "daemon", "worker", "enricher")
 _ALONE_SECONDS = 40.0
 # In the command line of the daemon, and of its forks, the workers.
 _WORKER = "pyspark.worker"
+_ENRICHER = "enrichment.process"
 
 
 class Copy:
-    """A running `landfall land` with its JVM, and the daemon and the workers that run Python for it."""
+    """A running `landfall land` with its JVM, the daemon and the workers that run Python for it, and its enricher."""
 
     def __init__(self, environ: Mapping[str, str], log: Path, *arguments: str) -> None:
         with log.open("ab") as output:
@@ -89,6 +90,8 @@ def _part(process: psutil.Process, driver: psutil.Process) -> str | None:
         command, parent = process.cmdline(), process.parent()
         if process.name() == "java":
             return "jvm"
+        if _ENRICHER in command:
+            return "enricher"
         if _WORKER not in command:
             return None
         # Workers outlive their daemon: they are what the JVM did not start itself.

@@ -175,6 +175,13 @@ def kill_daemon(scene: Scene) -> None:
     scene.recovered()
 
 
+def kill_enricher(scene: Scene) -> None:
+    """The process that enriches dies: the landing does not notice, and another one goes on."""
+    scene.random_moment()
+    scene.part("enricher").kill()
+    scene.recovered()
+
+
 def kill_everything(scene: Scene) -> None:
     """The machine goes down, as it were: no part has a chance to clean up."""
     scene.random_moment()
@@ -265,6 +272,7 @@ DISASTERS: dict[str, Callable[[Scene], None]] = {
     "jvm": kill_jvm,
     "worker": kill_worker,
     "daemon": kill_daemon,
+    "enricher": kill_enricher,
     "everything": kill_everything,
     "copy": second_copy,
     "frozen": frozen_copy,

@@ -17,8 +17,11 @@ from confluent_kafka import Producer
 
 from landfall.settings import Settings
 from local_stack.layout import venv_bin
+from local_stack.processes import alive
 from tests.conftest import Connection
 from tests.landing.streams import wait_until
+from warehouse.connect import connect
+from warehouse.roles import TRANSFORMER
 
 SECRET = "visitor-4711"
 EXIT_FENCED = 3
@@ -97,6 +100,12 @@ def positions(connection: Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def enricher_of(process: subprocess.Popen[bytes]) -> psutil.Process | None:
+    """The enricher beside a running copy; None between two."""
+    children = psutil.Process(process.pid).children()
+    return next((each for each in children if alive(each) and "enrichment.process" in each.cmdline()), None)
+
+
 def lines(log: Path) -> list[dict[str, Any]]:
     """The JSON lines of a log; whatever else is in it fails, but for what the JVM says of itself at its start."""
     found = log.read_text().splitlines()
@@ -105,7 +114,7 @@ def lines(log: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_an_event(
-    command: Command, events: Callable[[int], None], landing: Connection
+    command: Command, events: Callable[[int], None], landing: Connection, database: Settings
 ) -> None:
     landed = "select count(*) from landing.product_views"
     quarantined = "select count(*) from landing.quarantine where stream = 'product_views'"
@@ -118,23 +127,33 @@ def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_
     events(500)  # at the next event at the latest the older one finds that it has been replaced
     assert older.wait(120) == EXIT_FENCED
     wait_until(lambda: count(landing, landed) >= before + 500, "the newer copy lands", 120)
+    enricher = enricher_of(newer)
+    assert enricher is not None
+    enricher.kill()
+    events(100)
+    wait_until(lambda: count(landing, landed) >= before + 600, "it lands though its enricher is gone", 120)
+    wait_until(lambda: enricher_of(newer) not in (None, enricher), "and has another one")
     told = time.monotonic()
     newer.send_signal(signal.SIGTERM)
     assert newer.wait(60) == 0
     assert time.monotonic() - told < 15
     events(100)
     assert command.start("--once").wait(120) == 0
-    assert count(landing, landed) == before + 600
+    assert count(landing, landed) == before + 700
     rows, distinct = positions(landing)
     assert rows == distinct
     ends = count(landing, "select sum(next_offset - first_offset) from landing.offsets where stream = 'product_views'")
     assert rows == ends
+    behind = "select count(*) from ops.horizons where hi < landed_hi"
+    with connect(database.postgres_dsn, role=TRANSFORMER) as reader:
+        assert count(reader, behind) == 0, "what landed is enriched"
     assert count(landing, "select count(*) from landing.loads where state = 'open'") == 0
 
     said = [line for number in range(3) for line in lines(command.log(number))]
     assert SECRET not in json.dumps(said)
     assert {"time", "level", "logger", "message"} <= set(said[0])
     assert any("another writer" in line["message"] and line["level"] == "ERROR" for line in lines(command.log(0)))
+    assert any("the enricher ended by signal SIGKILL" in line["message"] for line in lines(command.log(1)))
     assert any("stopped between batches" in line["message"] for line in lines(command.log(1)))
     assert any(line["message"].startswith("landed ") for line in lines(command.log(2)))
 
