@@ -21,6 +21,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 Word = tuple[str, str]
 # What stands in every spelling of an e-mail's "@".
 MAYBE_EMAIL = "@|%40|%2540|u0040"
+ROWS_AT_ONCE = 100
 
 
 def erase_again(reader: Connection, settings: Settings, contract: Contract, after: int, upto: int) -> int:
@@ -69,11 +70,18 @@ def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> I
         "select distinct v.kind, v.value from landing.{} cross join lateral (values {}) as v (kind, value)"
         " where v.value is not null and {}"
     ).format(sql.Identifier(contract.stream), sql.SQL(", ").join(values), loads)
-    for kind, value in reader.execute(query).fetchall():
+    for kind, value in in_parts(reader, query):
         yield from ((("email", email) for email in emails_in_words(value)) if kind == "text" else [(kind, value)])
     query = sql.SQL("select value from landing.quarantine where stream = {} and value is not null and {}").format(
         sql.Literal(contract.stream), loads
     )
-    for (record,) in reader.execute(query).fetchall():
+    for (record,) in in_parts(reader, query):
         yield from identifiers_in(record, kinds)
         yield from (("email", email) for email in emails_in_words(record.decode("utf-8", "replace")))
+
+
+def in_parts(reader: Connection, query: sql.Composed) -> Iterator[tuple[Any, ...]]:
+    """Rows of a query, some at a time: strangers send records of 10 MB."""
+    with reader.cursor("words_of_loads") as rows:
+        rows.itersize = ROWS_AT_ONCE
+        yield from rows.execute(query)

@@ -20,7 +20,8 @@ Change = Callable[[Mapping[str, Any]], dict[str, Any]]
 # What facts and what is made of them call their identifiers: a short one is one there and nowhere else.
 WAREHOUSE_KINDS = {"user_id": "user", "device_id": "device", "ip_address": "address"}
 TEXTS = ("text", "character varying", "json", "jsonb", "bytea")
-ROWS_AT_ONCE = 5_000
+ROWS_AT_ONCE = 100
+"""Rows in memory at a time: strangers send records of 10 MB."""
 # The hashes of the erased must stay, and the secret; positions and definitions hold nothing of events.
 KEPT_TABLES = ("erasures", "erased_identifiers", "pseudonym_salt", "migrations", "model_progress", "model_definition")
 

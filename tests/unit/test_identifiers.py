@@ -1,9 +1,12 @@
 """Identifiers of a person are found however they are written, and nothing else is."""
 
 import re
+import time
+from collections.abc import Callable
 
 import pytest
 
+from landing_stream.classify import nesting
 from warehouse.identifiers import Identifier, Replacer, emails_in_words, identifiers_in, normal, salted_key, spellings
 
 SALT = "salt"
@@ -74,3 +77,52 @@ def test_postgres_and_python_read_the_same_pattern() -> None:
 def test_e_mails_are_found_in_any_text() -> None:
     text = 'x=ada%40example.com&y=https%3A%2F%2Fz%3Fm%3Dbob%2540example.org {"m": "eve\\u0040example.net"}'
     assert {"ada@example.com", "eve@example.net"} <= set(emails_in_words(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "email"),
+    [
+        ("/search?to=o'neil@example.com", "o'neil@example.com"),
+        ("/search?to=neil@example.com", "neil@example.com"),
+        ("%41da%40example.com", "ada@example.com"),
+        (r'{"m": "\u0061da\u0040ex\u0061mple.com"}', "ada@example.com"),
+        ("<ada@exämple.de>, Ada@example.com", "ada@example.com"),
+        ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
+    ],
+)
+def test_an_e_mail_is_found_by_its_sign_whatever_stands_before_it(text: str, email: str) -> None:
+    assert email in set(emails_in_words(text))
+
+
+def test_half_a_surrogate_of_a_broken_record_has_a_key() -> None:
+    ((kind, text),) = identifiers_in(b'{"user_id": "\\ud800", NaN', {"user_id": "user"})
+    assert (kind, text) == ("user", "\ud800")
+    assert salted_key(SALT, text) != salted_key(SALT, "")
+
+
+PIECES = [
+    *("a", "@", "a@", "%40", "%2540", "a@b.c", "ada@example.", r"\u0040", r"\u0040a.b"),
+    *('"', '\\"', '"\\', '{"user_id":"', '"user_id":', '"a":"\\', "1", "1.0", "0", "-", "1e", " ", "'", "="),
+]
+READERS: list[Callable[[str], object]] = [
+    lambda text: list(emails_in_words(text)),
+    lambda text: list(identifiers_in(text.encode(), {"user_id": "user"})),
+    lambda text: PERSON.raw(text.encode(), own=True),
+    lambda text: nesting(b"[" * 1001 + text.encode()),
+]
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_twice_the_text_takes_twice_the_time(piece: str) -> None:
+    """What strangers send meets these patterns: a quadratic one took 28 s for a record of 100 KB, and holds the GIL."""
+
+    def seconds(reader: Callable[[str], object], characters: int) -> float:
+        text = piece * (characters // len(piece))
+        began = time.thread_time()
+        reader(text)
+        return time.thread_time() - began
+
+    for reader in READERS:
+        # a pause of the machine makes one look slow; a quadratic reader takes four times as long at each
+        looks = range(5)
+        assert any(seconds(reader, 64_000) <= 2.5 * seconds(reader, 32_000) + 0.002 for _ in looks), reader
