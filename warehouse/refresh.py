@@ -18,6 +18,7 @@ from warehouse.dbt_arguments import (
 )
 from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
+from warehouse.set_apart import Refresher
 
 ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
@@ -50,7 +51,7 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     What has landed is enriched first, so that it shows wherever it was landed.
     """
     enrich(settings)
-    return DbtSession(settings, door="refresh").run(refresh_arguments(full_refresh=full_refresh))
+    return Refresher(DbtSession(settings, door="refresh")).run(refresh_arguments(full_refresh=full_refresh))
 
 
 def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
@@ -69,13 +70,13 @@ def recount(settings: Settings, days: EventDays) -> Outcome:
     Facts stay as they are; what people read is right after each table's own transaction.
     """
     enrich(settings)
-    return DbtSession(settings, door="refresh").run(recount_arguments(days))
+    return Refresher(DbtSession(settings, door="refresh")).run(recount_arguments(days))
 
 
 def rebuild(settings: Settings, model: str, *, downstream: bool = True) -> Outcome:
     """Empty one model and fill it anew, in place, and with `downstream` every model that reads it."""
     enrich(settings)
-    return DbtSession(settings, door="repair").run(rebuild_arguments(model, downstream=downstream))
+    return Refresher(DbtSession(settings, door="repair")).run(rebuild_arguments(model, downstream=downstream))
 
 
 def keep_history(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from warehouse.connect import connect
 from warehouse.dbt_arguments import cold_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.roles import TRANSFORMER
+from warehouse.set_apart import Refresher
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Turns:
         self._cold: dict[str, int] = {}
         self._cold_at: dict[str, float] = {}
         self._was_cold = False
+        self._pauses: dict[tuple[str, bool], float] = {}
+        self._waits_until: dict[tuple[str, bool], float] = {}
 
     @property
     def are_new(self) -> bool:
@@ -63,16 +66,24 @@ class Turns:
 
     def next(self, horizons: Mapping[str, Horizon], now: float) -> tuple[Collection[str], str | None]:
         """(streams whose hot tables are next, or the one whose cold tables are); neither where nothing is new."""
-        fresh = streams_with_news(self._hot, horizons)
-        stale = [stream for stream, hi in self._hot.items() if hi > self._cold.get(stream, 0)]
+        fresh = [
+            stream for stream in streams_with_news(self._hot, horizons) if not self._waits(stream, now, cold=False)
+        ]
+        stale = [
+            stream
+            for stream, hi in self._hot.items()
+            if hi > self._cold.get(stream, 0) and not self._waits(stream, now, cold=True)
+        ]
         coldest = min(stale, key=self._begun, default=None)
         if coldest and (not fresh or (not self._was_cold and now - self._begun(coldest) >= SECONDS_OF_COLD)):
             return (), coldest
         return fresh, None
 
     def hot_done(self, horizons: Mapping[str, Horizon]) -> None:
-        """The hot tables have read up to these."""
-        self._hot = {stream: horizon.hi for stream, horizon in horizons.items()}
+        """The hot tables of these streams have read up to these."""
+        self._hot |= {stream: horizon.hi for stream, horizon in horizons.items()}
+        for stream in horizons:
+            self._pauses.pop((stream, False), None)
 
     def begins(self, cold: Collection[str], now: float) -> None:
         """A pass begins, over the cold tables of these streams. Should it fail, hot tables do not wait for the next."""
@@ -82,6 +93,18 @@ class Turns:
     def cold_done(self, streams: Collection[str]) -> None:
         """The cold tables of these streams have read what their hot tables had."""
         self._cold.update({stream: self._hot[stream] for stream in streams})
+        for stream in streams:
+            self._pauses.pop((stream, True), None)
+
+    def failed(self, streams: Collection[str], now: float, *, cold: bool) -> None:
+        """A model of these streams failed. They are tried again after a pause that doubles, and hold no other up."""
+        for stream in streams:
+            pause = longer(self._pauses.get((stream, cold), 0.0))
+            self._pauses[stream, cold] = pause
+            self._waits_until[stream, cold] = now + pause
+
+    def _waits(self, stream: str, now: float, *, cold: bool) -> bool:
+        return now < self._waits_until.get((stream, cold), float("-inf"))
 
     def _begun(self, stream: str) -> float:
         """When its cold tables last had their turn."""
@@ -94,7 +117,7 @@ class Follower:
     def __init__(
         self, settings: Settings, session: DbtSession, report: Report, *, pause_seconds: float = PAUSE_SECONDS
     ) -> None:
-        self._settings, self._session, self._report = settings, session, report
+        self._settings, self._refresher, self._report = settings, Refresher(session), report
         self._pause_seconds = pause_seconds
         self._turns = Turns()
         self._back_off = 0.0
@@ -105,8 +128,8 @@ class Follower:
         """Until `stop` is set, or until this time of time.monotonic().
 
         `first`: arguments of dbt for the first pass, which is not left out when nothing is new. While another process
-        follows, this one stands by. Postgres away or a failed pass: said in the log, and tried again after a pause that
-        doubles up to 30 s.
+        follows, this one stands by. Postgres away or a pass that broke off: said in the log, and tried again after
+        a pause that doubles up to 30 s. Where a model failed, its stream alone waits so.
         """
         arguments = first
         while not over(stop, until):
@@ -140,23 +163,25 @@ class Follower:
             stop.wait(POLL_SECONDS)
             return None
         self._turns.begins(with_cold, started)
-        outcome = self._session.run(arguments)
+        outcome = self._refresher.run(arguments)
         self._report(outcome)
         self.went_well = outcome.ok
-        if not outcome.ok:
+        failed = self._refresher.streams_of_failures(outcome)
+        if not outcome.ok and not failed:
             self._wait_longer(stop)
             return first
         self._back_off = 0.0
-        if cold:
-            self._turns.cold_done([cold])
-            return None
-        self._turns.hot_done(horizons)
-        self._turns.cold_done(with_cold)
-        stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
+        self._turns.failed(failed, time.monotonic(), cold=bool(cold))
+        if not cold:
+            read = horizons if with_cold else fresh
+            self._turns.hot_done({stream: horizons[stream] for stream in read if stream not in failed})
+        self._turns.cold_done([stream for stream in with_cold if stream not in failed])
+        if not cold:
+            stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
 
     def _wait_longer(self, stop: threading.Event) -> None:
-        self._back_off = min(max(1.0, self._back_off * 2), LONGEST_BACK_OFF_SECONDS)
+        self._back_off = longer(self._back_off)
         stop.wait(self._back_off)
 
     def _enrich_what_waits(self, horizons: Mapping[str, Horizon]) -> None:
@@ -168,6 +193,11 @@ class Follower:
         elif time.monotonic() - self._waits_for_enrichment_since > SECONDS_TO_ENRICH:
             enrich(self._settings)
             self._waits_for_enrichment_since = None
+
+
+def longer(pause: float) -> float:
+    """The pause, in seconds, after one that did not help."""
+    return min(max(1.0, pause * 2), LONGEST_BACK_OFF_SECONDS)
 
 
 def over(stop: threading.Event, until: float | None) -> bool:

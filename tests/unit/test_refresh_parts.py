@@ -86,6 +86,24 @@ def test_hot_tables_go_on_where_cold_ones_fail() -> None:
     assert turns.next(at(a=2), 3.0) == ((), "a")
 
 
+def test_a_stream_whose_model_fails_waits_longer_and_longer_and_holds_no_other_up() -> None:
+    turns = Turns()
+    turns.begins([], 0.0)
+    turns.hot_done(at(b=1))
+    turns.failed(["a"], 0.0, cold=False)
+    turns.cold_done(["b"])
+    assert turns.next(at(a=1, b=2), 0.5) == (["b"], None)
+    assert turns.next(at(a=1, b=2), 1.0) == (["a", "b"], None)
+    turns.failed(["a"], 1.0, cold=False)
+    assert turns.next(at(a=1, b=1), 2.9) == ([], None)
+    assert turns.next(at(a=1, b=1), 3.0) == (["a"], None)
+    turns.hot_done(at(a=1))
+    turns.failed(["a"], 4.0, cold=True)
+    assert turns.next(at(a=2, b=1), 4.5) == (["a"], None), "its cold tables hold its hot ones up no more"
+    assert turns.next(at(a=1, b=1), 4.5) == ([], None)
+    assert turns.next(at(a=1, b=1), 5.0) == ((), "a")
+
+
 def test_a_summary_counts_rows_of_models_and_not_of_seeds_or_views() -> None:
     nodes = (node("fact", rows=7), node("mart", rows=3), node("hosts", rows=70, kind="seed"), node("view", rows=-1))
     assert summary(Outcome(nodes, 1.25)) == "refreshed in 1.2 s: 10 rows written into 2 tables"

@@ -24,7 +24,11 @@ final as (
         count(*) as landed,
         count(*) filter (where {{ same_columns('records', 'facts', position) }}) as winners,
         count(*) filter (where rejected.load_id is not null) as rejected,
-        count(*) filter (where facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }})) as duplicates,
+        count(*) filter (
+            where
+                (facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }}))
+                or {{ repeats_what_was_set_apart(stream) }}
+        ) as duplicates,
         count(*) filter (
             where
                 facts.event_key is not null
@@ -40,6 +44,16 @@ final as (
 )
 
 select * from final
+{%- endmacro %}
+
+{# Whether a record has the key of a fact that was taken away after it had been found to be its duplicate (see is_set_apart). #}
+{% macro repeats_what_was_set_apart(stream) -%}
+    (
+        facts.event_key is null and records.rejected_reason is null and exists (
+            select from ops.events_set_apart as apart
+            where apart.stream = '{{ stream }}' and apart.event_key = records.event_key
+        )
+    )
 {%- endmacro %}
 
 {#

@@ -42,6 +42,7 @@ final as (
         landed_at,
         -- quality
         case
+            when {{ is_set_apart('job_tracking') }} then 'set_apart'
             when create_time_text is null then 'missing_key'
             when {{ uuid_v1_time('create_time_text') }} is null then 'bad_event_time'
         end as rejected_reason,

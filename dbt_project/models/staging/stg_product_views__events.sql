@@ -58,6 +58,7 @@ final as (
         landed_at,
         -- quality
         case
+            when {{ is_set_apart('product_views') }} then 'set_apart'
             when event_id is null then 'missing_key'
             when {{ epoch_time('time_stamp_text') }} is null then 'bad_event_time'
         end as rejected_reason,

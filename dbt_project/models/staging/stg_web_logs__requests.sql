@@ -38,7 +38,10 @@ final as (
         kafka_timestamp,
         landed_at,
         -- quality
-        case when {{ iso_time('timestamp_text') }} is null then 'bad_event_time' end as rejected_reason,
+        case
+            when {{ is_set_apart('web_logs') }} then 'set_apart'
+            when {{ iso_time('timestamp_text') }} is null then 'bad_event_time'
+        end as rejected_reason,
         {{ bad_casts({
             'response_time': as_numeric('response_time_text'),
             'status_code': as_bigint('status_code_text'),
