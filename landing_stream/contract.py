@@ -7,6 +7,7 @@ Only the parts of the standard that are used here are checked: https://bitol-io.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 import jsonschema
 import yaml
+
+from landfall.errors import UserError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 
@@ -35,10 +38,15 @@ IDENTIFIED = ("user", "device", "email")
 
 _SECONDS_OF = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
-_RESERVED_STREAMS = ("streams", "writers", "loads", "offsets", "slices", "gaps", "quarantine", "horizons")
+# A landing table called as one of these would add its columns to it. A test holds the list against the database;
+# landing_stream.tables refuses whatever else stands in the schema under a stream's name.
+LEDGER_RELATIONS = ("files", "gaps", "horizons", "loads", "offsets", "quarantine", "slices", "streams", "writers")
+_DAY_PARTITION = re.compile(r"_[0-9]{8}$")
+# Columns that every table of Postgres has of its own: a second one of the name cannot be made.
+_SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 
-class ContractError(ValueError):
+class ContractError(UserError):
     """A contract that cannot be used. The message names the file, the line and the path, and what to write there."""
 
 
@@ -174,13 +182,14 @@ _CUSTOM_SCHEMA: dict[str, Any] = {
 def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
     """All contracts of a folder by stream, in the order of their file names.
 
-    Raises ContractError for a file that is no contract, and for two that share a stream or a topic.
+    Raises ContractError for a file that is no contract, and for two that share a stream or a topic. Two topics that
+    differ in dots and underscores alone are one to Kafka, whose metrics cannot tell them apart.
     """
     contracts: dict[str, Contract] = {}
     for path in sorted(folder.glob("*.yaml")):
         contract = read_contract(path)
         for other in contracts.values():
-            if contract.stream == other.stream or contract.topic == other.topic:
+            if contract.stream == other.stream or _as_kafka(contract.topic) == _as_kafka(other.topic):
                 raise ContractError(
                     f"{path}: stream or topic is that of another contract ({other.stream}); give it a name of its own."
                 )
@@ -188,6 +197,10 @@ def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
     if not contracts:
         raise ContractError(f"{folder}: no contract here; write one <stream>.yaml for each stream.")
     return contracts
+
+
+def _as_kafka(topic: str) -> str:
+    return topic.replace(".", "_")
 
 
 def read_contract(path: Path) -> Contract:
@@ -246,14 +259,18 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     if errors:
         return
     entity, customs = document["schema"][0], document["customProperties"]
-    if entity["name"] in _RESERVED_STREAMS:
-        yield f"{entity['name']!r} is a table of the ledger; give the stream another name.", ["schema", 0, "name"]
+    if (taken := _taken(entity["name"])) is not None:
+        yield f"{entity['name']!r} {taken}; give the stream another name.", ["schema", 0, "name"]
+    if entity["physicalName"] in (".", ".."):
+        yield f"{entity['physicalName']!r} is no name that Kafka allows; write another.", ["schema", 0, "physicalName"]
     seen: set[str] = set()
     letters: dict[str, str] = {}
     for index, item in enumerate(entity["properties"]):
         where: list[str | int] = ["schema", 0, "properties", index, "name"]
-        if item["name"] in (*POSITION_COLUMNS, EXTRA_COLUMN):
+        if item["name"].lower() in (*POSITION_COLUMNS, EXTRA_COLUMN):
             yield f"{item['name']!r} is a column that every landing table has; a field cannot be called so.", where
+        if item["name"] in _SYSTEM_COLUMNS:
+            yield f"{item['name']!r} is a column that Postgres gives every table; a field cannot be called so.", where
         if item["name"] in seen:
             yield f"field {item['name']!r} stands here twice; remove one.", where
         elif (other := letters.get(item["name"].lower())) is not None:  # DuckDB takes them for one
@@ -279,6 +296,15 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     for name in _CUSTOM_SCHEMA:
         if name not in found:
             yield f"property {name!r} is missing; add `- property: {name}` with its value.", ["customProperties"]
+
+
+def _taken(stream: str) -> str | None:
+    """What in the schema `landing` bears the name already; None where it is free."""
+    if stream in LEDGER_RELATIONS:
+        return "is a table of the ledger"
+    if _DAY_PARTITION.search(stream):
+        return "ends like the partition of a day of another stream"
+    return None
 
 
 def _sentence(error: jsonschema.ValidationError) -> str:

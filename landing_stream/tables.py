@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
+from landfall.errors import UserError
 from landing_stream.contract import EXTRA_COLUMN, Contract
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ _LOCK_TRIES = 30
 def ensure_tables(connection: psycopg.Connection, contracts: Iterable[Contract]) -> None:
     """Registers each stream and makes its landing table, or adds the columns that its contract has gained.
 
-    `connection`: as role landing_writer. Idempotent, and safe while the streams land.
+    `connection`: as role landing_writer. Idempotent, and safe while the streams land. Raises UserError where the name
+    of a stream is that of another relation of the schema; nothing is made then.
     """
     for contract in contracts:
         for attempt in range(1, _LOCK_TRIES + 1):
@@ -50,6 +52,7 @@ def ensure_tables(connection: psycopg.Connection, contracts: Iterable[Contract])
 def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
     table = sql.Identifier("landing", contract.stream)
     execute = connection.execute
+    _check_name(connection, contract.stream)
     execute(sql.SQL("set local lock_timeout = {}").format(_LOCK_TIMEOUT))
     execute(
         """
@@ -87,6 +90,20 @@ def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
         if name not in columns:
             logger.info("stream %s: the contract has grown by the field %s", contract.stream, name)
             execute(sql.SQL("alter table {} add column if not exists {} text").format(table, sql.Identifier(name)))
+
+
+def _check_name(connection: psycopg.Connection, stream: str) -> None:
+    """The ledger's tables, views and indexes, and partitions, share their namespace with the landing tables."""
+    row = connection.execute(
+        "select relkind = 'p' and not relispartition from pg_class"
+        " where oid = to_regclass(format('landing.%%I', %s::text))",
+        (stream,),
+    ).fetchone()
+    if row is not None and not row[0]:
+        raise UserError(
+            f"Stream {stream}: the name is taken: landing.{stream} is there already and no landing table."
+            " Give the stream another name in its contract."
+        )
 
 
 def existing_columns(connection: psycopg.Connection, stream: str) -> list[str]:

@@ -6,13 +6,16 @@ import datetime as dt
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from landfall.errors import UserError
 from landfall.settings import Settings
+from landing_stream.contract import LEDGER_RELATIONS
 from landing_stream.ledger import (
     Fenced,
     LedgerError,
@@ -324,3 +327,17 @@ def test_a_stream_that_moves_to_another_topic_says_so_in_the_ledger(things: Conn
     ensure_tables(things, [contract("things.v2")])
     row = things.execute("select topic from landing.streams where stream = 'things'").fetchone()
     assert row == ("things.v2",)
+
+
+def test_what_stands_in_the_schema_is_no_name_for_a_stream(landing: Connection) -> None:
+    kinds = "select relkind, relname from pg_class where relnamespace = 'landing'::regnamespace and relkind <> 'p'"
+    taken = landing.execute(kinds).fetchall()
+    assert {name for kind, name in taken if kind in "rv"} == set(LEDGER_RELATIONS)
+    ensure_tables(landing, [contract("things")])
+    ensure_day_partitions(landing, "things", dt.date(2026, 3, 28))
+    before = landing.execute("select * from landing.streams").fetchall()
+    for stream in (*(name for _, name in taken), "things_20260328", "things_load_id_idx"):
+        with pytest.raises(UserError, match=f"Stream {stream}: the name is taken"):
+            ensure_tables(landing, [replace(contract("other"), stream=stream)])
+    assert landing.execute("select * from landing.streams").fetchall() == before
+    assert existing_columns(landing, "files")[-1] == "finished_at"

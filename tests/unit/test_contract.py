@@ -119,6 +119,29 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             ":7: schema[0].name: 'loads' is a table of the ledger; give the stream another name.",
         ),
         (
+            "  - name: things",
+            "  - name: web_logs_20261128",
+            ":7: schema[0].name: 'web_logs_20261128' ends like the partition of a day of another stream; "
+            "give the stream another name.",
+        ),
+        (
+            "physicalName: shop.things-v1",
+            "physicalName: ..",
+            ":8: schema[0].physicalName: '..' is no name that Kafka allows; write another.",
+        ),
+        (
+            "      - name: id",
+            "      - name: ctid",
+            ":11: schema[0].properties[0].name: 'ctid' is a column that Postgres gives every table; "
+            "a field cannot be called so.",
+        ),
+        (
+            "      - name: id",
+            "      - name: Load_ID",
+            ":11: schema[0].properties[0].name: 'Load_ID' is a column that every landing table has; "
+            "a field cannot be called so.",
+        ),
+        (
             "        description: The event key.\n",
             "",
             ":11: schema[0].properties[0]: description is missing; add it.",
@@ -234,7 +257,11 @@ def changed(**entity: Any) -> str:
 def test_two_contracts_cannot_share_a_stream_or_a_topic(file: Path) -> None:
     file.write_text(VALID)
     second = file.with_name("z_second.yaml")
-    for text in (changed(physicalName="other"), changed(name="other")):
+    shared_topics = ("shop.things-v1", "shop_things-v1")  # Kafka refuses the second beside the first
+    for text in (
+        changed(physicalName="other"),
+        *(changed(name="other", physicalName=topic) for topic in shared_topics),
+    ):
         second.write_text(text)
         with pytest.raises(
             ContractError, match=r"z_second\.yaml: stream or topic is that of another contract \(things\)"
