@@ -22,9 +22,9 @@ from benchmarks.instruments.tables import Part, Table
 from landfall.settings import Settings
 from local_stack.processes import free_port
 from simulator.simulation import STREAMS
-from warehouse.advisory_locks import DBT, FOLLOWER, halves, is_held
 from warehouse.connect import connect
 from warehouse.dbt_session import DbtSession
+from warehouse.locks import DBT, FOLLOWER, is_held
 from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
 
@@ -64,10 +64,10 @@ class Scene:
             select a.client_port
             from pg_locks as l
             inner join pg_stat_activity as a on a.pid = l.pid
-            where l.locktype = 'advisory' and l.granted and a.datname = current_database()
-                and l.objsubid = 1 and l.classid = %s and l.objid = %s
+            where l.locktype = 'relation' and l.granted and l.mode = 'ExclusiveLock'
+                and a.datname = current_database() and l.relation = to_regclass(%s)
             """,
-            halves(FOLLOWER),
+            (f"ops.{FOLLOWER}",),
         ).fetchone()
         connections = psutil.net_connections("tcp") if row else []
         for connection in connections:

@@ -38,6 +38,10 @@ class Limits:
     """No share is judged over fewer records."""
     service_ends_error: int = 3
     """A service of `landfall serve` has ended so often in that time; once is a warning."""
+    waits_warn_seconds: float = 300
+    """A session of ours has waited for a lock for so long: a pass over the models takes seconds, a full refresh of
+    much data longer."""
+    waits_error_seconds: float = 3_600
     quarantine_share_warn: float = 0.05
     quarantine_share_error: float = 0.2
     quarantine_waiting_warn: int = 10_000

@@ -76,6 +76,16 @@ host all bootstrap all reject
 host all all 127.0.0.1/32 scram-sha-256
 """
 
+# What every login of any Postgres may do: hold advisory locks that others wait for, and write large objects. One line,
+# for single-user mode. `landfall migrate` gives the locks to those who write.
+KEPT_FROM_PUBLIC = (
+    "do $$ declare name text; begin for name in"
+    " select oid::regprocedure::text from pg_proc where pronamespace = 'pg_catalog'::regnamespace"
+    " and proname ~ '^(pg_(try_)?advisory_|lo_|loread$|lowrite$)'"
+    " loop execute format('revoke execute on function %s from public', name);"
+    f" execute format('grant execute on function %s to {ADMIN} with grant option', name); end loop; end $$\n"
+)
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -130,12 +140,22 @@ class Postgres:
         locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         self._run("initdb", "-D", str(new), "-U", BOOTSTRAP, "--auth=reject", "--no-instructions", *locale)
         # Single-user mode needs neither a network nor a password, and takes one statement a line.
-        self._run(
-            *("postgres", "--single", "-D", str(new), "-c", "log_min_messages=warning", "postgres"),
-            given=f"create role {ADMIN} login createrole createdb password '{scram_verifier(admin_password)}'\n"
-            f"create database {DATABASE} owner {ADMIN}\n"
-            "revoke connect, temporary on database postgres from public\n",
-        )
+        for database, statements in (
+            (
+                "template1",
+                f"create role {ADMIN} login createrole createdb password '{scram_verifier(admin_password)}'\n"
+                + KEPT_FROM_PUBLIC,
+            ),
+            ("template0", KEPT_FROM_PUBLIC),
+            (
+                "postgres",
+                f"create database {DATABASE} owner {ADMIN}\n"
+                "revoke connect, temporary on database postgres from public\n",
+            ),
+        ):
+            self._run(
+                *("postgres", "--single", "-D", str(new), "-c", "log_min_messages=warning", database), given=statements
+            )
         new.rename(self.data)
 
     def start(self) -> int:

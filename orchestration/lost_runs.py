@@ -14,8 +14,8 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
 
 from landfall.settings import Settings
-from warehouse.advisory_locks import held, is_held
 from warehouse.connect import connect
+from warehouse.locks import held_advisory, is_held_advisory
 from warehouse.roles import TRANSFORMER
 
 # By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on
@@ -27,7 +27,7 @@ UNTIL_THE_PROCESS_ENDS = ExitStack()
 @contextmanager
 def sign_of_life(settings: Settings, run_id: str) -> Iterator[None]:
     """Hold the run's lock. Without it (Postgres restarted) the run counts as lost; its dbt has then failed as well."""
-    with held(settings, lock_name(run_id), "dagster run"):
+    with held_advisory(settings, lock_name(run_id), "dagster run"):
         yield
 
 
@@ -47,7 +47,7 @@ def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.d
     if not doubtful:
         return []
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
-        silent = [run for run in doubtful if not is_held(reader, lock_name(run.run_id))]
+        silent = [run for run in doubtful if not is_held_advisory(reader, lock_name(run.run_id))]
     # One that has ended meanwhile had said so before it let go.
     lost = [run for run in silent if (found := instance.get_run_by_id(run.run_id)) and found.status == run.status]
     for run in lost:

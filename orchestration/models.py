@@ -13,8 +13,8 @@ from landfall.settings import Settings
 from local_stack.layout import venv_bin
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
-from warehouse.advisory_locks import DBT, held
 from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
+from warehouse.locks import DBT, held
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"

@@ -16,10 +16,10 @@ from landfall.settings import Settings
 from orchestration.figures import Written, materializations, together, views_above, written
 from orchestration.lost_runs import report_lost_runs
 from orchestration.manifest import Manifest, progress_relations
-from warehouse.advisory_locks import FOLLOWER, is_held
 from warehouse.connect import connect
 from warehouse.dbt_arguments import refresh_arguments
 from warehouse.dbt_session import DbtSession, Outcome
+from warehouse.locks import FOLLOWER, is_held
 from warehouse.refresh import first_trouble
 from warehouse.roles import TRANSFORMER
 from warehouse.watch import Follower

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from landfall.errors import UserError
 from landfall.settings import Settings
 from local_stack.layout import PROJECT
 from local_stack.state import open_state
-from warehouse.advisory_locks import DBT, held
 from warehouse.dbt_arguments import global_arguments, path_arguments
 from warehouse.dbt_manifest import load_manifest
+from warehouse.locks import DBT, held
 
 DBT_PROJECT = PROJECT / "dbt_project"
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
@@ -82,7 +83,7 @@ class DbtSession:
     def run(self, arguments: Sequence[str]) -> Outcome:
         """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised.
 
-        A run that writes waits until no other process writes (see advisory_locks).
+        A run that writes waits until no other process writes (see locks).
         Raises psycopg.OperationalError when Postgres does not answer.
         """
         from dbt.cli.main import dbtRunner
@@ -96,10 +97,15 @@ class DbtSession:
             "prod",
             *options,
         ]
-        turn = held(self.settings, DBT, f"landfall dbt {self.door}") if command in WRITING else nullcontext()
         variables = {**libpq_variables(self.settings.postgres_dsn), "LANDFALL_DOOR": self.door}
-        with _ONE_RUN, turn, environment(variables):
+        with _ONE_RUN, ExitStack() as turn, environment(variables):
             started = time.monotonic()
+            if command in WRITING:
+                try:
+                    turn.enter_context(held(self.settings, DBT, f"landfall dbt {self.door}"))
+                except UserError as error:
+                    return Outcome((), time.monotonic() - started, str(error))
+                started = time.monotonic()
             result = dbtRunner(manifest=self.manifest).invoke(line)
             seconds = time.monotonic() - started
         trouble = " ".join(str(result.exception).split()) if result.exception else ""

@@ -1,5 +1,6 @@
 """Who may do what: three roles, the schemas they own, and what each may read. Safe to run again and again."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,15 @@ OWNERS = {
 READERS = {"landing": TRANSFORMER, "marts": READER}
 """Who may read a schema beside its owner: all of its tables and views, also those made later."""
 LEAST_VERSION = 160_000
+READER_SETTINGS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "5min",
+    "idle_in_transaction_session_timeout": "1min",
+}
+"""Defaults of logins that read marts: what a dashboard leaves open holds up a release that changes its views, and
+vacuum. A session can set them otherwise, as it can in any Postgres."""
+
+logger = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -85,7 +95,8 @@ def ensure_roles(admin: Connection, logins: list[Login]) -> None:
             if login.user not in (login.role, user):
                 ensure_role(admin, login.user, login)
                 grant_role(admin, login.role, login.user)
-        admin.execute(f"alter role {READER} set default_transaction_read_only = on")
+        for reader in {READER, *(login.user for login in logins if login.role == READER)} - {user}:
+            set_defaults(admin, reader)
     except errors.InsufficientPrivilege as error:
         raise UserError(
             f"LANDFALL_ADMIN_DSN: {user} may not set up roles ({error.diag.message_primary}). As a superuser run "
@@ -105,6 +116,18 @@ def ensure_role(admin: Connection, name: str, login: Login | None) -> None:
             verifier = admin.pgconn.encrypt_password(login.password.encode(), name.encode(), b"scram-sha-256")
             statement += sql.SQL(" password {}").format(sql.Literal(verifier.decode()))
     admin.execute(statement)
+
+
+def set_defaults(admin: Connection, reader: str) -> None:
+    """Give a login that reads marts its defaults; one of the server's own administrator may be out of reach."""
+    try:
+        for name, value in READER_SETTINGS.items():
+            statement = sql.SQL("alter role {} set {} = {}")
+            admin.execute(statement.format(sql.Identifier(reader), sql.Identifier(name), sql.Literal(value)))
+    except errors.InsufficientPrivilege:
+        if reader == READER:
+            raise
+        logger.warning("role %s keeps its own settings: see READER_SETTINGS in warehouse/roles.py", reader)
 
 
 def grant_role(admin: Connection, role: str, member: str) -> None:
@@ -136,3 +159,24 @@ def ensure_schemas(admin: Connection) -> None:
         admin.execute(sql.SQL("grant select on all tables in schema {s} to {r}").format(**names))
         later = "alter default privileges for role {o} in schema {s} grant select on tables to {r}"
         admin.execute(sql.SQL(later).format(**names))
+    grant_locks(admin)
+
+
+def grant_locks(admin: Connection) -> None:
+    """Let those who write take advisory locks, where a superuser has kept them from everybody else, as on the local
+    stack (`local_stack.postgres.KEPT_FROM_PUBLIC`).
+    """
+    rows = admin.execute(
+        """
+        select p.oid::regprocedure::text from pg_proc as p
+        where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^pg_(try_)?advisory_'
+            and has_function_privilege(current_user, p.oid, 'execute with grant option')
+            and not has_function_privilege(%s, p.oid, 'execute')
+        order by 1
+        """,
+        (TRANSFORMER,),
+    ).fetchall()
+    if rows:
+        functions = sql.SQL(", ").join(sql.SQL(name) for (name,) in rows)
+        roles = sql.SQL(", ").join(map(sql.Identifier, (WRITER, TRANSFORMER)))
+        admin.execute(sql.SQL("grant execute on function {} to {}").format(functions, roles))

@@ -17,10 +17,10 @@ import psycopg
 from psycopg import sql
 
 from landfall.settings import Settings
-from warehouse.advisory_locks import DBT, Connection, held
 from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
+from warehouse.locks import DBT, Connection, held
 from warehouse.model_tables import ModelTable, fact_of, model_tables
 from warehouse.narrowing import MOST_EVENTS, BeyondHelp, Culprit, Reading, Trials, identifier, one
 from warehouse.roles import TRANSFORMER

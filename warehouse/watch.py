@@ -12,10 +12,10 @@ import psycopg
 
 from enrichment.enricher import enrich
 from landfall.settings import Settings
-from warehouse.advisory_locks import FOLLOWER, Connection, try_to_hold
 from warehouse.connect import connect
 from warehouse.dbt_arguments import cold_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
+from warehouse.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
 from warehouse.roles import TRANSFORMER
 from warehouse.set_apart import Refresher
 
@@ -134,12 +134,19 @@ class Follower:
         arguments = first
         while not over(stop, until):
             try:
-                with connect(
-                    self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall refresh"
-                ) as connection:
-                    if not stand_by(connection, stop, until):
+                with (
+                    connection_for_a_lock(self._settings, "landfall refresh") as lock,
+                    connect(
+                        self._settings.postgres_dsn,
+                        role=TRANSFORMER,
+                        autocommit=True,
+                        application_name="landfall refresh",
+                    ) as connection,
+                ):
+                    if not stand_by(lock, stop, until):
                         return
                     while not over(stop, until):
+                        lock.execute("select 1")  # the lock is gone when this session was ended by somebody
                         arguments = self._once(connection, stop, arguments)
             except psycopg.OperationalError as error:
                 logger.warning("Postgres does not answer: %s", " ".join(str(error).split()))
@@ -209,12 +216,14 @@ def stand_by(connection: Connection, stop: threading.Event, until: float | None)
     """Wait to be the follower; False when it is time to end before."""
     waited = False
     while not over(stop, until):
-        if try_to_hold(connection, FOLLOWER):
+        if try_to_take(connection, FOLLOWER):
             if waited:
                 logger.warning("The other follower is gone: this one goes on.")
             return True
         if not waited:
-            logger.warning("Another process refreshes the models after each load: standing by.")
+            holder = holder_of(connection, FOLLOWER) or "another process"
+            connection.rollback()
+            logger.warning("%s refreshes the models after each load: standing by.", holder)
             waited = True
         stop.wait(STAND_BY_SECONDS)
     return False

@@ -16,6 +16,7 @@ from health.checks import (
     quarantine,
     reconciliation,
     services,
+    waits,
 )
 from health.findings import Finding
 from health.limits import load_limits
@@ -36,6 +37,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "enrichment": enrichment.look,
     "dbt": dbt_results.look,
     "services": services.look,
+    "waits": waits.look,
 }
 STATEMENT_TIMEOUT = "5s"
 """A look happens twice a minute: a query that takes so long is given up, and that is said."""

@@ -55,8 +55,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     from landing_stream.contract import load_contracts
     from landing_stream.topics import KafkaUnavailable, Topics
     from local_stack.services import kept_services
-    from warehouse.advisory_locks import FOLLOWER, is_held
     from warehouse.connect import connect
+    from warehouse.locks import FOLLOWER, is_held
 
     topics: Topics | None = Topics(settings.kafka.client_config())
     contracts = list(load_contracts().values())

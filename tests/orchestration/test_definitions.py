@@ -64,7 +64,7 @@ def test_only_one_dbt_runs_at_a_time(defs: dg.Definitions) -> None:
     ops = {"build": "dbt_build", "test": "dbt_build", "rebuild_model": "rebuild"}
     for job, op in ops.items():
         assert defs.resolve_job_def(job).graph.node_dict[op].definition.pools == {"dbt"}
-    # One refresh too; with the others it takes turns pass by pass (advisory_locks.DBT).
+    # One refresh too; with the others it takes turns pass by pass (locks.DBT).
     assert defs.resolve_job_def("refresh").graph.node_dict["follow_loads"].definition.pools == {"refresh"}
 
 

@@ -30,8 +30,8 @@ RUN = """
 import dagster as dg
 from landfall.settings import Settings
 from orchestration.lost_runs import living_executor, lock_name
-from warehouse.advisory_locks import is_held
 from warehouse.connect import connect
+from warehouse.locks import is_held_advisory
 
 @dg.op
 def nothing(): ...
@@ -43,7 +43,7 @@ def brief():
 if __name__ == "__main__":
     with dg.DagsterInstance.ephemeral() as instance, connect(Settings.load().postgres_dsn) as connection:
         with dg.execute_job(dg.reconstructable(brief), instance=instance) as result:
-            print(result.success, is_held(connection, lock_name(result.run_id)))
+            print(result.success, is_held_advisory(connection, lock_name(result.run_id)))
 """
 
 

@@ -15,10 +15,10 @@ from orchestration.models import dbt_target_folder
 from orchestration.refresh import FollowConfig, Situation, reason_to_wait
 from orchestration.warm import WarmReports
 from tests.orchestration.conftest import Land
-from warehouse.advisory_locks import FOLLOWER, held
 from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
+from warehouse.locks import FOLLOWER, held
 from warehouse.roles import TRANSFORMER
 
 KPI = dg.AssetKey(["marts", "kpi_jobs_hourly"])

@@ -10,13 +10,14 @@ from landfall.settings import Settings
 from tests.conftest import Connection
 from warehouse.connect import connect
 from warehouse.migrate import migrate
+from warehouse.roles import READER_SETTINGS
 
 
 @pytest.fixture
 def reader(database: Settings) -> Any:
     """Role bi_reader in the fresh database."""
     assert database.bi_dsn is not None
-    with connect(database.bi_dsn, autocommit=True) as connection:
+    with psycopg.connect(database.bi_dsn, autocommit=True) as connection:
         yield connection
 
 
@@ -63,6 +64,24 @@ def test_a_reader_of_marts_reads_only_marts(reader: Connection, transformer: Con
         reader.execute("insert into marts.kpi values (2)")
 
 
+def test_a_reader_of_marts_can_hold_nothing_that_others_wait_for(reader: Connection) -> None:
+    reader.execute("set default_transaction_read_only = off")
+    for statement in (
+        "lock table ops.turn_of_dbt in access share mode",
+        "select pg_advisory_lock(1)",
+        "select pg_try_advisory_xact_lock_shared(1, 2)",
+        "select lo_create(0)",
+        "select lo_from_bytea(0, 'x')",
+    ):
+        with pytest.raises(errors.InsufficientPrivilege), reader.transaction():
+            reader.execute(statement.encode())
+
+
+def test_what_a_reader_of_marts_leaves_open_ends(reader: Connection) -> None:
+    for name, value in READER_SETTINGS.items():
+        assert reader.execute("select current_setting(%s)", (name,)).fetchone() == (value,)
+
+
 def test_a_developer_gets_schemas_of_its_own(transformer: Connection) -> None:
     transformer.execute("create schema dev_me_marts")
     transformer.execute("create table dev_me_marts.kpi as select 1 as a")
@@ -86,7 +105,8 @@ def test_logins_of_another_name_act_as_the_roles(database: Settings) -> None:
         owner = connection.execute("select tableowner from pg_tables where tablename = 'theirs'").fetchone()
         connection.execute("create table marts.theirs (a int)")
     assert owner == ("landing_writer",)
-    with connect(own.bi_dsn or "") as connection:
+    with psycopg.connect(own.bi_dsn or "") as connection:
         connection.execute("select * from marts.theirs")
+        assert connection.execute("show idle_in_transaction_session_timeout").fetchone() == ("1min",)
         with pytest.raises(errors.InsufficientPrivilege):
             connection.execute("select * from landing.theirs")
