@@ -15,8 +15,9 @@ SALTED_KEY = (
     "substr(encode(sha256(convert_to((select pseudonym_salt.salt from ops.pseudonym_salt) || {text}, 'UTF8')), 'hex'),"
     " 1, 32)::uuid"
 )
-# dbt's macro landed: a field that the contract learned later stands in extra in older rows; an empty text is no value.
-LANDED = "nullif(coalesce(l.{column}, l.extra ->> {name}), '')"
+# dbt's macro landed: a field that the contract learned later stands in extra in older rows; an empty text is no value,
+# nor is the one that marts show where there is none.
+LANDED = "nullif(nullif(coalesce(l.{column}, l.extra ->> {name}), ''), '(none)')"
 # dbt's macro url_host.
 URL_HOST = (
     "case when {url} ~* '^file:' then 'file://' else nullif(lower(substring({url} from"

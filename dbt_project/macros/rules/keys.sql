@@ -5,7 +5,7 @@
     md5({{ text }})::uuid
 {%- endmacro %}
 
-{# How a grain column without a value shows, so that sums agree across marts. #}
+{# How a grain column without a value shows, so that sums agree across marts. Events cannot say it: see the macro landed. #}
 {% macro or_none(text) -%}
     coalesce({{ text }}, '(none)')
 {%- endmacro %}

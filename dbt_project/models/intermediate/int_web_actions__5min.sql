@@ -23,7 +23,8 @@ readable_requests as (
 counted as (
     select
         touched_windows.window_start,
-        readable_requests.action,
+        -- as it shows: facts of before may hold the text itself beside no action, which is one key
+        {{ or_none('readable_requests.action') }} as action,
         count(*) as request_count,
         count(*) filter (where not readable_requests.is_bot) as human_request_count,
         count(*) filter (where {{ is_server_error('readable_requests.status_code') }}) as server_errors,
@@ -45,8 +46,8 @@ counted as (
 final as (
     select
         window_start,
-        {{ text_key(or_none('action')) }} as action_key,
-        {{ or_none('action') }} as action,
+        {{ text_key('action') }} as action_key,
+        action,
         request_count,
         human_request_count,
         server_errors,
