@@ -41,7 +41,7 @@ def newest_day() -> list[Any]:
             "percentunit",
         ),
         number("Sessions", "Of visitors.", Sql("select sum(sessions) from marts.kpi_sessions_daily_latest")),
-        number("Orders", "Of all countries.", Sql("select sum(orders) from marts.kpi_revenue_daily_latest")),
+        number("Orders", "Of all countries.", Sql("select sum(orders) from marts.kpi_orders_daily_latest")),
         number(
             "Devices that ordered",
             "Of those that looked at a list or a product.",

@@ -9,6 +9,7 @@
     'kpi_sessions_daily': ['human_sessions <= sessions', 'engaged_sessions <= sessions', 'bounce_rate between 0 and 1'],
     'kpi_funnel_daily': ['human_devices <= devices', 'coalesce(step_conversion, 0) <= 1', 'total_conversion <= 1'],
     'kpi_revenue_daily': ['human_orders <= orders'],
+    'kpi_orders_daily': ['human_orders <= orders'],
 } %}
 
 {% for mart, rules in marts.items() %}

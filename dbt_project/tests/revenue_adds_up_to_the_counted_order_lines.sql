@@ -4,7 +4,8 @@ with lines as (
         currency,
         sum(amount) as items,
         sum(line_total) as revenue,
-        count(*) filter (where price is null) as unreadable_prices
+        count(*) filter (where line_total is null) as unreadable_prices,
+        count(*) filter (where amount is null) as unreadable_amounts
     from {{ ref('fct_order_lines') }}
     where is_counted
     group by 1
@@ -15,7 +16,8 @@ mart as (
         currency,
         sum(items) as items,
         sum(revenue) as revenue,
-        sum(unreadable_prices) as unreadable_prices
+        sum(unreadable_prices) as unreadable_prices,
+        sum(unreadable_amounts) as unreadable_amounts
     from {{ ref('kpi_revenue_daily') }}
     group by 1
 )
@@ -27,6 +29,17 @@ select
 from lines
 full join mart on lines.currency = mart.currency
 where
-    (coalesce(lines.items, 0), coalesce(lines.revenue, 0), coalesce(lines.unreadable_prices, 0))
-    is distinct from (coalesce(mart.items, 0), coalesce(mart.revenue, 0), coalesce(mart.unreadable_prices, 0))
+    (
+        coalesce(lines.items, 0),
+        coalesce(lines.revenue, 0),
+        coalesce(lines.unreadable_prices, 0),
+        coalesce(lines.unreadable_amounts, 0)
+    )
+    is distinct from
+    (
+        coalesce(mart.items, 0),
+        coalesce(mart.revenue, 0),
+        coalesce(mart.unreadable_prices, 0),
+        coalesce(mart.unreadable_amounts, 0)
+    )
     and {{ are_as_far('product_views', [ref('int_revenue__daily'), ref('int_order_lines'), ref('int_orders')]) }}

@@ -17,6 +17,7 @@ MARTS = {
     "kpi_revenue_daily": (
         "event_date, country_name, currency, orders, items, revenue, average_order_value, unreadable_prices"
     ),
+    "kpi_orders_daily": "event_date, country_name, orders, human_orders, items, unreadable_prices",
     "kpi_web_product_views_5min": "window_start, product_id, view_count, human_view_count, is_complete",
     "kpi_web_actions_5min": "window_start, action, action_count, action_ratio, is_complete",
     "kpi_web_response_time_5min": (

@@ -42,18 +42,20 @@ orders_of_days as (
     inner join orders on touched_days.event_date = {{ reporting_day('orders.event_at') }}
 ),
 
-counted as (
+of_currencies as (
     select
         orders_of_days.event_date,
         orders_of_days.order_key,
         lines.country_name,
         lines.currency,
         lines.is_bot,
-        lines.amount,
-        lines.line_total,
-        lines.price is null as is_unreadable
+        sum(lines.amount) as items,
+        sum(lines.line_total) as revenue,
+        count(*) filter (where lines.line_total is null) as unreadable_prices,
+        count(*) filter (where lines.amount is null) as unreadable_amounts
     from orders_of_days
     inner join lines on orders_of_days.event_key = lines.event_key
+    group by 1, 2, 3, 4, 5
     union all
     -- an order whose cart is empty, or cannot be read
     select
@@ -62,9 +64,10 @@ counted as (
         events.country_name,
         {{ unknown_currency() }} as currency,
         events.is_bot,
-        null as amount,
-        null as line_total,
-        false as is_unreadable
+        null as items,
+        null as revenue,
+        0 as unreadable_prices,
+        0 as unreadable_amounts
     from orders_of_days
     inner join events on orders_of_days.event_key = events.event_key
     where not exists (
@@ -73,17 +76,29 @@ counted as (
     )
 ),
 
+-- one row of each order is its first: these add up
+numbered as (
+    select
+        *,
+        row_number() over (partition by order_key order by currency collate "C") = 1 as is_first
+    from of_currencies
+),
+
 final as (
     select
         event_date,
         country_name,
         currency,
-        count(distinct order_key) as orders,
-        count(distinct order_key) filter (where not is_bot) as human_orders,
-        coalesce(sum(amount), 0)::bigint as items,
-        coalesce(sum(line_total), 0) as revenue,
-        count(*) filter (where is_unreadable) as unreadable_prices
-    from counted
+        count(*) as orders,
+        count(*) filter (where not is_bot) as human_orders,
+        count(*) filter (where is_first) as first_orders,
+        count(*) filter (where is_first and not is_bot) as first_human_orders,
+        -- numeric: a producer can send amounts that no bigint holds the sum of
+        coalesce(sum(items), 0) as items,
+        coalesce(sum(revenue), 0) as revenue,
+        sum(unreadable_prices)::bigint as unreadable_prices,
+        sum(unreadable_amounts)::bigint as unreadable_amounts
+    from numbered
     group by 1, 2, 3
     union all
     -- a bucket without rows
@@ -93,9 +108,12 @@ final as (
         null as currency,
         null as orders,
         null as human_orders,
+        null as first_orders,
+        null as first_human_orders,
         null as items,
         null as revenue,
-        null as unreadable_prices
+        null as unreadable_prices,
+        null as unreadable_amounts
     from touched_days
 )
 

@@ -12,7 +12,8 @@ final as (
         items,
         revenue,
         revenue / nullif(orders, 0) as average_order_value,
-        unreadable_prices
+        unreadable_prices,
+        unreadable_amounts
     from daily
 )
 

@@ -13,7 +13,8 @@ final as (
         items,
         revenue,
         average_order_value,
-        unreadable_prices
+        unreadable_prices,
+        unreadable_amounts
     from daily
 )
 
