@@ -47,7 +47,7 @@ UNKNOWN = {
         "Add it to dbt_project/seeds/event_types.csv once its meaning is known; until then it is kept and not counted.",
     ),
 }
-ODD = ("bad_cast", "from_future")
+ODD = ("bad_cast", "from_future", "unknown_currency")
 
 Seen = tuple[str, int]
 """(host, event type or field; its events, ever)."""

@@ -58,9 +58,10 @@ select * from final
 
 {#
     How often each value of a few columns came, ever, for what ops.data_quality counts; which of them are odd is asked when it is
-    read, so a host that is mapped later is odd no more. `kinds`: {kind: expression}; nulls are not counted. A whole model.
+    read, so a host that is mapped later is odd no more. `kinds`: {kind: expression}; nulls are not counted. `sets`: {kind: query of one
+    column}, for a field that holds several values, which count once an event. A whole model.
 #}
-{% macro counted_values(stream, fact, kinds) -%}
+{% macro counted_values(stream, fact, kinds, sets={}) -%}
 with facts as (
     select * from {{ fact }}
     where
@@ -81,6 +82,13 @@ found as (
         values
         {%- for kind, expression in kinds.items() %}
         ('{{ kind }}', {{ expression }}) {{- ',' if not loop.last }}
+        {%- endfor %}
+        {%- for kind, query in sets.items() %}
+        union all
+        select
+            '{{ kind }}' as kind,
+            several.value
+        from ({{ query }}) as several (value)
         {%- endfor %}
     ) as kinds (kind, value)
     where kinds.value is not null

@@ -1,20 +1,44 @@
 {# Casts that give null, and never an error, for a text that does not fit. Patterns are those of kpis: nothing else is read. #}
 
-{# An identifier: an integer, or one that came as a text float (`188.0`). 18 digits always fit a bigint. #}
+{# An identifier: an integer, or one that came as a text float (`188.0`), blanks around it or not. 18 digits always fit a bigint. #}
 {% macro as_bigint(text) -%}
-    case when {{ text }} ~ '^[+-]?[0-9]{1,18}(\.0*)?$' then split_part({{ text }}, '.', 1)::bigint end
+    case when {{ text }} ~ '^[ \t\r\n]*[+-]?[0-9]{1,18}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint end
 {%- endmacro %}
 
 {# A decimal number, also in exponent notation; not NaN, infinity, hexadecimal or digits with underscores. #}
 {% macro as_numeric(text) -%}
-    case when {{ text }} ~ '^[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?$' then {{ text }}::numeric end
+    case
+        when {{ text }} ~ '^[ \t\r\n]*[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?[ \t\r\n]*$' then {{ text }}::numeric
+    end
 {%- endmacro %}
 
-{# An instant in master data: `2022-07-27 08:18:53.421507`, taken as UTC. #}
-{% macro as_timestamptz(text) -%}
+{#
+    How much or how many: a bid, a price, an amount, a duration. A number from 0 on with at most 18 digits before the point; a negative
+    one, or one out of all proportion, would make the figures of all others wrong, and is null. The first case is the common one.
+#}
+{% macro as_quantity(text) -%}
     case
-        when {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' and pg_input_is_valid({{ text }}, 'timestamp')
-            then {{ text }}::timestamp at time zone 'UTC'
+        when {{ text }} ~ '^[0-9]{1,18}(\.[0-9]{0,30})?$' then {{ text }}::numeric
+        when {{ as_numeric(text) }} >= 0 and {{ as_numeric(text) }} < 1e18 then {{ as_numeric(text) }}
+    end
+{%- endmacro %}
+
+{#
+    An instant in master data: `2022-07-27 08:18:53.421507`, without a zone UTC. What is finer than a microsecond is cut off: rounded,
+    the `9999-12-31 23:59:59.9999999` that stands for "never" elsewhere would be in a year that readers do not have.
+#}
+{% macro as_timestamptz(text) -%}
+    {%- set cut = "regexp_replace(" ~ text ~ ", '(\\.[0-9]{6})[0-9]+', '\\1')" -%}
+    {%- set with_zone = "case when " ~ text ~ " ~* ':[0-9.]+ ?([+-][0-9:]+|z|utc)$' then " ~ cut ~ " else " ~ cut ~ " || ' UTC' end" -%}
+    case
+        when
+            {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}' and pg_input_is_valid({{ with_zone }}, 'timestamptz')
+            then
+                case
+                    when
+                        ({{ with_zone }})::timestamptz between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'
+                        then ({{ with_zone }})::timestamptz
+                end
     end
 {%- endmacro %}
 

@@ -5,9 +5,20 @@
     coalesce({{ resolution }} = '2000x2000', false)
 {%- endmacro %}
 
-{# Whether a utm field names a campaign: it is false, or text. #}
+{#
+    Whether a utm field names a campaign: it is text. A number, true, false, an object or an array is none, and as the landing writes
+    them like texts of that form, such a text is none either.
+#}
 {% macro is_campaign(text) -%}
-    coalesce({{ text }} <> 'false', false)
+    case
+        when {{ text }} is null or {{ text }} = 'false' then false
+        else not {{ is_json(text, 'json') }} or starts_with({{ text }}, '"')
+    end
+{%- endmacro %}
+
+{# True where a utm field is what it is to be: false, or a campaign. #}
+{% macro is_false_or_campaign(text) -%}
+    nullif({{ text }} = 'false' or {{ is_campaign(text) }}, false)
 {%- endmacro %}
 
 {# `true` or `false`, even with a leaked cookie behind it; null for anything else. #}
@@ -20,9 +31,25 @@
     case when {{ text }} ~ '^[0-9]+\.0+$' then split_part({{ text }}, '.', 1) else {{ text }} end
 {%- endmacro %}
 
-{# A text as a JSON array; null where it is none, or no JSON at all. The cases follow one another, so that no cast can fail. #}
+{#
+    Whether a text can be read as JSON, `type` json or jsonb. One with so many brackets is not even looked at: nested some ten thousand deep, it
+    would end the query with an error, and not be found invalid. Landing bounds the depth of what was sent as JSON, but not of texts.
+#}
+{% macro is_json(text, type='jsonb') -%}
+    case
+        when octet_length({{ text }}) <= 5000 or length({{ text }}) - length(translate({{ text }}, '[{', '')) <= 5000
+            then pg_input_is_valid({{ text }}, '{{ type }}')
+        else false
+    end
+{%- endmacro %}
+
+{#
+    A text as a JSON array; null where it is none, or no JSON at all. The cases follow one another, so that no cast can fail.
+    Of type json, and so are its elements: their numbers stay the few characters that were sent. The jsonb of `1e131071` is 131,072
+    digits as a text, and a cart of some hundred of these is more than Postgres can hold.
+#}
 {% macro json_array(text) -%}
-    case when pg_input_is_valid({{ text }}, 'jsonb') then case when jsonb_typeof({{ text }}::jsonb) = 'array' then {{ text }}::jsonb end end
+    case when {{ is_json(text) }} then case when json_typeof({{ text }}::json) = 'array' then {{ text }}::json end end
 {%- endmacro %}
 
 {#
@@ -31,7 +58,7 @@
 #}
 {% macro chosen_options(text) -%}
     case
-        when pg_input_is_valid({{ text }}, 'jsonb') then case jsonb_typeof({{ text }}::jsonb)
+        when {{ is_json(text) }} then case json_typeof({{ text }}::json)
             when 'array' then (
                 select
                     jsonb_agg(
@@ -42,36 +69,53 @@
                             'quality', nullif(item.json ->> 'quality', '')
                         )) order by item.place
                     )
-                from jsonb_array_elements({{ text }}::jsonb) with ordinality as item (json, place)
+                from json_array_elements({{ text }}::json) with ordinality as item (json, place)
                 where coalesce(nullif(item.json ->> 'value_label', ''), nullif(item.json ->> 'value_id', '')) is not null
             )
             when 'object' then (
-                select jsonb_agg(jsonb_build_object('label', item.label, 'value', item.value) order by item.label)
-                from jsonb_each_text({{ text }}::jsonb) as item (label, value)
+                select jsonb_agg(jsonb_build_object('label', item.label, 'value', item.value) order by item.label, item.value)
+                from json_each_text({{ text }}::json) as item (label, value)
                 where item.value <> ''
             )
         end
     end
 {%- endmacro %}
 
-{# Whether a text can be read as options: as an array or an object. #}
-{% macro is_json_array_or_object(text) -%}
-    case when pg_input_is_valid({{ text }}, 'jsonb') then nullif(jsonb_typeof({{ text }}::jsonb) in ('array', 'object'), false) end
-{%- endmacro %}
-
-{# Price of a cart line, from its JSON: a text in the store's notation, or a plain number. #}
-{% macro line_price(json) -%}
-    case jsonb_typeof({{ json }} -> 'price')
-        when 'number' then case when {{ json }} ->> 'price' not like '-%' then {{ as_numeric("(" ~ json ~ " ->> 'price')") }} end
-        when 'string' then {{ read_price("btrim(" ~ json ~ " ->> 'price')") }}
+{# True where a text can be read as options: as an object, or as an array of nothing but objects. Null where it cannot. #}
+{% macro has_readable_options(text) -%}
+    case
+        when {{ is_json(text) }} then case json_typeof({{ text }}::json)
+            when 'array'
+                then nullif(not jsonb_path_exists({{ text }}::jsonb, 'strict $[*] ? (@.type() != "object")'), false)
+            when 'object' then true
+        end
     end
 {%- endmacro %}
 
-{# True where every line of a cart has a price that can be read; null where one has none. #}
-{% macro has_readable_prices(cart) -%}
+{# The price of a cart line, from its JSON: a text in the store's notation, blanks around it or not, or a plain number. #}
+{% macro line_price(line) -%}
+    case json_typeof({{ line }} -> 'price')
+        when 'number' then {{ as_quantity("(" ~ line ~ " ->> 'price')") }}
+        when 'string' then {{ read_price("btrim(" ~ line ~ " ->> 'price')") }}
+    end
+{%- endmacro %}
+
+{# The amount of a cart line: as its price. A text of more than three zeros behind the point (`2.0000`) is a whole number too. #}
+{% macro line_amount(line) -%}
+    case json_typeof({{ line }} -> 'amount')
+        when 'number' then {{ as_quantity("(" ~ line ~ " ->> 'amount')") }}
+        when 'string' then coalesce(
+            {{ read_price("btrim(" ~ line ~ " ->> 'amount')") }},
+            case when {{ line }} ->> 'amount' ~ '^[ ]*[0-9]{1,18}[.]0000+[ ]*$' then ({{ line }} ->> 'amount')::numeric end
+        )
+    end
+{%- endmacro %}
+
+{# True where every line of a cart has a price, or an amount, that can be read; null where one has none. `read`: line_price or line_amount. #}
+{% macro is_readable_in_each_line(cart, read) -%}
     (
-        select nullif(coalesce(bool_and({{ line_price('line.json') }} is not null), true), false)
-        from jsonb_array_elements({{ json_array(cart) }}) as line (json)
+        select nullif(coalesce(bool_and({{ read('line.json') }} is not null), true), false)
+        from json_array_elements({{ json_array(cart) }}) as line (json)
     )
 {%- endmacro %}
 
@@ -87,7 +131,7 @@
             {{ order_id }},
             (
                 select jsonb_agg(jsonb_build_array(line.json ->> 'product_id', line.json ->> 'amount', line.json ->> 'price') order by line.place)
-                from jsonb_array_elements({{ json_array(cart) }}) with ordinality as line (json, place)
+                from json_array_elements({{ json_array(cart) }}) with ordinality as line (json, place)
             )
         )::text)::uuid
     end

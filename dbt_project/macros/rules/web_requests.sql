@@ -20,7 +20,12 @@
     end
 {%- endmacro %}
 
-{# `2xx`; null without a status, and for what is no status: RFC 9110 gives it three digits. #}
+{# A status, also as a text float (`503.0`); null for what is none: RFC 9110 gives it three digits. #}
+{% macro as_status_code(text) -%}
+    case when {{ text }} ~ '^[ \t\r\n]*[+]?0*[1-9][0-9]{2}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint end
+{%- endmacro %}
+
+{# `2xx`; null without a status. Facts of before may hold what is none. #}
 {% macro status_class(status_code) -%}
     case when {{ status_code }} between 100 and 999 then ({{ status_code }} / 100) || 'xx' end
 {%- endmacro %}

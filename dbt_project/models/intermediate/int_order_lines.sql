@@ -12,15 +12,16 @@ final as (
     select
         new_orders.event_key,
         line.place as line_number,
-        nullif(line.json ->> 'product_id', '') as product_id,
-        {{ as_bigint("(line.json ->> 'amount')") }} as amount,
+        {{ value_or_null("line.json ->> 'product_id'") }} as product_id,
+        {{ line_amount('line.json') }} as amount,
         {{ line_price('line.json') }} as price,
+        line.json ->> 'amount' as amount_text,
         line.json ->> 'price' as price_text,
-        nullif(line.json ->> 'currency', '') as currency_text,
+        {{ value_or_null("line.json ->> 'currency'") }} as currency_text,
         new_orders.load_id,
         new_orders.load_id as changed_load_id
     from new_orders
-    cross join lateral jsonb_array_elements({{ json_array('new_orders.cart_products') }}) with ordinality as line (json, place)
+    cross join lateral json_array_elements({{ json_array('new_orders.cart_products') }}) with ordinality as line (json, place)
 )
 
 select * from final

@@ -93,6 +93,35 @@ event_types as (
     where seen.kind = 'event_type' and event_types.event_type is null
 ),
 
+currencies_seen as (
+    select
+        *,
+        split_part(value, '/', 1) as host,
+        substr(value, strpos(value, '/') + 1) as currency_text
+    from {{ values['product_views'] }}
+    where kind = 'currency'
+),
+
+-- counted as {{ unknown_currency() }}
+unknown_currencies as (
+    select
+        'product_views' as stream,
+        'unknown_currency' as issue,
+        seen.currency_text || ' on ' || seen.host as detail,
+        seen.events,
+        seen.newest_load_id,
+        seen.newest_kafka_timestamp
+    from currencies_seen as seen
+    left join {{ ref('host_countries') }} as hosts on seen.host = hosts.host
+    where
+        not exists (
+            select currencies.currency from {{ ref('currencies') }} as currencies
+            where
+                seen.currency_text = currencies.currency_text
+                and currencies.country_name in ('(any)', hosts.country_name)
+        )
+),
+
 findings as (
     select * from rejected
     union all
@@ -106,6 +135,8 @@ findings as (
     where issue is not null
     union all
     select * from event_types
+    union all
+    select * from unknown_currencies
 ),
 
 final as (

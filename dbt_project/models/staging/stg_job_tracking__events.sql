@@ -35,7 +35,7 @@ final as (
         {{ landed('utm_campaign') }} as utm_campaign,
         {{ landed('ts') }} as server_local_time,
         -- numbers
-        {{ as_numeric('bid_text') }} as bid,
+        {{ as_quantity('bid_text') }} as bid,
         -- times
         {{ uuid_v1_time('create_time_text') }} as event_at,
         kafka_timestamp,
@@ -47,7 +47,7 @@ final as (
             when {{ uuid_v1_time('create_time_text') }} is null then 'bad_event_time'
         end as rejected_reason,
         {{ bad_casts({
-            'bid': as_numeric('bid_text'),
+            'bid': as_quantity('bid_text'),
             'job_id': as_bigint('job_id_text'),
             'publisher_id': as_bigint('publisher_id_text'),
             'campaign_id': as_bigint('campaign_id_text'),

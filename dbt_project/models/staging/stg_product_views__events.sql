@@ -67,14 +67,20 @@ final as (
                 ', ',
                 {{ bad_casts({
                     'show_recommendation': leading_flag('show_recommendation_text'),
-                    'option': is_json_array_or_object('option_text'),
+                    'option': has_readable_options('option_text'),
                     'cart_products': json_array('cart_text'),
                     'price': read_price('price_text'),
+                    'utm_source': is_false_or_campaign(landed('utm_source')),
+                    'utm_medium': is_false_or_campaign(landed('utm_medium')),
                 }) }},
                 -- a checkout names its products without prices
                 case
-                    when event_type = 'checkout_success' and {{ has_readable_prices('cart_text') }} is null
+                    when event_type = 'checkout_success' and {{ is_readable_in_each_line('cart_text', line_price) }} is null
                         then 'cart_products.price'
+                end,
+                case
+                    when event_type = 'checkout_success' and {{ is_readable_in_each_line('cart_text', line_amount) }} is null
+                        then 'cart_products.amount'
                 end
             ),
             ''

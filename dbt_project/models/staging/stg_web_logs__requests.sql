@@ -31,8 +31,8 @@ final as (
         nullif(btrim({{ landed('ip_address') }}), '') as ip_address,
         timestamp_text,
         -- numbers
-        {{ as_numeric('response_time_text') }} as response_seconds,
-        {{ as_bigint('status_code_text') }} as status_code,
+        {{ as_quantity('response_time_text') }} as response_seconds,
+        {{ as_status_code('status_code_text') }} as status_code,
         -- times
         {{ iso_time('timestamp_text') }} as event_at,
         kafka_timestamp,
@@ -43,8 +43,8 @@ final as (
             when {{ iso_time('timestamp_text') }} is null then 'bad_event_time'
         end as rejected_reason,
         {{ bad_casts({
-            'response_time': as_numeric('response_time_text'),
-            'status_code': as_bigint('status_code_text'),
+            'response_time': as_quantity('response_time_text'),
+            'status_code': as_status_code('status_code_text'),
         }) }} as bad_casts
     from read
 )

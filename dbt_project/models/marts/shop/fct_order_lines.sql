@@ -21,6 +21,7 @@ select
     -- what the text means everywhere, unless it means another currency in the country's shops
     coalesce(currencies_of_countries.currency, currencies.currency, {{ unknown_currency() }}) as currency,
     -- as sent
+    lines.amount_text,
     lines.price_text,
     lines.currency_text,
     -- an order that was reported twice counts by its earliest report
