@@ -13,6 +13,7 @@ STREAM_CHECKS = {
     "quarantine_share": "Can nearly all new records be landed?",
     "quarantine_waiting": "Is the quarantine nearly empty?",
     "reconciliation": "Is every landed record accounted for: in the fact, rejected, or a duplicate?",
+    "events_set_apart": "Could the models read every event?",
     "rejected_share": "Do nearly all new records have a key and a usable time?",
     "conflicting_duplicates": "Do records that repeat a key say the same?",
     "odd_values": "Can nearly all values be read as what they are meant to be?",

@@ -80,6 +80,9 @@ CATALOGUE: Mapping[str, Described] = {
     "landfall_quarantine_waiting_records": Described(
         "gauge", ("stream", "reason"), "Records in quarantine that were not replayed."
     ),
+    "landfall_events_set_apart": Described(
+        "gauge", ("stream", "model"), "Events that no mart counts because the model failed on them."
+    ),
     "landfall_tests": Described("gauge", ("status",), "dbt tests by their newest result."),
     "landfall_test_not_passed": Described(
         "gauge", ("check", "status"), "1 for each dbt test whose newest result is warn, fail or error."

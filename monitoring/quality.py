@@ -15,11 +15,12 @@ from monitoring.catalogue import family
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+SET_APART = "select stream, model, count(*) from ops.events_set_apart group by 1, 2 order by 1, 2"
 FRESHNESS = "select mart, stream, newest_event_at, loads_behind from ops.freshness order by 1, 2"
 
 
 def quality_metrics(connection: Connection) -> Iterator[Metric]:
-    """Metrics of marts and quarantine."""
+    """Metrics of marts, quarantine, and events set apart."""
     marts = connection.execute(FRESHNESS).fetchall()
     newest = {(mart, stream): at.timestamp() for mart, stream, at, _ in marts if at is not None}
     yield family("landfall_mart_newest_event_timestamp_seconds", newest)
@@ -29,6 +30,8 @@ def quality_metrics(connection: Connection) -> Iterator[Metric]:
         "landfall_quarantine_waiting_records",
         {(stream, reason): number for stream, reasons in waiting.items() for reason, number in reasons.items()},
     )
+    apart = connection.execute(SET_APART).fetchall()
+    yield family("landfall_events_set_apart", {(stream, model): number for stream, model, number in apart})
 
 
 def health_metrics(findings: Iterable[Finding]) -> Iterator[Metric]:

@@ -18,7 +18,7 @@ from warehouse.dbt_arguments import (
 )
 from warehouse.dbt_manifest import project_checksum
 from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
-from warehouse.set_apart import Refresher
+from warehouse.set_apart import Refresher, read_again
 
 ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
@@ -62,6 +62,11 @@ def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
     with connect(settings.postgres_dsn, role=ROLE, autocommit=True, application_name="landfall refresh") as connection:
         query = "select stream, max(landed_on) from ops.dropped_landing group by stream order by stream"
         return dict(connection.execute(query).fetchall())
+
+
+def retry_set_apart_events(settings: Settings) -> int:
+    """Let the next refresh read what was set apart because a model failed on it; how many events."""
+    return read_again(DbtSession(settings, door="refresh"))
 
 
 def recount(settings: Settings, days: EventDays) -> Outcome:

@@ -16,6 +16,7 @@ from health.checks import (
     quarantine,
     reconciliation,
     services,
+    set_apart,
     waits,
 )
 from health.findings import Finding
@@ -32,6 +33,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "quarantine": quarantine.look,
     "data_age": data_age.look,
     "reconciliation": reconciliation.look,
+    "set_apart": set_apart.look,
     "events": events.look,
     "kpis": kpis.look,
     "enrichment": enrichment.look,

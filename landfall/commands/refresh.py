@@ -23,13 +23,23 @@ logger = logging.getLogger(__name__)
 )
 @click.option("--to", "last_day", metavar="DAY", help="…to this one, both included, from the facts.")
 @click.option(
+    "--retry-set-apart", is_flag=True, help="Read again what was set apart because a model failed on it, first."
+)
+@click.option(
     "--pause",
     type=click.FloatRange(0),
     default=2.0,
     show_default=True,
     help="With --watch: least seconds from the start of one pass to the next.",
 )
-def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_day: str | None, pause: float) -> None:
+def command(
+    keep_going: bool,
+    full_refresh: bool,
+    first_day: str | None,
+    last_day: str | None,
+    retry_set_apart: bool,
+    pause: float,
+) -> None:
     """Bring every model to what has landed by now.
 
     Each model reads what is new since its own last refresh, so a refresh costs as much as the new events do.
@@ -40,6 +50,10 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
     again, in reporting_timezone, from the facts, which stay as they are. So do they with --full-refresh, once
     `landfall retention` has dropped some of the landing.
 
+    An event on which a model fails, whatever it says, is found, set apart (ops.events_set_apart, `landfall status`)
+    and left out of every mart, and the models go on. Once the model is mended, --retry-set-apart has them read it
+    after all. A model that fails on more than 100 events has a fault of its own: it stays failed, nothing is set apart.
+
     With --watch one process follows the loads; a second one stands by and takes over when the first is gone. Where
     Dagster runs on the same state folder (or DAGSTER_HOME), its assets show what was refreshed, once a minute.
 
@@ -47,8 +61,9 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
     """
     from landfall.errors import UserError
     from landfall.settings import Settings
+    from landfall.wording import counted
     from warehouse.dbt_arguments import EventDays
-    from warehouse.refresh import recount, refresh, streams_without_full_landing, summary
+    from warehouse.refresh import recount, refresh, retry_set_apart_events, streams_without_full_landing, summary
 
     days = EventDays.parse(first_day, last_day)
     if days and (keep_going or full_refresh):
@@ -62,6 +77,8 @@ def command(keep_going: bool, full_refresh: bool, first_day: str | None, last_da
             " and the marts are filled anew from them.",
             err=True,
         )
+    if retry_set_apart:
+        click.echo(f"To be read again: {counted(retry_set_apart_events(settings), 'event')}.")
     if keep_going:
         sys.exit(0 if keep_refreshing(settings, full_refresh=full_refresh, pause_seconds=pause) else 1)
     outcome = recount(settings, days) if days else refresh(settings, full_refresh=full_refresh)

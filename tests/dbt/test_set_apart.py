@@ -1,11 +1,15 @@
 """A model that fails on what an event says: the event is found and set apart, and everything else goes on."""
 
 import datetime as dt
+import subprocess
 from collections.abc import Callable, Mapping
 
 import pytest
 from psycopg import sql
 
+from health.checks import evaluate
+from health.findings import Finding
+from monitoring.quality import quality_metrics
 from tests.dbt.conftest import LANDING_RELATIONS, Warehouse
 from tests.dbt.events import Event, job_events, uuid_v1
 from tests.dbt.hostile_values import ordinary_events
@@ -16,7 +20,7 @@ from warehouse.dbt_manifest import load_manifest
 from warehouse.dbt_session import DBT_PROJECT
 from warehouse.model_tables import ModelTable, model_tables
 from warehouse.narrowing import smallest_failing
-from warehouse.set_apart import Refresher, read_again
+from warehouse.set_apart import Refresher
 
 GOOD: Mapping[str, list[Event]] = {
     "job_tracking": job_events(60, seed=81),
@@ -166,7 +170,16 @@ def clicks(warehouse: Warehouse) -> dict[int, int]:
     return dict(warehouse.rows("select job_id, sum(clicks)::integer from marts.kpi_jobs_hourly group by 1"))
 
 
-def test_what_was_set_apart_is_read_again_once_the_model_is_mended(warehouse: Warehouse) -> None:
+def told(warehouse: Warehouse) -> Finding:
+    """What `landfall status` says of the ad events that are set apart."""
+    found = evaluate(warehouse.settings, warehouse.reader, None)
+    (finding,) = [each for each in found if each.key == ("events_set_apart", "job_tracking")]
+    return finding
+
+
+def test_what_was_set_apart_is_seen_and_read_again_once_the_model_is_mended(
+    warehouse: Warehouse, start_command: Callable[..., "subprocess.Popen[str]"]
+) -> None:
     refuse(warehouse, "intermediate.int_job_events__hourly", '"job_id": 666')
     poison = click(2, job_id="666")
     warehouse.land("job_tracking", [click(0), click(1), poison, click(3)])
@@ -178,9 +191,17 @@ def test_what_was_set_apart_is_read_again_once_the_model_is_mended(warehouse: Wa
     warehouse.land("job_tracking", [click(5)])
     refresh(warehouse, "job_tracking")
     assert clicks(warehouse) == {900: 5}, "it stays apart until it is asked for"
+    finding = told(warehouse)
+    assert finding.severity == "warn"
+    assert finding.message.startswith(
+        "Models failed on 1 event, set apart since: int_job_events__hourly 1 (raise exception)"
+    )
+    (metric,) = [each for each in quality_metrics(warehouse.reader) if each.name == "landfall_events_set_apart"]
+    assert [(sample.labels["model"], sample.value) for sample in metric.samples] == [("int_job_events__hourly", 1)]
 
-    assert read_again(warehouse.dbt) == 1
-    refresh(warehouse, "job_tracking")
+    output, _ = start_command(warehouse.settings, "refresh", "--retry-set-apart").communicate(timeout=300)
+    assert output.startswith("To be read again: 1 event.\nrefreshed in "), output
+    assert told(warehouse).severity == "ok"
     assert (clicks(warehouse), unexplained(warehouse)) == ({900: 5, 666: 1}, 0)
     incremental = warehouse.tables()
     warehouse.run(*pass_arguments(["job_tracking"]), "--full-refresh")
