@@ -36,7 +36,7 @@ final as (
                 is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
         ) as conflicting_duplicates,
         max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,
-        max(records.kafka_timestamp) as newest_kafka_timestamp
+        max({{ record_time('records') }}) as newest_kafka_timestamp
     from records
     left join facts on records.event_key = facts.event_key and records.rejected_reason is null
     left join rejected on records.load_id = rejected.load_id and {{ same_columns('records', 'rejected', position) }}
@@ -75,8 +75,8 @@ found as (
         kinds.kind,
         left(kinds.value, 200) as value,
         facts.load_id,
-        -- a record of a file has no Kafka time, and is to be seen by who asks for the newest days
-        coalesce(facts.kafka_timestamp, facts.landed_at) as kafka_timestamp
+        -- who asks for the newest days is to see a record of a file, which has no Kafka time, and not for a year one of a clock ahead
+        {{ record_time('facts') }} as kafka_timestamp
     from facts
     cross join lateral (
         values

@@ -12,7 +12,7 @@ with rejected as (
             reason as detail,
             1::bigint as events,
             load_id as newest_load_id,
-            kafka_timestamp as newest_kafka_timestamp
+            {{ record_time() }} as newest_kafka_timestamp
         from {{ ref('int_' ~ stream ~ '__rejected') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
