@@ -41,7 +41,7 @@ cross join lateral (
         sum(landed)::bigint as landed,
         sum(quarantined)::bigint as quarantined,
         sum(holes)::bigint as holes,
-        max(max_kafka_timestamp) as kafka_timestamp
+        max(least(max_kafka_timestamp, committed_at)) as kafka_timestamp
     from landing.slices
     where stream = h.stream
 ) as s

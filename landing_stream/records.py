@@ -137,7 +137,7 @@ def _batch(messages: list[Message], topic_id: UUID) -> pa.RecordBatch:
 
 
 def _timestamps(milliseconds: list[int]) -> pa.Array:
-    """Kafka's timestamps. They are whatever a producer wrote: null before 1970 (-1: none) and after the year 9999."""
+    """Kafka's timestamps. They are whatever a producer wrote: null up to 1970 (0, -1: none) and after the year 9999."""
     given = pa.array(milliseconds, pa.int64())
-    usable = pc.and_(pc.greater_equal(given, 0), pc.less(given, _YEAR_10000_MS))
+    usable = pc.and_(pc.greater(given, 0), pc.less(given, _YEAR_10000_MS))
     return pc.multiply(pc.if_else(usable, given, None), 1000).cast(pa.timestamp("us", "UTC"))

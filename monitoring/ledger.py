@@ -37,8 +37,8 @@ where stream = %s and load_id > %s and load_id <= %s and kind = 'events' and sta
 """
 AGES = """
 select
-    extract(epoch from committed_at - max_kafka_timestamp)::float,
-    extract(epoch from committed_at - min_kafka_timestamp)::float,
+    greatest(extract(epoch from committed_at - max_kafka_timestamp), 0)::float,
+    greatest(extract(epoch from committed_at - min_kafka_timestamp), 0)::float,
     landed + quarantined
 from landing.slices
 where stream = %s and load_id > %s and load_id <= %s and min_kafka_timestamp is not null

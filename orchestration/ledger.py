@@ -50,7 +50,7 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
             coalesce(sum(landed), 0)::bigint,
             coalesce(sum(quarantined), 0)::bigint,
             coalesce(sum(holes), 0)::bigint,
-            max(max_kafka_timestamp),
+            max(least(max_kafka_timestamp, committed_at)),
             (select count(*) from landing.gaps where stream = %(stream)s),
             (select finished_at from landing.loads where stream = %(stream)s and load_id = %(hi)s)
         from landing.slices

@@ -13,6 +13,8 @@ from landfall.wording import at_utc, counted, duration
 from landing_stream.contract import Contract
 from landing_stream.topics import KafkaUnavailable, Topics
 
+FIRST_KAFKA_MS = 1_293_840_000_000
+"""2011, the year of Kafka's first release: a record's time before that is none."""
 LAND = "Is `landfall land` running? Its log says what holds it up."
 
 # By partition, the newest Kafka time that landed; of partitions that were quiet for the newest loads, when these began.
@@ -22,7 +24,7 @@ with newest as (
 ),
 
 by_partition as (
-    select kafka_partition, max(max_kafka_timestamp) as newest
+    select kafka_partition, max(least(max_kafka_timestamp, committed_at)) as newest
     from landing.slices
     where stream = %(stream)s and topic_id = %(topic_id)s and load_id > (select load_id from newest)
     group by 1
@@ -113,8 +115,8 @@ def read_backlog(look: Look, contract: Contract, topics: Topics, idle_seconds: f
 def waited(look: Look, first: tuple[int, int] | None, next_offset: int, idle_seconds: float) -> float:
     """Seconds that the oldest waiting record of a partition has waited, by `first`: (offset, ms) of the first record
     newer than all that landed. Where Kafka's times are not in order that is none, or one that landed: at most as long
-    as nothing landed at all."""
-    if first is None or first[0] < next_offset:
+    as nothing landed at all. So is a time that is no clock's: a producer may write any, of the year 292278994 too."""
+    if first is None or first[0] < next_offset or not FIRST_KAFKA_MS <= first[1] <= look.now.timestamp() * 1_000:
         return idle_seconds
     return look.seconds_since(datetime.fromtimestamp(first[1] / 1_000, UTC))
 

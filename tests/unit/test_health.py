@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,7 @@ from health.checks.kpis import Compared
 from health.checks.landing import Backlog
 from health.findings import Finding
 from health.limits import Limits, load_limits
+from health.look import Look
 from landfall.errors import UserError
 from landfall.wording import duration
 from local_stack.layout import PROJECT
@@ -47,6 +49,13 @@ def test_the_landing_has_stopped_when_records_wait_and_nothing_is_committed(
 def test_a_record_counts_as_waiting_from_the_time_it_came_after_the_newest_that_landed() -> None:
     newest = {0: dt.datetime.fromtimestamp(1_000, dt.UTC)}
     assert landing.first_to_wait(newest, [0, 1]) == {0: 1_000_001, 1: 0}
+
+
+@pytest.mark.parametrize("milliseconds", [9_223_372_036_854_775_807, 253_402_300_800_000, -1, 0, 1_774_698_300])
+def test_a_kafka_time_that_is_no_clocks_says_no_more_than_since_when_nothing_landed(milliseconds: int) -> None:
+    look = Look(cast(Any, None), {}, None, LIMITS, NOW)
+    assert landing.waited(look, (5, milliseconds), 5, 40.0) == 40.0
+    assert landing.waited(look, (5, int((NOW.timestamp() - 7) * 1_000)), 5, 40.0) == 7.0
 
 
 def test_a_mart_is_late_when_something_landed_that_it_does_not_show_however_long_nothing_came() -> None:
