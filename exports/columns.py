@@ -9,6 +9,8 @@ from psycopg import sql
 
 # Redshift has at most 38 digits. Money and ratios of the marts need few behind the point, averages as many as they get.
 DECIMAL_DIGITS, DECIMAL_PLACES = 38, 12
+# Untyped, so that they are of the column's own type.
+_FIRST_YEAR, _END_YEAR = sql.SQL("'0001-01-01'"), sql.SQL("'10000-01-01'")
 LONGEST_TEXT = 16_383
 """Characters: Redshift's longest varchar, 65,535 bytes, holds so many of any. COPY cannot cut texts of Parquet."""
 
@@ -44,8 +46,11 @@ class Column:
             text = "case when abs({c}) < {m} then round({c}, {p}) end"
             return sql.SQL(text).format(c=column, m=_bound(), p=sql.Literal(DECIMAL_PLACES))
         if self.kind.startswith("timestamp"):
-            return sql.SQL("case when isfinite({c}) then (extract(epoch from {c}) * 1000000)::bigint end").format(
-                c=column
+            text = "case when {c} >= {first} and {c} < {end} then (extract(epoch from {c}) * 1000000)::bigint end"
+            return sql.SQL(text).format(c=column, first=_FIRST_YEAR, end=_END_YEAR)
+        if self.kind == "date":
+            return sql.SQL("case when {c} >= {first} and {c} < {end} then {c} end").format(
+                c=column, first=_FIRST_YEAR, end=_END_YEAR
             )
         if pa.types.is_string(self.arrow):
             return sql.SQL('left({}::text, {}) collate "C"').format(column, sql.Literal(LONGEST_TEXT))
@@ -53,12 +58,13 @@ class Column:
 
     @property
     def misfit(self) -> sql.Composable | None:
-        """Condition of a value that a file cannot hold as it is: a number out of all proportion, a text too long."""
+        """Condition of a value that a file cannot hold as it is: a number out of all proportion, a text too long,
+        a day or time that most readers cannot show."""
         column = sql.Identifier(self.name)
         if self.kind == "numeric":
             return sql.SQL("not abs({}) < {}").format(column, _bound())
-        if self.kind.startswith("timestamp"):
-            return sql.SQL("not isfinite({})").format(column)
+        if self.kind.startswith(("timestamp", "date")):
+            return sql.SQL("not ({c} >= {first} and {c} < {end})").format(c=column, first=_FIRST_YEAR, end=_END_YEAR)
         if self.kind in ("text", "character varying", "json", "jsonb"):
             return sql.SQL("length({}::text) > {}").format(column, sql.Literal(LONGEST_TEXT))
         return None

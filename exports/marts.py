@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -16,6 +17,8 @@ LATEST = "_latest"
 """Views of a table's newest day: nothing that the table does not have."""
 # Of the tables that grow with events, in the order of choice. Dimensions are one file.
 _DAY_COLUMN = "event_date"
+FIRST_DAY, LAST_DAY = dt.date.min, dt.date.max
+"""Of the years that readers of Parquet can show."""
 _TIME_COLUMNS = ("window_start", "hour_start", "minute_start", "event_at", "started_at")
 
 
@@ -37,14 +40,31 @@ class Mart:
         return day_column(self.name, [column.name for column in self.columns])
 
     @property
-    def day(self) -> sql.Composable:
-        """The day of a row, null for a table in one file."""
+    def own_day(self) -> sql.Composable:
+        """The day of a row, whatever its year; null for a table in one file. Bare where it can be: indexes are."""
         name = self.day_column
         if name is None:
             return sql.SQL("null::date")
         if name == _DAY_COLUMN:
             return sql.Identifier(name)
         return sql.SQL("({} at time zone 'UTC')::date").format(sql.Identifier(name))
+
+    @property
+    def day(self) -> sql.Composable:
+        """The day that the row lies under: its own, or the nearest one of the years 1 to 9999."""
+        return sql.SQL("case when {d} > {last} then {last} when {d} < {first} then {first} else {d} end").format(
+            d=self.own_day, first=sql.Literal(FIRST_DAY), last=sql.Literal(LAST_DAY)
+        )
+
+    def is_of_days(self, days: Iterable[dt.date]) -> sql.Composable:
+        """Condition of the rows that lie under one of these days."""
+        known = list(days)
+        conditions = [sql.SQL("{} = any({}::date[])").format(self.own_day, sql.Literal(known))]
+        if FIRST_DAY in known:
+            conditions.append(sql.SQL("{} < {}").format(self.own_day, sql.Literal(FIRST_DAY)))
+        if LAST_DAY in known:
+            conditions.append(sql.SQL("{} > {}").format(self.own_day, sql.Literal(LAST_DAY)))
+        return sql.SQL("({})").format(sql.SQL(" or ").join(conditions))
 
 
 def day_column(mart: str, columns: Sequence[str]) -> str | None:

@@ -67,7 +67,7 @@ def read_days(connection: psycopg.Connection, mart: Mart, days: EventDays | None
 def _within(mart: Mart, days: EventDays | None) -> sql.Composable:
     if days is None or mart.day_column is None:
         return sql.SQL("")
-    return sql.SQL("where {} between {} and {}").format(mart.day, sql.Literal(days.first), sql.Literal(days.last))
+    return sql.SQL("where {} between {} and {}").format(mart.own_day, sql.Literal(days.first), sql.Literal(days.last))
 
 
 def read_rows(
@@ -76,10 +76,9 @@ def read_rows(
     """The rows of these days, in order of day and then of the columns, some thousand at a time and one day's each."""
     if mart.day_column is None:  # its file is there also when it has no row
         yield None, pa.table({column.name: pa.array([], column.arrow) for column in mart.columns})
-    known = [day for day in days if day is not None]
-    wanted = sql.SQL("{} = any({}::date[])").format(mart.day, sql.Literal(known))
+    wanted = mart.is_of_days(day for day in days if day is not None)
     if None in days:
-        wanted = sql.SQL("({} or {} is null)").format(wanted, mart.day)
+        wanted = sql.SQL("({} or {} is null)").format(wanted, mart.own_day)
     values = [sql.SQL("{} as {}").format(column.value, sql.Identifier(column.name)) for column in mart.columns]
     order = sql.SQL(", ").join(sql.SQL(str(number + 1)) for number in range(len(values) + 1))
     query = sql.SQL("copy (select {}, {} from {} as t where {} order by {}) to stdout (format csv)").format(

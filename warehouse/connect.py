@@ -6,6 +6,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from warehouse.instants import read_any_instant
+
 # A peer that vanished is noticed after about 10 + 3 x 5 = 25 s; the kernel's default is two hours.
 KEEP_ALIVE = {
     "connect_timeout": 10,
@@ -48,6 +50,7 @@ def connect(
             for name, value in settings.items()
         )
         connection.execute(sql.SQL("select ") + calls)
+        read_any_instant(connection)
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
