@@ -33,7 +33,7 @@
     {%- elif recounts_days() -%}
         (
             ({{ unread_loads(stream, column) }})
-            or ({{ readable_loads(stream, column) }} and {{ event_at }} >= {{ first_instant() }} and {{ event_at }} < {{ end_instant() }})
+            or ({{ readable_loads(stream, column) }} and {{ is_of_recounted_days(event_at) }})
         )
     {%- else -%}
         {{ unread_loads(stream, column) }}

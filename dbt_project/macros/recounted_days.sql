@@ -6,10 +6,7 @@
     {% do return(var('from_day', none) is not none) %}
 {% endmacro %}
 
-{% macro first_instant() -%}
-    (date '{{ var("from_day") }}')::timestamp at time zone '{{ var("reporting_timezone") }}'
-{%- endmacro %}
-
-{% macro end_instant() -%}
-    (date '{{ var("to_day") }}' + 1)::timestamp at time zone '{{ var("reporting_timezone") }}'
+{# Whether an instant is of one of them. #}
+{% macro is_of_recounted_days(instant) -%}
+    {{ is_of_days(instant, "date '" ~ var("from_day") ~ "'", "date '" ~ var("to_day") ~ "'") }}
 {%- endmacro %}

@@ -37,8 +37,7 @@ reached as (
     inner join readable_requests
         on
             touched.user_key = readable_requests.user_key
-            and readable_requests.event_at >= {{ start_of_day('touched.event_date') }}
-            and readable_requests.event_at < {{ start_of_day('touched.event_date + 1') }}
+            and {{ is_of_days('readable_requests.event_at', 'touched.event_date', 'touched.event_date') }}
     left join steps
         on
             readable_requests.action_kind = steps.action_kind
