@@ -39,6 +39,7 @@ WHOLE_CHECKS = {
     "waits": "Does nothing wait long for a lock?",
     "texts_set_apart": "Can every user agent, address and referrer be judged?",
     "enricher": "Does the process that enriches beside the landing keep running?",
+    "reporting_timezone": "Are the marts counted in the zone that is set?",
     "health": "Could every check be made?",
 }
 """Asked of the warehouse as a whole; of no asset."""

@@ -32,6 +32,8 @@ class Look:
     now: datetime
     services: tuple[ServiceRecord, ...] = ()
     """What `landfall serve` keeps running in this state folder; none where other means keep it running."""
+    reporting_timezone: str = "UTC"
+    """As it is set; the tables may be counted in another one."""
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows of a query with named parameters; %(newest)s is NEWEST_LOADS."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
+from zoneinfo import available_timezones
 
 from landfall.errors import UserError
 from landfall.kafka_settings import KafkaSettings
@@ -66,6 +67,9 @@ class Settings:
     """LANDFALL_HEALTH_LIMITS: a YAML file that changes some of the bounds of the checks (health/limits.py)."""
     first_event_day: dt.date = dt.date(2020, 1, 1)
     """LANDFALL_FIRST_EVENT_DAY: the earliest day of events that Dagster offers to count again, as 2026-03-28."""
+    reporting_timezone: str | None = None
+    """LANDFALL_REPORTING_TIMEZONE: whose clock the days and hours of the marts are of, as Europe/Berlin. After a change
+    run `landfall refresh --full-refresh`. Default: the var reporting_timezone of dbt_project.yml, UTC."""
     metrics_port: int = 9464
     """LANDFALL_METRICS_PORT: where `landfall metrics` serves on 127.0.0.1."""
     slack_webhook_url: str | None = field(default=None, repr=False)
@@ -116,6 +120,7 @@ class Settings:
             log_megabytes=int(number(env, "LANDFALL_LOG_MEGABYTES", cls.log_megabytes, least=1)),
             health_limits=file_path(env, "LANDFALL_HEALTH_LIMITS"),
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
+            reporting_timezone=zone(env, "LANDFALL_REPORTING_TIMEZONE"),
             metrics_port=port(env, "LANDFALL_METRICS_PORT", cls.metrics_port),
             slack_webhook_url=web_address(env, "LANDFALL_SLACK_WEBHOOK_URL"),
             alert_webhook_url=web_address(env, "LANDFALL_ALERT_WEBHOOK_URL"),
@@ -255,6 +260,14 @@ def day(env: Mapping[str, str], name: str, default: dt.date) -> dt.date:
         return dt.date.fromisoformat(text) if text else default
     except ValueError:
         raise UserError(f"{name} is {text!r}: write a day like 2026-03-28.") from None
+
+
+def zone(env: Mapping[str, str], name: str) -> str | None:
+    """A zone of the tz database, None when the variable is not set; raises UserError by name."""
+    text = env.get(name, "")
+    if text and text not in available_timezones():
+        raise UserError(f"{name} is {text!r}: write the name of a zone like Europe/Berlin.")
+    return text or None
 
 
 def port(env: Mapping[str, str], name: str, default: int) -> int:

@@ -27,6 +27,8 @@ def exports(settings: Settings) -> dict[str, str]:
     found |= libpq_variables(settings.postgres_dsn)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
+    if settings.reporting_timezone is not None:
+        found["LANDFALL_REPORTING_TIMEZONE"] = settings.reporting_timezone
     found["PATH"] = search_path(os.environ.get("PATH", ""))
     return found
 

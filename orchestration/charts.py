@@ -16,7 +16,7 @@ from reports.catalog import CHARTS
 from reports.chart import Chart, day_of, open_marts
 from reports.write import replace
 from warehouse.connect import connect
-from warehouse.dbt_manifest import reporting_timezone
+from warehouse.reporting_timezone import zone_of_marts
 from warehouse.roles import TRANSFORMER
 
 GROUP = "charts"
@@ -111,7 +111,7 @@ def drawn(
     """Draw one chart into its file; the asset gets a small picture of it, and what it says."""
     from reports.style import draw, png, preview
 
-    zone = reporting_timezone()
+    zone = zone_of_marts(settings)
     rows = chart.read(marts, None, zone)
     figure = draw(chart, rows, None, zone)
     path = replace(settings.home / "charts" / f"{chart.name}.png", png(figure))

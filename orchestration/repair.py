@@ -23,8 +23,8 @@ from orchestration.rebuilt import outcome_metadata, rebuilt, refuse_failure
 from orchestration.translator import OWNER
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays, day_of
-from warehouse.dbt_manifest import reporting_timezone
 from warehouse.refresh import rebuild, recount, streams_without_full_landing
+from warehouse.reporting_timezone import zone_set
 from warehouse.roles import WRITER
 
 GROUP = "repair"
@@ -98,7 +98,7 @@ def recounted_days() -> dg.AssetsDefinition:
 
 def event_days(first: str) -> dg.DailyPartitionsDefinition:
     """Every day from the first on, today included."""
-    return dg.DailyPartitionsDefinition(start_date=first, timezone=reporting_timezone(), end_offset=1)
+    return dg.DailyPartitionsDefinition(start_date=first, timezone=zone_set(Settings.load()), end_offset=1)
 
 
 def rebuild_job(models: Collection[str]) -> dg.JobDefinition:

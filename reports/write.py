@@ -12,7 +12,7 @@ from landfall.settings import Settings
 from reports.catalog import CHARTS
 from reports.chart import Rows, open_marts
 from reports.style import draw, png
-from warehouse.dbt_manifest import reporting_timezone
+from warehouse.reporting_timezone import zone_of_marts
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -41,7 +41,7 @@ def write_report(settings: Settings, folder: Path, day: dt.date | None = None) -
     A file is replaced whole or stays as it was. Raises UserError when the folder cannot be written, or when there are
     no marts.
     """
-    zone = reporting_timezone()
+    zone = zone_of_marts(settings)
     written, figures = [], []
     with open_marts(settings) as marts:
         for chart in CHARTS.values():

@@ -16,7 +16,7 @@ NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 
 @dataclass(frozen=True)
 class EventDays:
-    """Days of events, both included, in the var reporting_timezone."""
+    """Days of events, both included, in the reporting timezone."""
 
     first: dt.date
     last: dt.date

@@ -7,12 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from landfall.errors import UserError
-from local_stack.layout import PROJECT
 
-PROJECT_FILE = PROJECT / "dbt_project" / "dbt_project.yml"
 NOT_SOURCES = ("target", "logs", "dbt_packages")
 
 
@@ -72,8 +68,3 @@ def project_files(project: Path) -> list[Path]:
     """Files that a parse depends on."""
     found = (path for path in project.rglob("*") if path.is_file())
     return [path for path in found if path.relative_to(project).parts[0] not in NOT_SOURCES]
-
-
-def reporting_timezone(project_file: Path = PROJECT_FILE) -> str:
-    """The zone in which event days and hours begin and end, a var of the project."""
-    return str(yaml.safe_load(project_file.read_text(encoding="utf-8"))["vars"]["reporting_timezone"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,8 @@ class DbtSession:
             *options,
         ]
         variables = {**libpq_variables(self.settings.postgres_dsn), "LANDFALL_DOOR": self.door}
+        if self.settings.reporting_timezone is not None:
+            variables["LANDFALL_REPORTING_TIMEZONE"] = self.settings.reporting_timezone
         with _ONE_RUN, ExitStack() as turn, environment(variables):
             started = time.monotonic()
             if command in WRITING:
@@ -108,7 +111,7 @@ class DbtSession:
                 started = time.monotonic()
             result = dbtRunner(manifest=self.manifest).invoke(line)
             seconds = time.monotonic() - started
-        trouble = " ".join(str(result.exception).split()) if result.exception else ""
+        trouble = said(str(result.exception)) if result.exception else ""
         return Outcome(tuple(node_outcome(item) for item in getattr(result.result, "results", ())), seconds, trouble)
 
 
@@ -122,11 +125,18 @@ def node_outcome(result: Any) -> NodeOutcome:
         relation=f"{schema}.{alias}",
         kind=str(result.node.resource_type),
         status=str(result.status),
-        message=" ".join((result.message or "").split()),
+        message=said(result.message or ""),
         rows=rows if isinstance(rows, int) else 0,
         seconds=result.execution_time or 0.0,
         is_table=getattr(result.node.config, "materialized", "") == "incremental",
     )
+
+
+def said(message: str) -> str:
+    """A result's message in one line; of one that a macro raised, what it says, without dbt's frame of places."""
+    line = " ".join(message.split())
+    raised = re.fullmatch(r"Compilation Error in \S+ \S+ \(\S+\) (.*?)(?: > (?:in|called by) .*)?", line)
+    return raised[1] if raised else line
 
 
 def libpq_variables(dsn: str) -> dict[str, str]:

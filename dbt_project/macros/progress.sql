@@ -111,7 +111,7 @@
 {#
     First statements of a model's transaction, in one round trip, of which a refresh makes hundreds: take its rows, so that runs follow
     one another, hold still what it reads, and plan how far it reads. Each statement sees what was committed when it began.
-    Returns {plan: [{stream, position, reads_to}, …], relation: none or {kind, columns}, definition_md5}.
+    Returns {plan: [{stream, position, reads_to}, …], relation: none or {kind, columns}, definition_md5, reporting_timezone}.
 
     `stand_still`: `--empty` reads nothing.
 #}
@@ -141,7 +141,8 @@
         select json_build_object(
             'plan', (select json_agg(planned) from planned),
             'relation', ({{ describe_relation(relation) }}),
-            'definition_md5', (select definition_md5 from ops.model_definition where relation = '{{ key }}')
+            'definition_md5', (select definition_md5 from ops.model_definition where relation = '{{ key }}'),
+            'reporting_timezone', (select reporting_timezone from ops.model_definition where relation = '{{ key }}')
         )::text
     {% endcall %}
     {% do return(fromjson(load_result('take_turn').data[0][0])) %}

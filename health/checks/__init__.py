@@ -18,6 +18,7 @@ from health.checks import (
     services,
     set_apart,
     waits,
+    zone,
 )
 from health.findings import Finding
 from health.limits import load_limits
@@ -26,6 +27,7 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
 from local_stack.services import kept_services
+from warehouse.reporting_timezone import zone_set
 
 CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "landing": landing.look,
@@ -40,6 +42,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "dbt": dbt_results.look,
     "services": services.look,
     "waits": waits.look,
+    "zone": zone.look,
 }
 STATEMENT_TIMEOUT = "5s"
 """A look happens twice a minute: a query that takes so long is given up, and that is said."""
@@ -59,7 +62,7 @@ def evaluate(
         assert row is not None
         now = row[0]
     limits, kept = load_limits(settings.health_limits), kept_services(settings.home)
-    look = Look(connection, load_contracts(), topics, limits, now, kept)
+    look = Look(connection, load_contracts(), topics, limits, now, kept, zone_set(settings))
     findings = [finding for name, check in CHECKS.items() for finding in careful(name, check, look)]
     connection.commit()
     return findings

@@ -6,16 +6,13 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from zoneinfo import ZoneInfo
-
-import yaml
 
 from health.findings import Finding, Severity, graded
 from health.limits import Limits
 from health.look import Look
 from landfall.wording import counted, share
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.reporting_timezone import zones_counted
 
 DAYS = 7
 ALLOWED_LATENESS = timedelta(minutes=10)
@@ -104,7 +101,7 @@ class Compared:
 
 def look(look: Look) -> list[Finding]:
     """Findings about volume, bots and payments; nothing is judged of an hour that the marts do not show whole."""
-    zone = reporting_zone()
+    zone = counted_zone(look)
     hour = last_whole_hour(look.now, zone)
     hours = [hour - timedelta(days=day) for day in range(DAYS + 1)]
     first = look.now - timedelta(days=DAYS + 1)
@@ -124,11 +121,9 @@ def look(look: Look) -> list[Finding]:
     return findings
 
 
-@cache
-def reporting_zone() -> ZoneInfo:
-    """The zone of the marts' days and hours: the var reporting_timezone of the dbt project."""
-    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return ZoneInfo(project["vars"]["reporting_timezone"])
+def counted_zone(look: Look) -> ZoneInfo:
+    """The zone that the hours of the marts are of."""
+    return ZoneInfo(next(iter(zones_counted(look.connection)), look.reporting_timezone))
 
 
 def last_whole_hour(now: datetime, zone: ZoneInfo) -> datetime:

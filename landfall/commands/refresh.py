@@ -48,7 +48,8 @@ def command(
 
     After a rule was changed (a seed, a var of dbt_project.yml), --from and --to count the marts of these event days
     again, in reporting_timezone, from the facts, which stay as they are. So do they with --full-refresh, once
-    `landfall retention` has dropped some of the landing.
+    `landfall retention` has dropped some of the landing. After a change of LANDFALL_REPORTING_TIMEZONE only
+    --full-refresh runs: no table is ever counted in two zones.
 
     An event on which a model fails, whatever it says, is found, set apart (ops.events_set_apart, `landfall status`)
     and left out of every mart, and the models go on. Once the model is mended, --retry-set-apart has them read it

@@ -7,7 +7,7 @@ import pytest
 
 from landfall.errors import UserError
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
-from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables
+from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables, said
 from warehouse.refresh import summary
 from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, streams_with_news
 
@@ -161,3 +161,15 @@ def test_what_dbt_writes_itself_makes_no_project_newer_or_different(project: Pat
     assert project_checksum(project) == before
     (project / "models" / "one.sql").write_text("select 3")
     assert project_checksum(project) != before
+
+
+def test_what_a_macro_raised_is_said_without_the_places_it_came_through() -> None:
+    raised = """Compilation Error in operation landfall-on-run-start-0 (./dbt_project.yml)
+      The marts are counted in UTC (and 2 more tables): run it > again.
+
+      > in macro check_zone (macros/rules/zone.sql)
+      > called by operation landfall-on-run-start-0 (./dbt_project.yml)"""
+    assert said(raised) == "The marts are counted in UTC (and 2 more tables): run it > again."
+    assert said("Database Error in model a (models/a.sql)\n  bigint out of range") == (
+        "Database Error in model a (models/a.sql) bigint out of range"
+    )

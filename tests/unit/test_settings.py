@@ -64,6 +64,8 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
         ("LANDFALL_ADDRESS_RETENTION_DAYS", "1.5", "LANDFALL_ADDRESS_RETENTION_DAYS is '1.5': write a whole number"),
         ("LANDFALL_SLACK_WEBHOOK_URL", "hooks.slack.com/x", "^LANDFALL_SLACK_WEBHOOK_URL is no address: write https"),
         ("LANDFALL_ALERT_SEVERITY", "info", "write one of warn, error"),
+        ("LANDFALL_REPORTING_TIMEZONE", "UTC+3", "LANDFALL_REPORTING_TIMEZONE is 'UTC\\+3': write the name of a zone"),
+        ("LANDFALL_REPORTING_TIMEZONE", "europe/berlin", "write the name of a zone like Europe/Berlin"),
         ("LANDFALL_LOG_FORMAT", "xml", "write one of text, json"),
         ("LANDFALL_KAFKA_GROUP_ID", "x", "LANDFALL_KAFKA_GROUP_ID is not a setting"),
         ("LANDFALL_KAFKA_SECURITY_PROTOCOL", "TLS", "write one of PLAINTEXT, SSL"),

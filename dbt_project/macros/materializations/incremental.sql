@@ -17,6 +17,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
     {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
+    {% do check_counted_timezone(relation, turn, filled_anew) %}
     {% set from_start = prepare_table(relation, sql, turn, filled_anew) %}
     {% set plan = plan_from_start(relation, upstreams, stand_still=flags.EMPTY) if from_start else turn.plan %}
     {% set news = [] %}
@@ -141,9 +142,13 @@
     {% if not existing or changed %}
         {% do create_indexes(relation) %}
         {% do create_partial_indexes(relation) %}
+        {% do drop_outdated_indexes(relation) %}
         {% do apply_grants(relation, config.get('grants'), should_revoke=existing is not none) %}
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
+    {% endif %}
+    {% if not existing or filled_anew or (is_counted_by_day(model) and not turn.reporting_timezone) %}
+        {% do record_counted_timezone(relation) %}
     {% endif %}
     {% do return(not existing or filled_anew) %}
 {% endmacro %}
@@ -187,14 +192,4 @@
 {# The name that Postgres itself shows for a type: `timestamptz` is `timestamp with time zone`. #}
 {% macro type_name(data_type) %}
     {% do return(run_query("select to_regtype('" ~ data_type ~ "')::text").rows[0][0]) %}
-{% endmacro %}
-
-{# Indexes over a part of a table: meta.partial_indexes = [{columns: […], where: …}]. dbt's own `indexes` know no condition. #}
-{% macro create_partial_indexes(relation) %}
-    {% for index in config.get('meta', {}).get('partial_indexes', []) %}
-        {% set name = 'partial_' ~ local_md5(progress_key(relation) ~ index) %}
-        {% call statement('create_partial_index') %}
-            create index if not exists {{ name }} on {{ relation }} ({{ index.columns | join(', ') }}) where {{ index.where }}
-        {% endcall %}
-    {% endfor %}
 {% endmacro %}

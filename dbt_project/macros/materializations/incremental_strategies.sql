@@ -39,7 +39,7 @@
         (
             ({{ bucket | join(', ') }}) in (select distinct {{ bucket | join(', ') }} from {{ rebuilt }})
             {% if recounts_days() %}
-            or ({{ config.get('meta').event_day }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
+            or ({{ in_reporting_timezone(config.get('meta').event_day) }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
             {% endif %}
         )
         and not exists (

@@ -1,8 +1,8 @@
 {# The buckets of time that marts count in. The same text stands in the facts' indexes, so a bucket is found through them. #}
 
-{# Start of the hour on the clock of reporting_timezone; the hour repeated in autumn is one bucket. #}
-{% macro reporting_hour(instant) -%}
-    date_trunc('hour', {{ instant }} at time zone '{{ var("reporting_timezone") }}')
+{# Start of the hour on the clock of reporting_timezone (or `zone`, SQL); the hour repeated in autumn is one bucket. #}
+{% macro reporting_hour(instant, zone=none) -%}
+    date_trunc('hour', {{ instant }} at time zone {{ zone or "'" ~ reporting_timezone() ~ "'" }})
 {%- endmacro %}
 
 {# Start of the five-minute window, UTC. #}
@@ -14,8 +14,8 @@
     Day on the clock of reporting_timezone: the one definition of a day. From midnight to midnight is another: where clocks go back to
     midnight it comes twice (Atlantic/Azores), where they go on from there it never comes (America/Havana).
 #}
-{% macro reporting_day(instant) -%}
-    ({{ reporting_hour(instant) }}::date)
+{% macro reporting_day(instant, zone=none) -%}
+    ({{ reporting_hour(instant, zone) }}::date)
 {%- endmacro %}
 
 {#

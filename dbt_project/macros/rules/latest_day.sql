@@ -7,7 +7,7 @@
         select max(days.event_date)
         from {{ daily }} as days
         where
-            days.event_date <= (select max({{ reporting_day('newest.newest_event_at') }}) from {{ newest }} as newest)
+            days.event_date <= (select max({{ reporting_day('newest.newest_event_at', counted_timezone(daily)) }}) from {{ newest }} as newest)
             and {{ condition }}
     )
 {%- endmacro %}

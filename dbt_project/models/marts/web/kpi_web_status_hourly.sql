@@ -1,7 +1,8 @@
 with windows as (
     select
         *,
-        {{ reporting_hour('window_start') }} at time zone '{{ var("reporting_timezone") }}' as hour_start
+        {{ reporting_hour('window_start', counted_timezone(ref('int_web_statuses__5min'))) }}
+        at time zone {{ counted_timezone(ref('int_web_statuses__5min')) }} as hour_start
     from {{ ref('int_web_statuses__5min') }}
 ),
 
