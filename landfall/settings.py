@@ -53,6 +53,9 @@ class Settings:
     """LANDFALL_QUARANTINE_RETENTION_DAYS: `landfall retention` deletes quarantined records that are older."""
     address_retention_days: int = 30
     """LANDFALL_ADDRESS_RETENTION_DAYS: `landfall retention` shortens IP addresses that came first before that."""
+    identifier_retention_days: int = 90
+    """LANDFALL_IDENTIFIER_RETENTION_DAYS: of users and devices of older events `landfall retention` keeps the keys, of
+    addresses of pages all but the query."""
     run_retention_days: int = 7
     """LANDFALL_RUN_RETENTION_DAYS: older finished runs of Dagster go, except those that assets are shown by."""
     runs_kept: int = 15
@@ -112,6 +115,7 @@ class Settings:
             geoip_database=geo_file(env, "LANDFALL_GEOIP_DATABASE"),
             landing_retention_days=days(env, "LANDFALL_LANDING_RETENTION_DAYS", cls.landing_retention_days),
             quarantine_retention_days=days(env, "LANDFALL_QUARANTINE_RETENTION_DAYS", cls.quarantine_retention_days),
+            identifier_retention_days=days(env, "LANDFALL_IDENTIFIER_RETENTION_DAYS", cls.identifier_retention_days),
             address_retention_days=days(env, "LANDFALL_ADDRESS_RETENTION_DAYS", cls.address_retention_days),
             run_retention_days=days(env, "LANDFALL_RUN_RETENTION_DAYS", cls.run_retention_days),
             runs_kept=int(number(env, "LANDFALL_RUNS_KEPT", cls.runs_kept, least=1)),

@@ -73,8 +73,8 @@ def retention_definitions() -> dg.Definitions:
     @dg.job(
         name="retention",
         description="Let go of what is older than the settings say: landing partitions that every model has read,"
-        " records in quarantine and full IP addresses, as `landfall retention` does, and what Dagster itself keeps:"
-        " runs, reports, ticks, logs, free pages.",
+        " records in quarantine, full IP addresses and raw identifiers, as `landfall retention` does, and what Dagster"
+        " itself keeps: runs, reports, ticks, logs, free pages.",
     )
     def retention() -> None:
         let_go()
@@ -125,6 +125,8 @@ def old_landing(settings: Settings, *, dry_run: bool = False) -> Gone:
         "landing_partitions_held": len(done.held),
         "quarantined_records": done.quarantined,
         "addresses_shortened": done.addresses,
+        "identifiers_shortened": done.identifiers,
+        "pages_shortened": done.pages,
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -12,7 +14,16 @@ from psycopg import sql
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from warehouse.connect import connect
-from warehouse.identifiers import Identifier, Replacer, emails_in_words, identifiers_in, salted_key
+from warehouse.encodings import open_record
+from warehouse.identifiers import (
+    Identifier,
+    Replacer,
+    emails_in_words,
+    identifiers_in,
+    pattern_of_shapes,
+    salted_key,
+    words_of_shape,
+)
 from warehouse.person import compared
 from warehouse.roles import WRITER
 from warehouse.sweep import Renamed, field_of, kinds_of, sweep_landing, sweep_quarantine
@@ -33,51 +44,80 @@ def erase_again(reader: Connection, settings: Settings, contract: Contract, afte
     if not reader.execute("select 1 from ops.erased_identifiers limit 1").fetchone():
         return 0
     (salt,) = reader.execute("select salt from ops.pseudonym_salt").fetchone() or ("",)
-    words = {(kind, salted_key(salt, text)): text for kind, text in words_of(reader, contract, after, upto)}
-    found = reader.execute(
-        """
-        select e.kind, e.key, e.token, e.replacement from ops.erased_identifiers as e
-        inner join unnest(%s::text[], %s::uuid[]) as w (kind, key) on w.kind = e.kind and w.key = e.key
-        """,
-        ([kind for kind, _ in words], [key for _, key in words]),
-    ).fetchall()
+    found = known_again(reader, salt, words_of(reader, contract, after, upto))
     if not found:
         return 0
-    identifiers = [Identifier(kind, key, words[kind, key], replacement) for kind, key, _, replacement in found]
     rows: Counter[str] = Counter()
     with connect(settings.landing_dsn, role=WRITER, application_name="landfall enricher") as landing:
-        loads, replacer = (after, upto), Replacer(identifiers)
+        loads, replacer = (after, upto), Replacer(found)
         rows[f"landing.{contract.stream}"] = sweep_landing(landing, contract, replacer, Renamed(salt), loads)
         rows["landing.quarantine"] = sweep_quarantine(landing, contract, replacer, loads)
-    for token in {token for _, _, token, _ in found} if rows.total() else ():
-        reader.execute("update ops.erasures set last_erased_at = clock_timestamp() where token = %s", (token,))
+    if rows.total():
+        reader.execute(
+            "update ops.erasures set last_erased_at = clock_timestamp() where token in"
+            " (select token from ops.erased_identifiers where replacement = any(%s))",
+            (sorted({each.replacement for each in found}),),
+        )
     return rows.total()
 
 
+def known_again(reader: Connection, salt: str, words: Iterable[Word]) -> list[Identifier]:
+    """Those of the words that are identifiers of erased people; kind `text` is any. Long ones are known in any case."""
+    keys: dict[tuple[str, UUID], str] = {}
+    folded: dict[UUID, set[str]] = {}
+    for kind, text in words:
+        if kind != "text":
+            keys[kind, salted_key(salt, text)] = text
+        folded.setdefault(salted_key(salt, text.lower()), set()).add(text)
+    rows = reader.execute(
+        """
+        select e.kind, e.key, e.folded_key, e.replacement, e.is_given from ops.erased_identifiers as e
+        where e.folded_key = any(%s)
+            or (e.kind, e.key) in (select w.kind, w.key from unnest(%s::text[], %s::uuid[]) as w (kind, key))
+        """,
+        ([*folded], [kind for kind, _ in keys], [key for _, key in keys]),
+    ).fetchall()
+    found: dict[Identifier, None] = {}
+    for kind, key, folded_key, replacement, is_given in rows:
+        for text in {*folded.get(folded_key, ()), *filter(None, [keys.get((kind, key))])}:
+            found[Identifier(kind, salted_key(salt, text), text, replacement, is_given)] = None
+    return list(found)
+
+
 def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> Iterator[Word]:
-    """(kind, text) of what may be an identifier in some loads: fields that hold one, and e-mails in all texts; the same
-    in records that could not be landed.
+    """(kind, text) of what may be an identifier in some loads: fields that hold one; e-mails, and words built like one
+    that was erased, in all texts (kind `text`); the same in records that could not be landed.
     """
     loads = sql.SQL("load_id > {} and load_id <= {}").format(sql.Literal(after), sql.Literal(upto))
     kinds = kinds_of(contract)
+    shapes = reader.execute("select distinct shape from ops.erased_identifiers where shape is not null").fetchall()
+    shaped = pattern_of_shapes(shape for (shape,) in shapes) if shapes else None
+    compiled = re.compile(shaped) if shaped else None
+    sought = sql.Literal("|".join(filter(None, [MAYBE_EMAIL, shaped])))
+
+    def words_in(text: str) -> Iterator[Word]:
+        yield from (("email", email) for email in emails_in_words(text))
+        if compiled is not None:
+            yield from (("text", word) for word in words_of_shape(text, compiled))
+
     values = [
         sql.SQL("({}, {})").format(sql.Literal(kind), compared(kind, field_of(name))) for name, kind in kinds.items()
     ]
-    texts = [sql.Identifier(item.name) for item in contract.fields if item.name not in kinds]
-    for text in (*texts, sql.SQL("extra::text")):
-        values.append(sql.SQL("('text', case when {0} ~ {1} then {0} end)").format(text, sql.Literal(MAYBE_EMAIL)))
+    texts: list[sql.Composable] = [sql.Identifier(item.name) for item in contract.fields if item.name not in kinds]
+    for text in (*texts, sql.SQL("extra::text"), sql.SQL("encode(kafka_key, 'escape')")):
+        values.append(sql.SQL("('text', case when {0} ~ {1} then {0} end)").format(text, sought))
     query = sql.SQL(
         "select distinct v.kind, v.value from landing.{} cross join lateral (values {}) as v (kind, value)"
         " where v.value is not null and {}"
     ).format(sql.Identifier(contract.stream), sql.SQL(", ").join(values), loads)
     for kind, value in in_parts(reader, query):
-        yield from ((("email", email) for email in emails_in_words(value)) if kind == "text" else [(kind, value)])
+        yield from (words_in(value) if kind == "text" else [(kind, value)])
     query = sql.SQL("select value from landing.quarantine where stream = {} and value is not null and {}").format(
         sql.Literal(contract.stream), loads
     )
     for (record,) in in_parts(reader, query):
         yield from identifiers_in(record, kinds)
-        yield from (("email", email) for email in emails_in_words(record.decode("utf-8", "replace")))
+        yield from words_in(open_record(record).text)
 
 
 def in_parts(reader: Connection, query: sql.Composed) -> Iterator[tuple[Any, ...]]:

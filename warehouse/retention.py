@@ -1,4 +1,6 @@
-"""Old data goes: landing partitions that every model has read, records in quarantine, and the end of addresses."""
+"""Old data goes: landing partitions that every model has read, records in quarantine, the end of
+addresses, identifiers, and queries of pages.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from psycopg import sql
 
 from landfall.errors import UserError
 from landfall.settings import Settings
+from landing_stream.contract import load_contracts
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER, WRITER
+from warehouse.shorten import shorten_identifiers
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +60,16 @@ class Reader:
 
 @dataclass(frozen=True)
 class Done:
-    """What went, or would go. `held`: partitions that stay, each with the reader that has not read it whole."""
+    """What went, or would go. `held`: partitions that stay, each with the reader that has not read it whole.
+    `addresses`, `identifiers`, `pages`: how many were shortened.
+    """
 
     dropped: tuple[Partition, ...]
     held: tuple[tuple[Partition, Reader], ...]
     quarantined: int
     addresses: int
+    identifiers: int = 0
+    pages: int = 0
 
 
 def retain(settings: Settings, *, dry_run: bool = False) -> Done:
@@ -84,11 +92,16 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
         if not dry_run:
             for partition in dropped:
                 drop(landing, partition)
+        quarantined = delete_quarantined(landing, settings.quarantine_retention_days, dry_run=dry_run)
+        days = settings.identifier_retention_days
+        identifiers, pages = shorten_identifiers(ops, load_contracts(), days, dry_run=dry_run)
         return Done(
             dropped=tuple(dropped),
             held=tuple(held),
-            quarantined=delete_quarantined(landing, settings.quarantine_retention_days, dry_run=dry_run),
+            quarantined=quarantined,
             addresses=shorten_addresses(ops, settings.address_retention_days, dry_run=dry_run),
+            identifiers=identifiers,
+            pages=pages,
         )
 
 

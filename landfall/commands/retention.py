@@ -1,4 +1,4 @@
-"""Drop old landing partitions and quarantined records, and shorten old addresses."""
+"""Drop old landing partitions and quarantined records, and shorten old addresses and identifiers."""
 
 import click
 
@@ -12,6 +12,8 @@ def command(dry_run: bool) -> None:
     LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day (30)
     LANDFALL_QUARANTINE_RETENTION_DAYS   records in quarantine (90)
     LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
+    LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
+                                         counted on; addresses of pages: then without query and fragment (90)
 
     A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. Facts
     and marts keep everything. Once a partition has gone, a full refresh rebuilds the marts from the facts and leaves
@@ -34,3 +36,4 @@ def command(dry_run: bool) -> None:
         )
     click.echo(f"quarantine: {done.quarantined:,} record(s) {would}deleted")
     click.echo(f"addresses: {done.addresses:,} {would}shortened")
+    click.echo(f"identifiers: {done.identifiers:,}, addresses of pages: {done.pages:,} {would}shortened")

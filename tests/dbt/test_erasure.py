@@ -1,10 +1,13 @@
 """`landfall erase`: nothing of the person is left anywhere, every count stays, and what lands again is erased too."""
 
 import datetime as dt
+import gzip
 import json
 import subprocess
 import threading
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +56,14 @@ PAGES = [
     page(4, user_id_db="", email_address=""),
     page(5, user_id_db=None, email_address=None, key_search=f"order of {EMAIL.lower()}"),
     page(6, ip=OFFICE, extra=json.dumps({"account": int(USER), "contact": {"mail": EMAIL}, "price": 12.50})),
+    # the phone in capitals is a device of its own; identifiers as hosts, which models have in lower case
+    page(7, device_id=PHONE.upper(), current_url=f"https://{USER}.glamira.de/rings"),
+    page(8, referrer_url=f"https://{LAPTOP.upper()}.shop.example/a?b=c"),
+    page(9, extra=f'{{"m": "\\u0061da.lovelac\\u0065@example.com", "d": "\\u0062{PHONE[1:]}"}}'),
+    page(12, user_id_db=None, extra=f'{{"user_id_db": "{USER}", "deep": {"[" * 990}"{EMAIL}"{"]" * 990}}}'),
+    # two addresses of one page and five minutes, which become one
+    page(10, time_stamp="1774692000", referrer_url="https://www.example.org/login?for=ada.lovelace%40example.com"),
+    page(11, time_stamp="1774692001", referrer_url="https://www.example.org/login?for=ADA.lovelac%65%40example.com"),
 ]
 OTHERS = [
     # somebody else: the person's account number as a product, an address that ends alike, the office's address
@@ -65,6 +76,8 @@ OTHERS = [
         ip="192.0.2.9",
         current_url=f"https://www.glamira.fr/{USER}",
     ),
+    page(22, device_id="x3", user_id_db=None, email_address=None, ip=None, current_url=f"https://{USER}.glamira.de/"),
+    page(23, device_id="x4", user_id_db=None, email_address=None, ip=None, key_search=f"{PHONE};view;x"),
 ]
 REQUESTS: list[Event] = [
     {
@@ -105,6 +118,27 @@ EVENTS = {
 }
 
 
+RECORD = f'{{"user_id_db": {USER}, "device_id": "{PHONE}", "mail": "{EMAIL}", "price": NaN}}'
+ENCODED = [
+    RECORD.encode("utf-16"),
+    RECORD.encode("utf-16-be") + b"}",
+    gzip.compress(RECORD.encode()),
+    gzip.compress(RECORD.encode("utf-16-le") * 3)[:-9],
+    zlib.compress(RECORD.encode()),
+    f'{{"product_id": 1, "device_id": "{LAPTOP[:-6]}'.encode(),
+    f'{{"user_id_db": "\\u0035{USER[1:]}", "account": "{USER}", "mail": "{EMAIL.upper()}"'.encode(),
+]
+"""Records in quarantine that name the person in other encodings, or break off."""
+
+
+def read(record: bytes) -> str:
+    """What a record of ENCODED says."""
+    for unpack in (zlib.decompressobj(31), zlib.decompressobj(15)):
+        with suppress(zlib.error):
+            record = unpack.decompress(record)
+    return record.replace(b"\0", b"").decode("utf-8", "replace").lower()
+
+
 @pytest.fixture
 def filled(warehouse: Warehouse) -> Warehouse:
     """A warehouse with the person's events, those of others, and broken records."""
@@ -114,6 +148,7 @@ def filled(warehouse: Warehouse) -> Warehouse:
         f'{{"user_id_db": {USER}, "ip": "{HOME}", "price": NaN, "mail": "{EMAIL}"}}'.encode() + b"\xff",
         b'{"product_id": 502567, "price": NaN}',
         f'{{"product_id": 1, "device_id": "{PHONE}",'.encode(),
+        *ENCODED,
     ]
     for number, value in enumerate(broken):
         warehouse.landing.execute(
@@ -122,6 +157,10 @@ def filled(warehouse: Warehouse) -> Warehouse:
             " values ('product_views', 1, gen_random_uuid(), 0, %s, clock_timestamp(), 'not_json', %s, %s)",
             (number, value, USER.encode() if number == 0 else None),
         )
+    warehouse.landing.execute(
+        "insert into landing.files (stream, topic_id, name, format, bytes) values ('web_logs', %s, %s, 'csv', 1)",
+        (UUID(int=7), f"exports/{EMAIL}.csv"),
+    )
     warehouse.run()
     return warehouse
 
@@ -145,7 +184,7 @@ def places_of(warehouse: Warehouse, written: tuple[str, ...] = WRITTEN) -> list[
                 condition = sql.SQL("{} = any({})").format(place, sql.Literal(keys))
             elif kind in ("text", "json", "jsonb", "bytea"):
                 text = sql.SQL("encode({}, 'escape')" if kind == "bytea" else "{}::text").format(place)
-                condition = sql.SQL("{} ~ {}").format(text, sql.Literal("|".join(written)))
+                condition = sql.SQL("{} ~* {}").format(text, sql.Literal("|".join(written)))
             else:
                 continue
             query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(schema, table), condition)
@@ -160,11 +199,27 @@ def counts(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         "select table_name::text, array_agg(column_name::text order by ordinal_position)"
         " from information_schema.columns where table_schema = 'marts' and data_type <> 'uuid'"
         " and column_name <> all(%s) group by 1",
-        ["user_id", "device_id", "ip_address", "referrer_url", "user_agent", "changed_load_id", "newest_load_id"],
+        [
+            *("user_id", "device_id", "ip_address", "host", "referrer_host", "referrer_url", "user_agent"),
+            *("changed_load_id", "newest_load_id"),
+        ],
     )
     return {
         name: sorted(warehouse.rows(f"select {', '.join(columns)} from marts.{name}"), key=repr)
         for name, columns in names
+    }
+
+
+DEVICES = {("device", PHONE), ("device", PHONE.upper()), ("device", LAPTOP)}
+
+
+def named(by: dict[str, str]) -> set[tuple[str, str]]:
+    """What was given, also in another case."""
+    ((kind, value),) = by.items()
+    return {
+        (kind, spelled)
+        for spelled in (value.strip().lower(), value.strip())
+        if kind != "email" or spelled == EMAIL.lower()
     }
 
 
@@ -174,14 +229,17 @@ def given(**identifiers: str) -> dict[str, set[str]]:
     )
 
 
-@pytest.mark.parametrize("by", [{"user": USER}, {"device": PHONE}, {"email": f" {EMAIL.upper()}"}])
+@pytest.mark.parametrize("by", [{"user": USER}, {"device": PHONE.upper()}, {"email": f" {EMAIL.upper()}"}])
 def test_nothing_of_the_person_is_left_and_every_count_stays(filled: Warehouse, by: dict[str, str]) -> None:
     assert len(places_of(filled)) > 20
     before, landed = counts(filled), filled.one("select count(*) from landing.product_views")
-    done = erase(filled.settings, given(**by))
+    done = erase(filled.settings, given(**by), links="all" if "device" in by else "direct")
     assert done is not None
-    assert done.identifiers == {"user": 1, "device": 2, "email": 1, "address": 1}
+    assert done.identifiers == {"user": 1, "device": 3, "email": 1, "address": 1}
+    assert set(done.linked) == {("user", USER), ("email", EMAIL.lower()), *DEVICES} - named(by)
     assert places_of(filled) == []
+    for (value,) in filled.rows("select value from landing.quarantine"):
+        assert not [text for text in (*WRITTEN, USER, LAPTOP[:-6]) if text.lower() in read(bytes(value))], read(value)
     filled.enricher.run_once()
     filled.run()
     assert places_of(filled) == []
@@ -201,10 +259,15 @@ def test_devices_stay_distinct_and_others_are_left_as_they_are(filled: Warehouse
     devices = filled.rows(
         "select distinct device_id from landing.product_views where device_id like %s order by 1", f"{token}%"
     )
-    assert devices == [(token,), (f"{token}-2",)]
+    assert devices == [(token,), (f"{token}-2",), (f"{token}-3",)]
     phone = filled.one("select device_id from landing.product_views where id = 'page-1'")
-    own = filled.rows("select extra::text from landing.product_views where extra is not null")
-    assert own == [(f'{{"account": "{token}", "contact": {{"mail": "{token}"}}, "price": 12.5}}',)]
+    own = filled.rows(
+        "select extra::text from landing.product_views where extra is not null and id <> 'page-12' order by id"
+    )
+    assert own == [
+        (f'{{"account": "{token}", "contact": {{"mail": "{token}"}}, "price": 12.5}}',),
+        (f'{{"m": "{token}", "d": "{phone}"}}',),
+    ]
     others = filled.rows(
         "select product_id, user_id_db, email_address, ip from landing.product_views where device_id = 'x1'"
     )
@@ -213,7 +276,7 @@ def test_devices_stay_distinct_and_others_are_left_as_they_are(filled: Warehouse
         (f"https://www.glamira.fr/{USER}",)
     ]
     quarantined = filled.rows("select value from landing.quarantine order by kafka_offset")
-    assert [bytes(value) for (value,) in quarantined] == [
+    assert [bytes(value) for (value,) in quarantined][:3] == [
         f'{{"user_id_db": "{token}", "ip": "{token}-address", "price": NaN, "mail": "{token}"}}'.encode() + b"\xff",
         b'{"product_id": 502567, "price": NaN}',
         f'{{"product_id": 1, "device_id": "{phone}",'.encode(),
@@ -267,7 +330,7 @@ def test_a_person_is_found_in_facts_when_their_landing_is_gone(filled: Warehouse
     before = counts(filled)
     done = erase(filled.settings, given(email=EMAIL))
     assert done is not None
-    assert done.identifiers == {"user": 1, "device": 2, "email": 1, "address": 1}
+    assert done.identifiers == {"user": 1, "device": 3, "email": 1, "address": 1}
     assert [place for place in places_of(filled) if "referrer" not in place] == []
     filled.enricher.run_once()
     filled.run()
@@ -294,6 +357,112 @@ def test_nobody_and_blanks_are_refused() -> None:
         given_identifiers([" "], [], [])
 
 
+@pytest.mark.parametrize(
+    "text", ["https", "%", "de", "@", "a@b", "ada@example.com,bob@example.com", "x?m=ada@example.com"]
+)
+def test_an_e_mail_address_must_be_one(text: str) -> None:
+    with pytest.raises(UserError, match="no e-mail address"):
+        given_identifiers([], [], [text])
+
+
+CROWD = [
+    page(
+        100 + number, device_id=f"d{number}", user_id_db=f"u{number}", email_address="all@example.com", ip="192.0.2.77"
+    )
+    for number in range(29)
+]
+PRETENDED = [
+    page(200 + number, device_id=text, user_id_db="u0", email_address=None, ip=text)
+    for number, text in enumerate(["view_product_detail", "https://www", "www.glamira.de", "1774656000", "https"])
+]
+
+
+def test_strangers_cannot_have_others_erased_with_somebody(warehouse: Warehouse) -> None:
+    """29 events that link an address to 29 accounts, and events that call names of the shop somebody's devices."""
+    warehouse.land("product_views", [*CROWD, *PRETENDED, *OTHERS])
+    warehouse.run()
+    before = warehouse.tables()
+    beyond = r"29 account\(s\), 29 device\(s\) stand beside .* --no-links .* --max-links 58"
+    with pytest.raises(UserError, match=beyond):
+        erase(warehouse.settings, given(email="all@example.com"))
+    with pytest.raises(UserError, match=r"28 account.* --follow-links"):
+        erase(warehouse.settings, given(user="u0"), links="all")
+    assert warehouse.tables() == before
+    dry = erase(warehouse.settings, given(email="all@example.com"), dry_run=True)
+    assert dry is not None
+    assert len(dry.linked) == 58
+
+    done = erase(warehouse.settings, given(user="u0"))
+    assert done is not None
+    assert done.identifiers == {"user": 1, "device": 6, "email": 1, "address": 5}
+    assert set(done.linked) == {
+        ("email", "all@example.com"),
+        *(("device", str(event["device_id"])) for event in [*CROWD[:1], *PRETENDED]),
+    }
+    users = "select count(distinct user_id_db) from landing.product_views where user_id_db like 'u%'"
+    assert warehouse.one(users) == 28
+    texts = "select collection, current_url, time_stamp from landing.product_views order by id"
+    assert warehouse.rows(texts) == sorted_texts([*CROWD, *PRETENDED, *OTHERS])
+    assert erase(warehouse.settings, given(email="all@example.com"), links="none") is None
+
+
+def sorted_texts(events: list[Event]) -> list[tuple[Any, ...]]:
+    ordered = sorted(events, key=lambda event: str(event["id"]))
+    return [(event["collection"], event["current_url"], event["time_stamp"]) for event in ordered]
+
+
+def test_a_trigger_gets_no_rights_and_master_data_stays(filled: Warehouse) -> None:
+    filled.landing.execute(
+        """
+        create table landing.seen (who text, may_make_roles boolean, reads_marts boolean);
+        create function landing.look_around() returns trigger language plpgsql as $$
+        begin
+            execute 'reset role';
+            insert into landing.seen
+            select current_user, rolcreaterole, pg_has_role(current_user, 'transformer', 'usage')
+            from pg_roles where rolname = current_user;
+            return new;
+        end $$;
+        create trigger look_around before update on landing.product_views
+        for each row execute function landing.look_around();
+        """
+    )
+    filled.reader.execute(
+        "insert into reference.host_countries (host, country_name, environment, brand)"
+        " values (%s, 'X', 'production', 'x')",
+        (f"{PHONE}.example",),
+    )
+    master = filled.rows("select * from reference.host_countries order by host")
+    assert erase(filled.settings, given(user=USER)) is not None
+    assert filled.rows("select distinct who, may_make_roles, reads_marts from landing.seen") == [
+        ("landing_writer", False, False)
+    ]
+    assert filled.rows("select * from reference.host_countries order by host") == master
+
+
+def test_what_lands_on_its_own_is_erased_too(filled: Warehouse) -> None:
+    erase(filled.settings, given(user=USER))
+    alone = {"device_id": "y", "user_id_db": None, "email_address": None, "ip": None}
+    filled.land(
+        "product_views",
+        [
+            page(300, **alone, current_url=f"https://www.glamira.de/account/{PHONE}/orders"),
+            page(301, **alone, key_search=f"{PHONE.upper()};view;x"),
+            page(
+                302,
+                **alone,
+                referrer_url=f"https://www.example.org/?next=%2Faccount%2F{LAPTOP.replace('-', '%252D')}%2F",
+            ),
+            page(303, **alone, extra=f'{{"note": "of {HOME}, \\u0061da.lovelace\\u0040example.com"}}'),
+            page(304, **{**alone, "device_id": LAPTOP.upper()}),
+        ],
+    )
+    assert places_of(filled) == []
+    urls = filled.rows("select current_url from landing.product_views where id = 'page-300'")
+    phone = filled.one("select device_id from landing.product_views where id = 'page-1'")
+    assert urls == [(f"https://www.glamira.de/account/{phone}/orders",)]
+
+
 def test_the_command_says_what_it_did(filled: Warehouse, start_command: "Callable[..., subprocess.Popen[str]]") -> None:
     def said(*arguments: str) -> str:
         process = start_command(filled.settings, "erase", *arguments)
@@ -301,11 +470,12 @@ def test_the_command_says_what_it_did(filled: Warehouse, start_command: "Callabl
         assert process.returncode == 0, output
         return output
 
-    assert "1 account(s), 2 device(s), 1 e-mail(s), 1 IP address(es) would become" in said(
-        "--user-id", USER, "--dry-run"
-    )
+    output = said("--user-id", USER, "--dry-run")
+    assert "1 account(s), 3 device(s), 1 e-mail(s), 1 IP address(es) would become" in output
+    assert f"along with what was given: e-mail(s) {EMAIL.lower()}\n" in output
     output = said("--user-id", USER)
     assert "became erased-" in output
+    assert "Not reached: Kafka's topics, exported files" in output
     assert "landing.product_views: " in output
     assert said("--user-id", USER) == "Nothing of this person is there.\n"
 

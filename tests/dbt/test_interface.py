@@ -1,6 +1,10 @@
 """The tables that BI tools and checks use, under their names and with their columns: an interface, kept."""
 
+import psycopg
+import pytest
+
 from tests.dbt.conftest import Warehouse
+from tests.dbt.events import DAY, Event, web_requests
 
 MARTS = {
     "kpi_products_daily": "event_date, product_id, views, human_views, visitors, rank",
@@ -85,3 +89,77 @@ def test_each_daily_table_has_a_view_of_its_latest_day(warehouse: Warehouse) -> 
     for table, columns in MARTS.items():
         if table.startswith("kpi_") and table.endswith("_daily"):
             assert warehouse.rows(f"select {columns} from marts.{table}_latest limit 0") == []
+
+
+def page(number: int, referrer: str) -> Event:
+    return {
+        "id": f"page-{number}",
+        "time_stamp": str(int(DAY.timestamp()) + number),
+        "collection": "view_product_detail",
+        "device_id": f"device-{number}",
+        "user_id_db": "user-1",
+        "current_url": "https://www.glamira.de/",
+        "referrer_url": referrer,
+    }
+
+
+REFERRERS = [
+    "",
+    "https://search.example/find?q=ada@example.com",
+    "https://search.example/find?q=other#top",
+    "https://search.example/find",
+    "https://ada:secret@mail.example/in@box?id=7",
+    "#only",
+]
+
+
+def test_bi_sees_keys_instead_of_identifiers_and_pages_without_queries(warehouse: Warehouse) -> None:
+    warehouse.land("product_views", [page(number, referrer) for number, referrer in enumerate(REFERRERS)])
+    warehouse.land("web_logs", web_requests(20, seed=1))
+    warehouse.run()
+    raw = {
+        "fct_product_events": ("device_id", "user_id"),
+        "fct_web_requests": ("user_id",),
+        "fct_web_sessions": ("user_id",),
+    }
+    keys = {"device_id": "device_key", "user_id": "user_key"}
+    assert warehouse.settings.bi_dsn is not None
+    with psycopg.connect(warehouse.settings.bi_dsn) as bi:
+        for table, columns in raw.items():
+            for column in columns:
+                query = (
+                    f"select count({column}), count({keys[column]}), count(distinct {keys[column]}) from marts.{table}"
+                )
+                shown, keyed, distinct = bi.execute(query.encode()).fetchall()[0]
+                assert (shown, keyed > 0) == (0, True), (table, column)
+                ours = f"select count({column}), count({keys[column]}), count(distinct {column}) from marts.{table}"
+                assert warehouse.rows(ours) == [(keyed, keyed, distinct)], (table, column)
+        pages = bi.execute(
+            'select referrer_url, views from marts.kpi_referrers_daily order by referrer_url collate "C"'
+        ).fetchall()
+        assert pages == [
+            ("", 1),
+            ("(none)", 1),
+            ("https://mail.example/in@box", 1),
+            ("https://search.example/find", 3),
+        ]
+        joined = bi.execute(
+            "select referrers.referrer_url, count(*) from marts.fct_product_events as events"
+            " inner join marts.dim_referrer as referrers using (referrer_key)"
+            ' group by 1 order by referrers.referrer_url collate "C"'
+        ).fetchall()
+        assert joined == pages
+        assert bi.execute("select count(*), count(distinct referrer_url) from marts.dim_referrer").fetchone() == (4, 4)
+
+
+@pytest.mark.parametrize("column", ["device_key", "event_key"])
+def test_the_mask_keeps_filters_at_their_index(warehouse: Warehouse, column: str) -> None:
+    warehouse.land("product_views", [page(number, "") for number in range(2000)])
+    warehouse.run()
+    warehouse.reader.execute("analyze intermediate.int_product_events")
+    key = warehouse.one(f"select {column} from intermediate.int_product_events limit 1")
+    plan = warehouse.rows(
+        f"explain select device_id, user_id, referrer_key from marts.fct_product_events where {column} = %s", key
+    )
+    assert any("Index Scan" in line or "Bitmap" in line for (line,) in plan), plan
+    assert not any("Seq Scan on int_product_events" in line for (line,) in plan), plan

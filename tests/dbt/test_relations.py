@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from landfall.settings import Settings
-from tests.dbt.conftest import Warehouse, wait_until
+from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events
 from warehouse.connect import connect
 from warehouse.dbt_session import DBT_PROJECT
@@ -56,6 +57,24 @@ def test_an_unchanged_view_is_left_alone_and_a_changed_one_is_replaced(warehouse
     )
     warehouse.run("run", "--select", "kpi_products_daily+")
     assert warehouse.rows("select event_date, rank from marts.kpi_products_daily_latest") == []
+
+
+def test_a_view_that_a_dashboard_left_open_is_waited_for_and_others_read_on(warehouse: Warehouse) -> None:
+    forget = "update ops.model_definition set definition_md5 = '' where relation = 'marts.kpi_jobs_hourly'"
+    warehouse.reader.execute(forget)
+    assert warehouse.settings.bi_dsn is not None
+    with psycopg.connect(warehouse.settings.bi_dsn) as dashboard:
+        dashboard.execute("select * from marts.kpi_jobs_hourly")
+        run = threading.Thread(target=warehouse.run, args=("run", "--select", "kpi_jobs_hourly"))
+        run.start()
+        wait_until(lambda: waiting_for_a_lock(warehouse) > 0, "the model waits for the dashboard")
+        with psycopg.connect(warehouse.settings.bi_dsn, options="-c lock_timeout=10s") as other:
+            assert other.execute("select * from marts.kpi_jobs_hourly").fetchall() == []
+        assert run.is_alive()
+    run.join(timeout=60)
+    assert (
+        warehouse.one("select definition_md5 from ops.model_definition where relation = 'marts.kpi_jobs_hourly'") != ""
+    )
 
 
 def test_a_table_grows_by_the_columns_that_its_contract_has_gained(warehouse: Warehouse) -> None:

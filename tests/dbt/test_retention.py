@@ -12,6 +12,7 @@ from landfall.errors import UserError
 from landing_stream.tables import ensure_day_partitions
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, web_requests
+from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
 from warehouse.connect import connect
 from warehouse.refresh import refresh
@@ -187,6 +188,52 @@ def test_old_addresses_are_shortened_and_still_told_apart(warehouse: Warehouse) 
     warehouse.land("web_logs", [{**event, "event_id": f"again {number}"} for number, event in enumerate(requests)])
     assert warehouse.one("select count(*) from enrichment.ip_address") == 5
     assert set(before["intermediate.int_web_ip_minutes"]) == set(warehouse.tables()["intermediate.int_web_ip_minutes"])
+
+
+def test_old_identifiers_become_keys_and_nothing_is_counted_otherwise(warehouse: Warehouse) -> None:
+    visits = shop_visits(seed=3, devices=5, visits=20)
+    visits = [
+        {**visit, "user_id_db": f"user-{n % 3}", "referrer_url": REFERRERS[n % 3]} for n, visit in enumerate(visits)
+    ]
+    warehouse.land("product_views", visits)
+    warehouse.land("web_logs", web_traffic(120, seed=1))
+    warehouse.run()
+    visitors = "select event_date, product_id, visitors from marts.kpi_products_daily order by 1, 2"
+    seen = warehouse.rows(visitors)
+    keys = "select event_key, device_key, user_key, referrer_key from marts.fct_product_events order by 1"
+    known = warehouse.rows(keys)
+    done = retain(warehouse.settings)
+    assert (done.identifiers, done.pages) == (0, 0), "nothing is old yet"
+
+    warehouse.reader.execute("update intermediate.int_product_events set landed_at = landed_at - interval '91 days'")
+    warehouse.reader.execute("update intermediate.int_web_requests set landed_at = landed_at - interval '91 days'")
+    warehouse.landing.execute("update landing.loads set landed_at = landed_at - interval '91 days'")
+    dry = retain(warehouse.settings, dry_run=True)
+    done = retain(warehouse.settings)
+    assert done.identifiers > 2 * len(visits)
+    assert done.pages == 2
+    assert (dry.identifiers, dry.pages) == (done.identifiers, done.pages)
+    for table, columns in {"int_product_events": ("device_id", "user_id"), "int_web_requests": ("user_id",)}.items():
+        for column in columns:
+            long = f"select count(*) from intermediate.{table} where {column} !~ '^key:[0-9a-f-]{{36}}$'"
+            assert warehouse.one(long) == 0, (table, column)
+    assert warehouse.one("select count(*) from intermediate.int_web_sessions where user_id not like 'key:%'") == 0
+    assert warehouse.one("select count(*) from intermediate.int_referrers where referrer_url ~ '[?#]'") == 0
+    again = retain(warehouse.settings)
+    assert (again.identifiers, again.pages) == (0, 0)
+
+    # a late event has the old windows and sessions counted anew, from keys; a repeated one contradicts nothing
+    warehouse.land("product_views", [{**visits[0], "id": "late"}, visits[1]])
+    warehouse.land("web_logs", web_traffic(120, seed=1)[:40])
+    warehouse.run()
+    assert warehouse.rows(visitors) == seen
+    warehouse.reader.execute("delete from intermediate.int_product_events where event_id = 'late'")
+    assert warehouse.one("select sum(conflicting_duplicates) from intermediate.int_product_views__accounts") == 0
+    assert warehouse.one("select sum(conflicting_duplicates) from intermediate.int_web_logs__accounts") == 0
+    assert warehouse.rows(keys) == known
+
+
+REFERRERS = ["https://a.example/x?q=1", "https://a.example/x?q=2#f", "https://b.example/"]
 
 
 def test_each_role_does_its_own_part(warehouse: Warehouse) -> None:

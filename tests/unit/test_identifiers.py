@@ -26,7 +26,8 @@ PERSON = Replacer(
         (f"/account/{USER}/rings.html", "/account/U/rings.html"),
         (f"Write to {EMAIL}.", "Write to E."),
         (f"cookie={DEVICE};", "cookie=D;"),
-        (f"{DEVICE.upper()} 1502567 5025671", f"{DEVICE.upper()} 1502567 5025671"),
+        (f"{DEVICE.upper()} 1502567 5025671", "D 1502567 5025671"),
+        (f"https://x.example/%62{DEVICE[1:].replace('-', '%2d')}", "https://x.example/D"),
         ("grace.ada@example.com ada@example.com.br ada@example.community", None),
     ],
 )

@@ -2,6 +2,8 @@
     A view that people read never vanishes: dbt's own swaps it, which drops the views above it with cascade. Here it is made with
     `create or replace`, and only when its definition has changed: replacing takes a lock that readers wait for.
     Where columns were renamed, removed or retyped, Postgres refuses to replace; then it is dropped and made in one transaction.
+    A dashboard that left a transaction open over the view is waited for in short turns, so that other readers are not held up behind
+    this wait; after ten minutes the model fails, and the next refresh tries again.
 #}
 {% materialization view, adapter='postgres' %}
     {% set relation = this.incorporate(type='view') %}
@@ -34,12 +36,28 @@
 
 {% macro create_or_replace_view(relation, sql) %}
     do $landfall_do$
+    declare
+        before text := current_setting('lock_timeout');
     begin
-        execute $landfall_view$ create or replace view {{ relation }} as {{ sql }} $landfall_view$;
-    exception when invalid_table_definition then
-        raise warning 'view {{ relation.schema }}.{{ relation.identifier }}: columns changed, so it and the views above it are made anew';
-        drop view {{ relation }} cascade;
-        execute $landfall_view$ create view {{ relation }} as {{ sql }} $landfall_view$;
+        for turn in 1..200 loop
+            begin
+                perform set_config('lock_timeout', '2s', true);
+                begin
+                    execute $landfall_view$ create or replace view {{ relation }} as {{ sql }} $landfall_view$;
+                exception when invalid_table_definition then
+                    raise warning 'view {{ relation.schema }}.{{ relation.identifier }}: columns changed, so it and the views above it are made anew';
+                    drop view {{ relation }} cascade;
+                    execute $landfall_view$ create view {{ relation }} as {{ sql }} $landfall_view$;
+                end;
+                perform set_config('lock_timeout', before, true);
+                return;
+            exception when lock_not_available then
+                if turn = 200 then
+                    raise exception 'view {{ relation.schema }}.{{ relation.identifier }}: somebody has read it in a transaction that is still open, for ten minutes';
+                end if;
+            end;
+            perform pg_sleep(1);
+        end loop;
     end
     $landfall_do$
 {% endmacro %}

@@ -32,7 +32,7 @@ final as (
         count(*) filter (
             where
                 facts.event_key is not null
-                and ({% for column in compared %}records.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                and ({% for column in compared %}{{ as_kept(column) }}{{ ', ' if not loop.last }}{% endfor %})
                 is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
         ) as conflicting_duplicates,
         max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,

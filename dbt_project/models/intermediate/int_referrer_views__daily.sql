@@ -28,8 +28,8 @@ final as (
     select
         touched.event_date,
         touched.referrer_key,
-        -- beside the counts, so that the view need not look up each of a day's pages
-        referrers.referrer_url,
+        -- beside the counts, so that the view need not look up each of a day's pages; it shows no queries
+        {{ page_of_url('referrers.referrer_url') }} as referrer_url,
         referrers.referrer_host_key,
         referrers.referrer_host,
         coalesce(sum(windows.views), 0)::bigint as views,

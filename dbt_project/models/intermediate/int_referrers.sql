@@ -1,4 +1,7 @@
-{{ config(incremental_strategy='insert_new') }}
+{{ config(
+    incremental_strategy='insert_new',
+    indexes=[{'columns': ['(' ~ text_key(page_of_url('referrer_url')) ~ ')']}],
+) }}
 
 with staged as (
     select * from {{ ref('stg_product_views__events') }}

@@ -1,5 +1,11 @@
 with referrers as (
-    select * from {{ ref('int_referrers') }}
+    select
+        {{ text_key(page_of_url('referrer_url')) }} as referrer_key,
+        min({{ page_of_url('referrer_url') }}) as referrer_url,
+        (array_agg(referrer_host_key order by referrer_host))[1] as referrer_host_key,
+        min(referrer_host) as referrer_host
+    from {{ ref('int_referrers') }}
+    group by 1
 ),
 
 referrer_hosts as (

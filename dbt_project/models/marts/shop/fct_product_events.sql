@@ -7,8 +7,9 @@ select
     events.product_key,
     events.product_id,
     events.device_key,
-    events.device_id,
-    events.user_id,
+    {{ raw_id('events.device_id') }} as device_id,
+    {{ raw_id('events.user_id') }} as user_id,
+    {{ user_key('events.user_id') }} as user_key,
     events.email_key,
     events.ip_key,
     addresses.location_key,
@@ -27,7 +28,7 @@ select
     events.country_name,
     events.is_production,
     -- from where
-    events.referrer_key,
+    coalesce({{ text_key(page_of_url('referrers.referrer_url')) }}, events.referrer_key) as referrer_key,
     events.referrer_host_key,
     {{ referrer_medium('events.referrer_key', 'referring_shops.host', 'referrer_hosts.medium') }} as referrer_medium,
     events.is_paid,
@@ -51,6 +52,7 @@ select
 from {{ ref('int_product_events__with_rules') }} as events
 left join {{ ref('event_types') }} as known_types on events.event_type = known_types.event_type
 left join {{ source('enrichment', 'ip_address') }} as addresses on events.ip_key = addresses.ip_key
+left join {{ ref('int_referrers') }} as referrers on events.referrer_key = referrers.referrer_key
 left join {{ source('enrichment', 'referrer_host') }} as referrer_hosts
     on events.referrer_host_key = referrer_hosts.referrer_host_key
 left join {{ ref('host_countries') }} as referring_shops on referrer_hosts.referrer_host = referring_shops.host

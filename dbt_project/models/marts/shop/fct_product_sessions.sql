@@ -13,7 +13,7 @@ select
         'sessions.is_paid',
         referrer_medium('sessions.referrer_key', 'referring_shops.host', 'referrer_hosts.medium'),
     ) }} as channel,
-    sessions.referrer_key,
+    coalesce({{ text_key(page_of_url('referrers.referrer_url')) }}, sessions.referrer_key) as referrer_key,
     -- counts
     sessions.events,
     sessions.views,
@@ -29,6 +29,7 @@ select
     sessions.changed_load_id
 from {{ ref('int_product_sessions') }} as sessions
 left join {{ ref('host_countries') }} as hosts on sessions.host = hosts.host
+left join {{ ref('int_referrers') }} as referrers on sessions.referrer_key = referrers.referrer_key
 left join {{ source('enrichment', 'referrer_host') }} as referrer_hosts
     on sessions.referrer_host_key = referrer_hosts.referrer_host_key
 left join {{ ref('host_countries') }} as referring_shops on referrer_hosts.referrer_host = referring_shops.host

@@ -1,6 +1,16 @@
+-- addresses that differ in their query alone are one page
 with daily as (
-    select * from {{ ref('int_referrer_views__daily') }}
+    select
+        event_date,
+        {{ page_of_url('referrer_url') }} as referrer_url,
+        (array_agg(referrer_key))[1] as referrer_key,
+        (array_agg(referrer_host_key order by referrer_host))[1] as referrer_host_key,
+        min(referrer_host) as referrer_host,
+        sum(views)::bigint as views,
+        sum(human_views)::bigint as human_views
+    from {{ ref('int_referrer_views__daily') }}
     where views > 0
+    group by 1, 2
 ),
 
 referrer_hosts as (

@@ -3,7 +3,7 @@
 select
     requests.event_key,
     requests.event_id,
-    requests.user_id,
+    {{ raw_id('requests.user_id') }} as user_id,
     requests.user_key,
     requests.product_id,
     requests.product_key,

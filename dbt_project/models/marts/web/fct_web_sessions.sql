@@ -5,7 +5,8 @@ with sessions as (
 final as (
     select
         session_key as session_id,
-        user_id,
+        {{ raw_id('user_id') }} as user_id,
+        user_key,
         started_at,
         ended_at,
         events,
