@@ -7,6 +7,7 @@ from pathlib import Path
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
+from landfall.surroundings import UTF8_MODE
 from local_stack.jars import spark_jars
 from local_stack.java import java_home
 from local_stack.layout import PROJECT, venv_bin
@@ -27,6 +28,7 @@ def exports(settings: Settings) -> dict[str, str]:
     found |= libpq_variables(settings.postgres_dsn)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
+    found[UTF8_MODE] = "1"
     found["PATH"] = search_path(os.environ.get("PATH", ""))
     return found
 

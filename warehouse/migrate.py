@@ -25,6 +25,7 @@ from warehouse.roles import (
     check_server,
     ensure_roles,
     ensure_schemas,
+    ensure_session_defaults,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -66,7 +67,9 @@ def migrate(settings: Settings, migrations: Path = MIGRATIONS) -> list[str]:
         check_server(admin)
         # A session lock: roles and schemas go first, then each migration has a transaction of its own.
         admin.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK,))
-        ensure_roles(admin, logins(settings))
+        known = logins(settings)
+        ensure_roles(admin, known)
+        ensure_session_defaults(admin, known)
         ensure_schemas(admin)
         admin.execute(
             "create table if not exists ops.migrations (number integer primary key, name text not null,"
