@@ -13,7 +13,7 @@ from local_stack.java import java_home
 from local_stack.layout import PROJECT, venv_bin
 from local_stack.postgres import package_folder
 from local_stack.state import open_state
-from orchestration.instance import write_instance
+from orchestration.instance import READ_ONLY_VARIABLE, write_instance
 from warehouse.dbt_session import libpq_variables
 
 
@@ -23,12 +23,14 @@ def exports(settings: Settings) -> dict[str, str]:
     Raises UserError when no servers are known.
     """
     found = {"LANDFALL_HOME": str(settings.home), "LANDFALL_POSTGRES_DSN": settings.postgres_dsn}
-    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items()}
+    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items() if role != "admin"}
     found |= kafka_variables(settings)
     found |= libpq_variables(settings.postgres_dsn)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
     found[UTF8_MODE] = "1"
+    if settings.dagster_read_only:
+        found[READ_ONLY_VARIABLE] = "true"
     found["PATH"] = search_path(os.environ.get("PATH", ""))
     return found
 
