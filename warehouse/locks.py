@@ -20,8 +20,8 @@ import psycopg
 from psycopg import sql
 
 from landfall.errors import UserError
+from landfall.plain_text import printable
 from landfall.settings import Settings
-from landfall.wording import printable
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
@@ -56,7 +56,7 @@ class Waiter:
     @property
     def blocker(self) -> str:
         """Who it waits for, in words."""
-        return f"{printable(self.blocker_name) or 'a session'} (pid {self.blocker_pid}, role {self.blocker_role})"
+        return f"{printable(self.blocker_name or '') or 'a session'} (pid {self.blocker_pid}, role {self.blocker_role})"
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def holder_of(connection: Connection, name: str) -> str | None:
         return None
     application, pid, role, since = row
     began = f", since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    return f"{printable(application) or 'a session'} (pid {pid}, role {role}{began})"
+    return f"{printable(application or '') or 'a session'} (pid {pid}, role {role}{began})"
 
 
 def is_held_advisory(connection: Connection, name: str) -> bool:
