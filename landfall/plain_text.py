@@ -1,5 +1,6 @@
 """Text of events and of others on its way to a terminal, a log or a picture: one line, and nothing but what is seen."""
 
+import re
 import unicodedata
 
 
@@ -25,3 +26,9 @@ def shortened(text: object, most: int) -> str:
     """A printable text of at most so many characters."""
     shown = printable(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def as_markdown(text: object) -> str:
+    r"""A printable text that Markdown shows as it is, but for `code`, which our own sentences use: no link, no picture
+    that a browser would fetch, no HTML."""
+    return re.sub(r"[\\*\[\]<>&~|]|(?<!\w)_|_(?!\w)", r"\\\g<0>", printable(text))

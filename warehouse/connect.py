@@ -5,6 +5,8 @@ Every connection of our own is opened here. dbt, psql and the like get the same 
 (warehouse/roles.py).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -59,3 +61,32 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def advisory_lock(
+    dsn: str,
+    role: str | None,
+    key: int | str,
+    application_name: str,
+    *,
+    shared: bool = False,
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+) -> Iterator[None]:
+    """Hold an advisory lock for as long as the context lasts, by a transaction on a connection of its own.
+
+    Behind a pooler a session's lock would stay with a server's process that serves somebody else next. `key`: a text is
+    hashed by Postgres. Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
+    """
+    function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    number = "hashtextextended(%s, 0)" if isinstance(key, str) else "%s"
+    with connect(dsn, role, application_name=application_name) as connection:
+        stay(connection, lock_timeout_ms)
+        connection.execute(f"select {function}({number})".encode(), (key,))
+        yield
+
+
+def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int) -> None:
+    """Let this transaction last, with nothing to do, for as long as its process does, behind a pooler too."""
+    limits = {"idle_in_transaction_session_timeout": "0", "lock_timeout": f"{lock_timeout_ms}ms"}
+    connection.execute(set_statement(limits, local=True))

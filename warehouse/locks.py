@@ -22,7 +22,7 @@ from psycopg import sql
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
-from warehouse.connect import connect
+from warehouse.connect import advisory_lock, connect, stay
 from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
@@ -73,13 +73,10 @@ def held(
 
 
 @contextmanager
-def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[Connection]:
+def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[None]:
     """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with connect(
-        settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name=application_name
-    ) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (key_of(name),))
-        yield connection
+    with advisory_lock(settings.postgres_dsn, TRANSFORMER, key_of(name), application_name):
+        yield
 
 
 def connection_for_a_lock(settings: Settings, application_name: str) -> Connection:
@@ -107,8 +104,8 @@ def try_to_take(connection: Connection, name: str) -> bool:
 def _taken(connection: Connection, name: str, seconds: float) -> bool:
     statement = sql.SQL("lock table {} in exclusive mode").format(sql.Identifier("ops", name))
     try:
+        stay(connection, max(1, int(seconds * 1000)))
         if seconds > 0:
-            connection.execute("select set_config('lock_timeout', %s, true)", (f"{max(1, int(seconds * 1000))}ms",))
             connection.execute(statement)
         else:
             connection.execute(statement + sql.SQL(" nowait"))

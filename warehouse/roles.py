@@ -150,7 +150,9 @@ def ensure_session_defaults(admin: Connection, logins: list[Login]) -> None:
     """
     settings = session_settings(admin.info.server_version)
     for user in sorted({login.user for login in logins if login.role != READER}):
-        wrong = [name for name, value in settings.items() if session_defaults(admin, user).get(name) != value]
+        set_role(admin, user, logins)
+        known = session_defaults(admin, user)
+        wrong = [name for name, value in settings.items() if known.get(name) != value]
         if not wrong:
             continue
         statement = sql.SQL("alter role {} in database {} set {} from current")
@@ -160,6 +162,18 @@ def ensure_session_defaults(admin: Connection, logins: list[Login]) -> None:
             for name in wrong:
                 names = (sql.Identifier(user), sql.Identifier(admin.info.dbname), sql.Identifier(name))
                 admin.execute(statement.format(*names))
+
+
+def set_role(admin: Connection, user: str, logins: list[Login]) -> None:
+    """Let a login of another name begin as its role: behind a pooler, `set role` of a session goes with a process."""
+    roles = {login.role for login in logins if login.user == user}
+    if len(roles) != 1 or user in (*roles, admin.info.user):
+        return
+    (role,) = roles
+    if session_defaults(admin, user).get("role") != role:
+        names = (sql.Identifier(user), sql.Identifier(admin.info.dbname), sql.Literal(role))
+        with suppress(errors.InsufficientPrivilege), admin.transaction():
+            admin.execute(sql.SQL("alter role {} in database {} set role = {}").format(*names))
 
 
 def session_defaults(admin: Connection, user: str) -> dict[str, str]:

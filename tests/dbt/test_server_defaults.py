@@ -18,7 +18,10 @@ from local_stack.layout import venv_bin
 from tests.conftest import Connection
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events, web_requests
+from tests.pooler import pooled
 from warehouse.connect import connect
+from warehouse.locks import DBT, connection_for_a_lock, held, try_to_take
+from warehouse.migrate import migrate
 from warehouse.refresh import refresh
 from warehouse.roles import TRANSFORMER, WRITER, session_defaults
 from warehouse.session_settings import session_settings
@@ -65,7 +68,7 @@ def make_hostile(settings: Settings) -> None:
             )
 
 
-def run(settings: Settings, environ: dict[str, str], folder: Path, *arguments: str, code: int = 0) -> str:
+def run(environ: dict[str, str], folder: Path, *arguments: str, code: int = 0) -> str:
     """A `landfall` command in those surroundings."""
     done = subprocess.run(
         [venv_bin() / "landfall", *arguments],
@@ -80,11 +83,11 @@ def run(settings: Settings, environ: dict[str, str], folder: Path, *arguments: s
     return done.stdout.decode("utf-8")
 
 
-def write(folder: Path) -> dict[str, Path]:
+def write(folder: Path, seed: int) -> dict[str, Path]:
     """A file of each stream."""
     files = {stream: folder / f"Größe {stream}.jsonl" for stream in STREAMS}
     for stream, path in files.items():
-        path.write_text("".join(json.dumps(event) + "\n" for event in STREAMS[stream](60, 7)), encoding="utf-8")
+        path.write_text("".join(json.dumps(event) + "\n" for event in STREAMS[stream](60, seed)), encoding="utf-8")
     return files
 
 
@@ -111,23 +114,33 @@ def test_logins_that_write_have_them_as_their_own_defaults_for_dbt_and_psql(
     assert session_defaults(admin, "bi_reader") == {}, "who reads keeps a zone and limits of his own"
 
 
-def test_hostile_defaults_change_no_table(
+def test_hostile_defaults_and_a_pooler_change_no_table(
     make_warehouse: Callable[[], Warehouse], environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:
     plain, hostile = make_warehouse(), make_warehouse()
     make_hostile(hostile.settings)
-    files = write(tmp_path)
-    environ = environ_of(hostile.settings)
-    for stream, path in files.items():
-        assert "60 landed and 0 quarantined" in run(hostile.settings, environ, tmp_path, "ingest", stream, path.name)
+    land_and_compare(plain, hostile, environ_of(hostile.settings), tmp_path / "direct", seed=7)
+    with pooled(hostile.settings) as (settings, pooler):
+        land_and_compare(plain, hostile, environ_of(settings), tmp_path / "pooled", seed=8)
+        assert pooler.changes > 50, "transactions of one session were those of several server processes"
+        assert migrate(settings) == []
+        with held(settings, DBT, "test"), connection_for_a_lock(settings, "test") as other:
+            assert not try_to_take(other, DBT)
+
+
+def land_and_compare(plain: Warehouse, hostile: Warehouse, environ: dict[str, str], folder: Path, seed: int) -> None:
+    """The same files by commands in hostile surroundings, and here: the same tables."""
+    folder.mkdir()
+    for stream, path in write(folder, seed).items():
+        assert "60 landed and 0 quarantined" in run(environ, folder, "ingest", stream, path.name)
         contract = load_contracts()[stream]
         assert ingest(plain.settings, contract, find_files(plain.settings, [str(path)])[0]) == []
-    assert "refreshed in" in run(hostile.settings, environ, tmp_path, "refresh")
+    assert "refreshed in" in run(environ, folder, "refresh")
     assert refresh(plain.settings).ok
     assert hostile.tables(with_positions=False) == plain.tables(with_positions=False)
 
-    found = json.loads(run(hostile.settings, environ, tmp_path, "status", "--json"))
-    assert [stream["landed"] for stream in found["streams"]] == [60, 60, 60]
-    exported = run(hostile.settings, environ, tmp_path, "export", "marts", "--table", "kpi_products_daily")
-    assert "kpi_products_daily" in exported
-    assert (tmp_path / "marts" / "kpi_products_daily").is_dir()
+    found = json.loads(run(environ, folder, "status", "--json"))
+    landed = plain.one("select sum(landed) from landing.slices where stream = 'web_logs'")
+    assert {stream["landed"] for stream in found["streams"]} == {landed}
+    assert "kpi_products_daily" in run(environ, folder, "export", "marts", "--table", "kpi_products_daily")
+    assert (folder / "marts" / "kpi_products_daily").is_dir()

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from io import StringIO
 
 import pytest
+from markdown_it import MarkdownIt
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
@@ -19,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from health.alerts import News, Rules, Trouble, observe
+from health.findings import Finding
 from health.messages import as_json, as_slack_blocks
 from health.notify import Slack
 from landfall.demo.kpis import KpiTable, shown
@@ -30,6 +32,7 @@ from landfall.plain_text import printable, shortened
 from landfall.status_screen import as_text
 from monitoring.catalogue import family
 from orchestration.charts import picture
+from orchestration.health import described
 from reports.catalog import CHARTS
 from reports.chart import Rows
 from reports.style import draw, label, png
@@ -104,11 +107,15 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.attributes: dict[str, str | None] = {}
+        self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         if tag == "img":
             self.attributes = dict(attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
 @each_text
@@ -124,6 +131,18 @@ def test_a_page_has_no_tag_more_nor_an_attribute(text: str) -> None:
 def test_markdown_in_dagster_holds_nothing_of_it(text: str) -> None:
     chart = replace(CHARTS["top_products"], finding=lambda rows: text)
     assert picture(chart, b"png").value == f"![{chart.question}](data:image/png;base64,cG5n)"
+
+
+@each_text
+def test_what_a_check_says_in_dagster_is_no_markup(text: str) -> None:
+    finding = Finding("hosts", "web_logs", (), "warn", f"Host {text} is unknown.", "See `landfall status`.")
+    shown = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(described(finding))
+    page = Page()
+    page.feed(shown)
+    assert set(page.tags) <= {"p", "code"}
+    assert "See <code>landfall status</code>." in shown or "`" in text
+    if "`" not in text:
+        assert page.text.strip() == f"Host {printable(text)} is unknown. See landfall status."
 
 
 def news(text: str) -> list[News]:
