@@ -19,6 +19,7 @@ from landfall.settings import Settings
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays
 from warehouse.roles import marts_login
+from warehouse.session_settings import set_statement
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +71,7 @@ def export(
     root = locate(settings, destination)
     dsn, role = marts_login(settings)
     done = []
-    with connect(
-        dsn, role, application_name="landfall export", idle_in_transaction_ms=IDLE_IN_TRANSACTION_MS
-    ) as connection:
+    with connect(dsn, role, application_name="landfall export") as connection:
         marts = read_marts(connection, tables)
         connection.rollback()
         for mart in marts:
@@ -88,6 +87,8 @@ def export(
 def _export_mart(connection: psycopg.Connection, root: Location, mart: Mart, days: EventDays | None) -> Exported:
     table, has_days = root.at(mart.name), mart.day_column is not None
     open_snapshot(connection)
+    limit = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+    connection.execute(set_statement(limit, local=True))
     contents = read_days(connection, mart, days)
     manifest = read_manifest(table)
     plan = plan_files(contents, manifest, existing_files(table), days if has_days else None, has_days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ class Limits:
 def load_limits(path: Path | None) -> Limits:
     """The defaults, with the changes of a YAML file (`data_age_warn_seconds: 120`).
 
-    Raises UserError for a file that cannot be read, an unknown name, and a value that is no number of at least 0.
+    Raises UserError for a file that cannot be read, an unknown name, and a value that is no finite number of at least
+    0: nothing is more than `.nan`, so a check with such a bound could never fail.
     """
     if path is None:
         return Limits()
@@ -98,6 +100,6 @@ def load_limits(path: Path | None) -> Limits:
         unknown = sorted(map(str, set(given) - known)) if isinstance(given, dict) else [repr(given)]
         raise UserError(f"{path}: {unknown[0]} is no limit: write some of {', '.join(sorted(known))}.")
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise UserError(f"{path}: {name} is {value!r}: write a number of at least 0.")
     return dataclasses.replace(Limits(), **given)

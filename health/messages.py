@@ -9,6 +9,7 @@ from typing import Any
 
 from health.alerts import News, Status
 from health.findings import rank
+from landfall.plain_text import printable
 from landfall.wording import counted, listed
 
 SCHEMA_VERSION = 1
@@ -44,9 +45,9 @@ def group_lines(group: Sequence[News]) -> tuple[str, str, str]:
     subjects = [each.alert.subject for each in group]
     title = f"{SAYS[group[0].status]}: {first.check} of {listed(subjects)}"
     if group[0].status == "well":
-        return title, f"Was: {first.message}", ""
+        return printable(title), printable(f"Was: {first.message}"), ""
     rest = f" ({counted(len(group) - 1, 'other')} like it)" if len(group) > 1 else ""
-    return f"{title} ({first.severity})", first.message + rest, first.advice
+    return printable(f"{title} ({first.severity})"), printable(first.message + rest), printable(first.advice)
 
 
 def as_text(news: Sequence[News]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from health.alerts import News
-from health.messages import as_json, as_slack_blocks, as_text
+from health.messages import as_json, as_slack_blocks, as_text, escaped
 from landfall.settings import Settings
 
 TIMEOUT_SECONDS = 5
@@ -48,7 +48,7 @@ class Slack:
     def send(self, news: Sequence[News], now: datetime) -> None:
         """See Channel."""
         try:
-            answer = self._client.send(text=as_text(news), blocks=as_slack_blocks(news))
+            answer = self._client.send(text=escaped(as_text(news)), blocks=as_slack_blocks(news))
         except Exception as error:  # whatever it is, it may quote the URL
             raise NotDelivered(f"slack: {reason(error)}") from None
         if answer.status_code != 200:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from landfall.errors import UserError
+from landfall.surroundings import insist_on_utf8, write_what_can_be_written
 
 COMMANDS_DIR = Path(__file__).parent / "commands"
 
@@ -73,6 +74,8 @@ def group() -> None:
 
 def main() -> None:
     """Entry point. Ends with 0, with 1 and one sentence for a user's mistake, or with 2 for a wrong option."""
+    insist_on_utf8()
+    write_what_can_be_written((sys.stdout, sys.stderr))
     try:
         group(prog_name="landfall")
     except Exception as error:

@@ -5,6 +5,7 @@ import logging
 import click
 
 from landfall.logs import logs_are_json
+from landfall.plain_text import printable
 
 EXIT_FENCED = 3
 """Of a landing or an ingestion that another one has taken over from: it is not to come back by itself."""
@@ -24,4 +25,5 @@ class UserError(click.ClickException):
         if logs_are_json():
             logging.getLogger("landfall").error(self.format_message())
         else:
-            click.echo(f"landfall: {self.format_message()}", err=True)
+            # It may quote a name or a value of somebody else.
+            click.echo(f"landfall: {printable(' '.join(self.format_message().split()))}", err=True)

@@ -15,6 +15,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from landfall.plain_text import printable
+
 PACKAGES = ("landfall", "landing_stream", "enrichment", "warehouse", "local_stack", "orchestration", "monitoring")
 """Whose loggers speak from INFO on; other libraries from WARNING on."""
 
@@ -72,8 +74,9 @@ class JsonFormatter(logging.Formatter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        return f"{_time(record)} {record.levelname:7} {record.getMessage()}{' | ' + fields if fields else ''}"
+        fields = " ".join(f"{name}={printable(value)}" for name, value in _fields(record).items())
+        message = printable(record.getMessage())
+        return f"{_time(record)} {record.levelname:7} {message}{' | ' + fields if fields else ''}"
 
 
 def as_json_line(line: str, program: str, now: dt.datetime) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from landfall.errors import UserError
 from landfall.kafka_settings import KafkaSettings
+from landfall.own_names import is_own
 from local_stack.endpoints import Endpoints, read_endpoints
 
 LogFormat = Literal["text", "json"]
@@ -75,6 +77,11 @@ class Settings:
     run `landfall refresh --full-refresh`. Default: the var reporting_timezone of dbt_project.yml, UTC."""
     metrics_port: int = 9464
     """LANDFALL_METRICS_PORT: where `landfall metrics` serves on 127.0.0.1."""
+    host_names: tuple[str, ...] = ()
+    """LANDFALL_HOST_NAMES: names, with commas, by which pages of Dagster and metrics may be asked for besides
+    localhost, as of a reverse proxy. Default: none."""
+    dagster_read_only: bool = False
+    """LANDFALL_DAGSTER_READ_ONLY: `yes` for pages of Dagster on which nobody can start or stop anything."""
     slack_webhook_url: str | None = field(default=None, repr=False)
     """LANDFALL_SLACK_WEBHOOK_URL: a Slack incoming webhook that alerts are sent to; a secret. Default: none."""
     alert_webhook_url: str | None = field(default=None, repr=False)
@@ -106,7 +113,7 @@ class Settings:
         local = read_endpoints(home)
         return cls(
             home=home,
-            dsns={role: env[name] for role, name in DSN_VARIABLES.items() if env.get(name)} or local_dsns(local),
+            dsns=known_dsns(env, local_dsns(local)),
             kafka_or_none=KafkaSettings.load(env) or local_kafka(local),
             trigger_seconds=number(env, "LANDFALL_TRIGGER_SECONDS", cls.trigger_seconds, least=0.0),
             max_offsets_per_trigger=int(
@@ -126,7 +133,9 @@ class Settings:
             first_event_day=day(env, "LANDFALL_FIRST_EVENT_DAY", cls.first_event_day),
             reporting_timezone=zone(env, "LANDFALL_REPORTING_TIMEZONE"),
             metrics_port=port(env, "LANDFALL_METRICS_PORT", cls.metrics_port),
-            slack_webhook_url=web_address(env, "LANDFALL_SLACK_WEBHOOK_URL"),
+            host_names=host_names(env),
+            dagster_read_only=choice(env, "LANDFALL_DAGSTER_READ_ONLY", ("no", "yes")) == "yes",
+            slack_webhook_url=secret_address(env, "LANDFALL_SLACK_WEBHOOK_URL"),
             alert_webhook_url=web_address(env, "LANDFALL_ALERT_WEBHOOK_URL"),
             alert_severity=cast(AlertSeverity, choice(env, "LANDFALL_ALERT_SEVERITY", ("warn", "error"))),
             alert_after_seconds=number(env, "LANDFALL_ALERT_AFTER_SECONDS", cls.alert_after_seconds, least=0.0),
@@ -185,6 +194,17 @@ class Settings:
         raise UserError(f"No Postgres to talk to: run `landfall up`, or set {name}.")
 
 
+def known_dsns(env: Mapping[str, str], local: Mapping[str, str]) -> Mapping[str, str]:
+    """DSNs by role: those of the environment, or else of the local stack.
+
+    Where the environment names the local stack itself, as after `landfall env`, its others belong to them: that command
+    prints no admin's, which no child needs.
+    """
+    given = {role: env[name] for role, name in DSN_VARIABLES.items() if env.get(name)}
+    is_local = all(local.get(role) == dsn for role, dsn in given.items())
+    return local if is_local else given
+
+
 def local_dsns(local: Endpoints | None) -> dict[str, str]:
     """DSNs by role of a local stack, none when it was not started."""
     if local is None:
@@ -200,6 +220,11 @@ def local_dsns(local: Endpoints | None) -> dict[str, str]:
 def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
     """Kafka settings of a local stack, None when it was not started."""
     return None if local is None else KafkaSettings(bootstrap_servers=local.kafka_bootstrap_servers)
+
+
+def without_admin(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: the login that may change roles is for `migrate` and `erase` alone."""
+    return {name: value for name, value in env.items() if name != DSN_VARIABLES["admin"]}
 
 
 def home_folder(env: Mapping[str, str]) -> Path:
@@ -247,6 +272,23 @@ def web_address(env: Mapping[str, str], name: str) -> str | None:
     if given and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", given):
         raise UserError(f"{name} is no address: write https://… in full.")
     return given or None
+
+
+def secret_address(env: Mapping[str, str], name: str) -> str | None:
+    """An address of the web that is a secret as a whole; raises UserError by name where it would travel unencrypted."""
+    given = web_address(env, name)
+    if given and given.startswith("http://") and not is_own(urlsplit(given).hostname, ()):
+        raise UserError(f"{name} would be sent unencrypted, and it is a secret: write https://… in full.")
+    return given
+
+
+def host_names(env: Mapping[str, str]) -> tuple[str, ...]:
+    """LANDFALL_HOST_NAMES; raises UserError for what is no name of a host."""
+    names = tuple(name.strip() for name in env.get("LANDFALL_HOST_NAMES", "").split(",") if name.strip())
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", name):
+            raise UserError(f"LANDFALL_HOST_NAMES holds {name!r}: write names without scheme and port, with commas.")
+    return names
 
 
 def days(env: Mapping[str, str], name: str, default: int) -> int:

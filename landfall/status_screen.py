@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from landfall.plain_text import printable
 from landfall.wording import counted, duration, listed
 
 COLUMNS = ("stream", "lag", "landed", "quarantined", "holes", "gaps", "loads", "open", "sealed", "newest")
@@ -31,13 +32,13 @@ def as_text(report: Report, *, show_all: bool = False, width: int = 110) -> str:
     lines = [
         click.style(headline(report), fg=COLOURS[report["health"]], bold=True),
         "",
-        *server_lines(report["servers"]),
-        *service_lines(report["services"]),
+        *map(printable, server_lines(report["servers"])),
+        *map(printable, service_lines(report["services"])),
     ]
     if report["streams"]:
         lines += ["", *columns([COLUMNS, *(stream_row(stream, now) for stream in report["streams"])])]
     if report["findings"]:
-        lines += ["", *summary(report)]
+        lines += ["", *map(printable, summary(report))]
         shown = [found for found in report["findings"] if show_all or found["severity"] in NOT_WELL]
         lines += [line for group in grouped(shown) for line in ["", *group_lines(group, width)]]
     return "\n".join(lines)
@@ -137,10 +138,8 @@ def group_lines(group: Sequence[Found], width: int) -> list[str]:
     first = group[0]
     like = f" ({counted(len(group) - 1, 'other')} like it)" if len(group) > 1 else ""
     where = f"{first['check']}: {listed([found['subject'] for found in group], 4)}"
-    texts = (where, first["message"] + like, first["advice"])
-    body = [
-        line for text in texts if text for line in textwrap.wrap(text, max(width - MARGIN, 40), break_on_hyphens=False)
-    ]
+    texts = [printable(text) for text in (where, first["message"] + like, first["advice"])]
+    body = [line for text in texts for line in textwrap.wrap(text, max(width - MARGIN, 40), break_on_hyphens=False)]
     sign = click.style(f"{first['severity']:<{MARGIN}}", fg=COLOURS[first["severity"]])
     return [sign + body[0], *(" " * MARGIN + line for line in body[1:])]
 

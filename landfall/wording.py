@@ -32,12 +32,6 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def printable(text: str | None) -> str:
-    """A text that strangers chose, for a terminal or a log: what is no letter, digit or sign as an escape."""
-    signs = (text or "")[:200]
-    return "".join(s if s.isprintable() else s.encode("unicode_escape", "surrogatepass").decode() for s in signs)
-
-
 def at_utc(moment: dt.datetime) -> str:
     """`2026-03-28 10:15 UTC`."""
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,15 +6,25 @@ run again; so its process holds a lock as long as it lives, and who reads the la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from landing_stream.ledger import Writer
+from warehouse.connect import advisory_lock
+from warehouse.roles import WRITER
 
 
-def hold_door(connection: psycopg.Connection, writer: Writer) -> None:
-    """Shows that this writer lives, until the connection ends. The key is that of landing.seal_abandoned()."""
+@contextmanager
+def holding_door(connection: psycopg.Connection, writer: Writer) -> Iterator[None]:
+    """Shows that this writer lives, while the context lasts. The key is that of landing.seal_abandoned()."""
     key = f"landfall.landing.holder/{writer.stream}/{writer.door}/{writer.generation}"
-    connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", (key,))
+    info = connection.info
+    dsn = make_conninfo("", **info.get_parameters(), password=info.password)
+    with advisory_lock(dsn, WRITER, key, info.get_parameters().get("application_name", "landfall"), shared=True):
+        yield
 
 
 def seal_abandoned(connection: psycopg.Connection) -> int:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted
-from landing_stream.abandoned import hold_door
+from landing_stream.abandoned import holding_door
 from landing_stream.contract import Contract
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.files import SourceFile, records_from, topic_id_of
@@ -209,14 +209,16 @@ def ingest(
     with connect(
         settings.landing_dsn, role=WRITER, autocommit=True, application_name=f"landfall ingest: {contract.stream}"
     ) as connection:
-        door = FileDoor(connection, contract, _take_door(connection, contract), records_a_load, on_load)
-        for file in files:
-            try:
-                report(door.land(file, stop))
-            except UserError as problem:
-                problems.append(problem)
-            if stop is not None and stop.is_set():
-                break
+        writer = _take_door(connection, contract)
+        door = FileDoor(connection, contract, writer, records_a_load, on_load)
+        with holding_door(connection, writer):
+            for file in files:
+                try:
+                    report(door.land(file, stop))
+                except UserError as problem:
+                    problems.append(problem)
+                if stop is not None and stop.is_set():
+                    break
     return problems
 
 
@@ -226,6 +228,4 @@ def _take_door(connection: psycopg.Connection, contract: Contract) -> Writer:
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         raise UserError("The database has no ledger of files yet: run `landfall migrate` (or `landfall up`).") from None
     ensure_tables(connection, [contract])
-    writer = start_writer(connection, contract.stream, DOOR)
-    hold_door(connection, writer)
-    return writer
+    return start_writer(connection, contract.stream, DOOR)

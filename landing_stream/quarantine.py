@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg.rows import class_row
 
-from landing_stream.abandoned import hold_door
+from landing_stream.abandoned import holding_door
 from landing_stream.contract import Contract
 from landing_stream.copy_rows import RECORD_SCHEMA, land_records
 from landing_stream.ledger import LedgerError, Writer, check_generation, draw_load, finish_load, prepare_partitions
@@ -115,7 +115,11 @@ def replay(connection: psycopg.Connection, contract: Contract, reason: str | Non
     Each record lands once, however often this runs; one that still cannot stays. Returns (landed, still quarantined).
     """
     writer = take_door(connection, contract.stream, DOOR)
-    hold_door(connection, writer)
+    with holding_door(connection, writer):
+        return _replay(connection, writer, contract, reason)
+
+
+def _replay(connection: psycopg.Connection, writer: Writer, contract: Contract, reason: str | None) -> tuple[int, int]:
     parser, landed, waiting = Parser(contract), 0, 0
     after: Position = (0, UUID(int=0), -1, -1)
     while records := _waiting(connection, contract.stream, reason, after):

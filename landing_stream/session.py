@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark import SparkConf
@@ -12,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from local_stack.java import java_home
 
+_SECRET = re.compile(r"LANDFALL_\w+_DSN|LANDFALL_\w+_URL|LANDFALL_\w+_PASSWORD|PGPASSWORD|DAGSTER_POSTGRES_URL")
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
@@ -32,11 +35,25 @@ def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None)
         # The executor is the driver itself. After two minutes in which both were suspended, as on a machine that slept,
         # Spark would take it for lost and hear it no more, and it would end ten minutes later.
         conf.setIfMissing("spark.storage.blockManagerHeartbeatTimeoutMs", "365d")
-    session = SparkSession.builder.config(conf=conf).getOrCreate()
+        # Spark makes the secret itself, and nobody else has it: any other user of the machine could tell the executor
+        # to stop, and the landing ended. A cluster's secret is for who starts the cluster to give.
+        conf.setIfMissing("spark.authenticate", "true")
+    with _secrets_left_out():
+        session = SparkSession.builder.config(conf=conf).getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     # It would print a traceback whenever the JVM goes; the supervisor says that in a sentence.
     session.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
     return session
+
+
+@contextmanager
+def _secrets_left_out() -> Iterator[None]:
+    """The JVM and Spark's Python workers inherit no login: a task brings those that it uses."""
+    kept = {name: os.environ.pop(name) for name in [*os.environ] if _SECRET.fullmatch(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]:

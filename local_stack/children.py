@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from landfall.errors import EXIT_FENCED, UserError
+from landfall.settings import without_admin
 from local_stack.layout import venv_bin
 from local_stack.lifeline import prefix
 from local_stack.processes import last_lines
@@ -114,6 +115,7 @@ class Children:
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [*prefix(), str(venv_bin() / "landfall"), *arguments],
+                env=without_admin(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

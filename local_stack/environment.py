@@ -7,12 +7,13 @@ from pathlib import Path
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
+from landfall.surroundings import UTF8_MODE
 from local_stack.jars import spark_jars
 from local_stack.java import java_home
 from local_stack.layout import PROJECT, venv_bin
 from local_stack.postgres import package_folder
 from local_stack.state import open_state
-from orchestration.instance import write_instance
+from orchestration.instance import READ_ONLY_VARIABLE, write_instance
 from warehouse.dbt_session import libpq_variables
 
 
@@ -22,13 +23,16 @@ def exports(settings: Settings) -> dict[str, str]:
     Raises UserError when no servers are known.
     """
     found = {"LANDFALL_HOME": str(settings.home), "LANDFALL_POSTGRES_DSN": settings.postgres_dsn}
-    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items()}
+    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items() if role != "admin"}
     found |= kafka_variables(settings)
     found |= libpq_variables(settings.postgres_dsn)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
     if settings.reporting_timezone is not None:
         found["LANDFALL_REPORTING_TIMEZONE"] = settings.reporting_timezone
+    found[UTF8_MODE] = "1"
+    if settings.dagster_read_only:
+        found[READ_ONLY_VARIABLE] = "true"
     found["PATH"] = search_path(os.environ.get("PATH", ""))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -26,6 +26,7 @@ from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
 Offsets = dict[tuple[str, UUID], dict[int, int]]
 
 DEADLINE_SECONDS = 4.0
@@ -55,13 +56,13 @@ class LandfallCollector(Collector):
             found = [*ledger.read(connection), *refreshes.read(connection), *model_metrics(connection)]
             return [*found, *check_metrics(connection)], next_offsets(connection)
 
-        self._postgres = Source("postgres", Kept(settings, ask_postgres))
+        self._postgres = Source("postgres", Kept(settings, within_time(ask_postgres)))
         self._kafka = Source("kafka", lambda: ask_kafka(topics, contracts))
 
         def look(connection: Connection) -> list[Metric]:
             return list(health_metrics(evaluate(settings, connection, topics)))
 
-        self._quality = Source("quality", Kept(settings, lambda c: list(quality_metrics(c))), pace=PACE)
+        self._quality = Source("quality", Kept(settings, within_time(lambda c: list(quality_metrics(c)))), pace=PACE)
         self._health = Source("health", Kept(settings, look), pace=PACE)
 
     def describe(self) -> Iterable[Metric]:
@@ -99,13 +100,24 @@ class Kept:
             self._connection = connect(
                 self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
             )
-            self._connection.execute(f"set statement_timeout = {STATEMENT_TIMEOUT_MS}")
         try:
             return self._read(self._connection)
         except BaseException:
             self._connection.close()
             self._connection = None
             raise
+
+
+def within_time(read: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """The read in a transaction whose statements take so long at most; a session's limit would stay with a pooler's
+    process and cut off whoever has it next."""
+
+    def limited(connection: Connection) -> T:
+        with connection.transaction():
+            connection.execute(f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            return read(connection)
+
+    return limited
 
 
 def ask_kafka(topics: Topics, contracts: Iterable[Contract]) -> dict[str, TopicEnds]:

@@ -115,10 +115,9 @@ def drawn(
     rows = chart.read(marts, None, zone)
     figure = draw(chart, rows, None, zone)
     path = replace(settings.home / "charts" / f"{chart.name}.png", png(figure))
-    small = base64.b64encode(preview(figure)).decode()
     finding = chart.finding(rows) if rows else f"{chart.nothing} yet"
     metadata: dict[str, Any] = {
-        "chart": dg.MetadataValue.md(f"![{finding}](data:image/png;base64,{small})"),
+        "chart": picture(chart, preview(figure)),
         "finding": finding,
         "rows": len(rows),
         "file": dg.MetadataValue.path(path),
@@ -128,6 +127,11 @@ def drawn(
     if newest := newest_event(reader, chart):
         metadata["newest_event"] = dg.MetadataValue.timestamp(newest)
     return dg.MaterializeResult(asset_key=chart_key(chart), metadata=metadata)
+
+
+def picture(chart: Chart, small: bytes) -> dg.MarkdownMetadataValue:
+    """The picture for the asset's page. What it says stands beside it as text: a product's name is no Markdown."""
+    return dg.MetadataValue.md(f"![{chart.question}](data:image/png;base64,{base64.b64encode(small).decode()})")
 
 
 def newest_event(reader: psycopg.Connection[Any], chart: Chart) -> dt.datetime | None:

@@ -10,6 +10,7 @@ from health.catalogue import Asked, asked_of_assets
 from health.checks import evaluate
 from health.checks.data_age import is_judged
 from health.findings import Finding, Severity
+from landfall.plain_text import as_markdown
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from orchestration.manifest import Manifest, layer
@@ -149,10 +150,10 @@ def evaluation(key: dg.AssetCheckKey, finding: Finding | None) -> dg.AssetCheckE
 
 
 def described(finding: Finding | None) -> str:
-    """What was found and what to do."""
+    """What was found and what to do, as the Markdown that Dagster takes it for."""
     if finding is None:
         return "There is nothing to look at yet."
-    return f"{finding.message} {finding.advice}".strip()
+    return as_markdown(f"{finding.message} {finding.advice}".strip())
 
 
 def measured(finding: Finding | None) -> dict[str, float]:

@@ -13,6 +13,8 @@ from landfall.errors import UserError
 FILE_NAME = "dagster.yaml"
 STORAGE_VARIABLE = "DAGSTER_POSTGRES_URL"
 """Where the webserver and the daemon run apart, their storage is a Postgres database; else SQLite in DAGSTER_HOME."""
+READ_ONLY_VARIABLE = "DAGSTER_WEBSERVER_READ_ONLY"
+"""The webserver's own option --read-only, which `dagster dev` does not pass on otherwise."""
 DRIVER = "postgresql+psycopg2://"
 """With psycopg 3, which SQLAlchemy 2.1 takes for postgresql://, every event fails: Dagster's NOTIFY has a parameter."""
 
@@ -20,6 +22,8 @@ DRIVER = "postgresql+psycopg2://"
 def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """The content of dagster.yaml. Raises UserError for a storage that Dagster cannot use."""
     config: dict[str, Any] = {
+        # Its webserver answers its own pages alone.
+        "instance_class": {"module": "orchestration.web_guard", "class": "GuardedInstance"},
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
         # The console repeats each of a run's 150 events otherwise, which the run's page shows anyway.

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from landfall.errors import UserError
-from landfall.settings import Settings
+from landfall.settings import Settings, without_admin
 from local_stack.children import begin
 from local_stack.environment import exports
 from local_stack.layout import PROJECT
@@ -99,7 +99,7 @@ def start_dagster(settings: Settings, port: int | None = None, *, prefix: Sequen
         process = subprocess.Popen(
             command,
             cwd=PROJECT,
-            env={**os.environ, **exports(settings), "DAGSTER_HOME": str(home)},
+            env={**without_admin(os.environ), **exports(settings), "DAGSTER_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

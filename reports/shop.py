@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports.chart import Chart, Row, Rows
-from reports.style import ranked_bars, share, with_people
+from reports.style import label, ranked_bars, share, with_people
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,12 +43,12 @@ def products_finding(rows: Rows) -> str:
     named = [row for row in rows if row["name"] != NO_PRODUCT]
     if not named:
         return f"{rows[0]['all_views']:,} views, none of them of a known product"
-    return f"Product {named[0]['name']} leads with {of_all(named[0])}"
+    return f"Product {label(named[0]['name'])} leads with {of_all(named[0])}"
 
 
 def countries_finding(rows: Rows) -> str:
     """Which country leads, and by how much of the day's views."""
-    return f"{rows[0]['name']} leads with {of_all(rows[0])}"
+    return f"{label(rows[0]['name'])} leads with {of_all(rows[0])}"
 
 
 def of_all(row: Row) -> str:
@@ -60,7 +60,7 @@ def plot_views(figure: Figure, rows: Rows) -> None:
     """Views of the ten that were viewed most."""
     ranked_bars(
         figure,
-        ["no product named" if row["name"] == NO_PRODUCT else str(row["name"]) for row in rows],
+        ["no product named" if row["name"] == NO_PRODUCT else label(row["name"]) for row in rows],
         [int(row["views"]) for row in rows],
         [int(row["human_views"]) for row in rows],
         [with_people(f"{row['views']:,}", f"{row['human_views']:,}", place) for place, row in enumerate(rows)],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
+from landfall.plain_text import shortened
 from reports.chart import Chart, Rows, day_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,19 @@ WIDTH_INCHES, HEIGHT_INCHES = 10.0, 5.6
 DPI = 110
 # Small enough to be kept with each materialization in Dagster, 9-12 KB, and still readable there.
 PREVIEW_DPI, PREVIEW_COLOURS = 72, 40
+LONGEST_LABEL = 36
+
+
+def text_as_sent() -> AbstractContextManager[None]:
+    """Texts are no formulas: a product `$\\frac{$` ends the drawing otherwise, and `US$ 5 $` loses its signs."""
+    from matplotlib import rc_context
+
+    return rc_context({"text.parse_math": False})
+
+
+def label(name: object) -> str:
+    """A name of an event as it was sent, in one line, and cut where it would not leave room for its bar."""
+    return shortened(name, LONGEST_LABEL)
 
 
 def draw(chart: Chart, rows: Rows, day: dt.date | None, zone: str) -> Figure:
@@ -29,20 +44,25 @@ def draw(chart: Chart, rows: Rows, day: dt.date | None, zone: str) -> Figure:
 
     look = {"axes.edgecolor": GRID, "grid.color": GRID, "text.color": INK, "axes.labelcolor": QUIET}
     look |= {"xtick.color": QUIET, "ytick.color": INK, "font.family": "DejaVu Sans"}
-    with seaborn.axes_style("whitegrid", look):
+    with text_as_sent(), seaborn.axes_style("whitegrid", look):
         figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), facecolor="white")
         figure.subplots_adjust(left=0.07, right=0.97, top=0.80, bottom=0.13)
         if rows:
             chart.plot(figure, rows)
         else:
             say_that_nothing_is_there(figure, chart.nothing, day)
+        write_around(figure, chart, rows, day, zone)
+    return figure
+
+
+def write_around(figure: Figure, chart: Chart, rows: Rows, day: dt.date | None, zone: str) -> None:
+    """Headline, measure and source."""
     headline = chart.finding(rows) if rows else chart.question
     shown = day_of(rows) or day
     when = f"{shown:%A, %d %B %Y}, {zone}" if shown else "newest day"
     figure.text(0.03, 0.945, headline, fontsize=15, fontweight="bold", color=INK, va="center")
     figure.text(0.03, 0.885, f"{chart.measure} · {when}", fontsize=10.5, color=QUIET, va="center")
     figure.text(0.03, 0.025, f"Source: marts.{chart.marts[0]}", fontsize=8.5, color=QUIET, va="center")
-    return figure
 
 
 def say_that_nothing_is_there(figure: Figure, nothing: str, day: dt.date | None) -> None:
@@ -75,7 +95,8 @@ def render(figure: Figure, dpi: int) -> bytes:
 
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    with text_as_sent():  # some labels are made only now
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 

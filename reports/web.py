@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.chart import Chart, Row, Rows
-from reports.style import ALARM, ALL, QUIET, panel_title, quiet_axes, ranked_bars, share, with_people
+from reports.style import ALARM, ALL, QUIET, label, panel_title, quiet_axes, ranked_bars, share, with_people
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ PAYMENTS = """
 def actions_finding(rows: Rows) -> str:
     """The commonest action and its share."""
     first = rows[0]
-    return f"{share(first['action_ratio'])} of {first['requests']:,} requests were {first['action']}"
+    return f"{share(first['action_ratio'])} of {first['requests']:,} requests were {label(first['action'])}"
 
 
 def plot_actions(figure: Figure, rows: Rows) -> None:
@@ -102,7 +102,7 @@ def plot_actions(figure: Figure, rows: Rows) -> None:
     ratios = [(row["action_ratio"], row["human_action_ratio"]) for row in rows]
     ranked_bars(
         figure,
-        [str(row["action"]) for row in rows],
+        [label(row["action"]) for row in rows],
         [100 * every for every, _ in ratios],
         [100 * human for _, human in ratios],
         [with_people(share(every), share(human), place) for place, (every, human) in enumerate(ratios)],
@@ -122,7 +122,7 @@ def bots_finding(rows: Rows) -> str:
 def plot_bots(figure: Figure, rows: Rows) -> None:
     """Requests of the addresses that asked most."""
     requests = [int(row["requests"]) for row in rows]
-    ranked_bars(figure, [str(row["address"]) for row in rows], requests, None, [bot_label(row) for row in rows])
+    ranked_bars(figure, [label(row["address"]) for row in rows], requests, None, [bot_label(row) for row in rows])
 
 
 def bot_label(row: Row) -> str:

@@ -150,7 +150,7 @@ def make_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
 @pytest.fixture(scope="session")
 def environ_of() -> Callable[[Settings], dict[str, str]]:
     """environ_of(settings): the environment in which `landfall`, dbt and dagster reach those very servers."""
-    return lambda settings: {**os.environ, **exports(settings)}
+    return lambda settings: {**os.environ, **exports(settings), "LANDFALL_ADMIN_DSN": settings.admin_dsn}
 
 
 def create(settings: Settings, name: str, template: str = "template0") -> None:

@@ -1,12 +1,20 @@
-"""Connections to Postgres that notice a dead peer and wait for nothing for ever."""
+"""Connections to Postgres: the same session whatever the server's defaults, that notices a dead peer and waits for
+nothing for ever.
 
+Every connection of our own is opened here. dbt, psql and the like get the same settings from their logins' defaults
+(warehouse/roles.py).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from warehouse.instants import read_any_instant
+from warehouse.roles import READER
+from warehouse.session_settings import session_settings, set_statement
 
 # A peer that vanished is noticed after about 10 + 3 x 5 = 25 s; the kernel's default is two hours.
 KEEP_ALIVE = {
@@ -35,24 +43,52 @@ def connect(
 
     Raises psycopg.OperationalError when the server does not answer or refuses.
     """
-    given = conninfo_to_dict(dsn)
-    parameters: dict[str, Any] = {**KEEP_ALIVE, "application_name": application_name, **given}
-    connection = psycopg.connect(**parameters, autocommit=True)
+    parameters: dict[str, Any] = {**KEEP_ALIVE, "application_name": application_name, **conninfo_to_dict(dsn)}
+    # No prepared statements: behind a pooler the next transaction may be another server process', which knows another
+    # statement by that name, or none; and a plan that was kept fails once its table has gained a column.
+    connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     try:
-        settings = {
+        settings = session_settings(connection.info.server_version) | {
             "lock_timeout": str(lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(idle_in_transaction_ms),
         }
         if role is not None:
             settings["role"] = role
-        calls = sql.SQL(", ").join(
-            sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
-            for name, value in settings.items()
-        )
-        connection.execute(sql.SQL("select ") + calls)
+        if role == READER:
+            settings["default_transaction_read_only"] = "on"
+        connection.execute(set_statement(settings))
         read_any_instant(connection)
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def advisory_lock(
+    dsn: str,
+    role: str | None,
+    key: int | str,
+    application_name: str,
+    *,
+    shared: bool = False,
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+) -> Iterator[None]:
+    """Hold an advisory lock for as long as the context lasts, by a transaction on a connection of its own.
+
+    Behind a pooler a session's lock would stay with a server's process that serves somebody else next. `key`: a text is
+    hashed by Postgres. Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
+    """
+    function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    number = "hashtextextended(%s, 0)" if isinstance(key, str) else "%s"
+    with connect(dsn, role, application_name=application_name) as connection:
+        stay(connection, lock_timeout_ms)
+        connection.execute(f"select {function}({number})".encode(), (key,))
+        yield
+
+
+def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int) -> None:
+    """Let this transaction last, with nothing to do, for as long as its process does, behind a pooler too."""
+    limits = {"idle_in_transaction_session_timeout": "0", "lock_timeout": f"{lock_timeout_ms}ms"}
+    connection.execute(set_statement(limits, local=True))

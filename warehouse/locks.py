@@ -20,9 +20,9 @@ import psycopg
 from psycopg import sql
 
 from landfall.errors import UserError
+from landfall.plain_text import printable
 from landfall.settings import Settings
-from landfall.wording import printable
-from warehouse.connect import connect
+from warehouse.connect import advisory_lock, connect, stay
 from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Waiter:
     @property
     def blocker(self) -> str:
         """Who it waits for, in words."""
-        return f"{printable(self.blocker_name) or 'a session'} (pid {self.blocker_pid}, role {self.blocker_role})"
+        return f"{printable(self.blocker_name or '') or 'a session'} (pid {self.blocker_pid}, role {self.blocker_role})"
 
 
 @contextmanager
@@ -73,13 +73,10 @@ def held(
 
 
 @contextmanager
-def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[Connection]:
+def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[None]:
     """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with connect(
-        settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name=application_name
-    ) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (key_of(name),))
-        yield connection
+    with advisory_lock(settings.postgres_dsn, TRANSFORMER, key_of(name), application_name):
+        yield
 
 
 def connection_for_a_lock(settings: Settings, application_name: str) -> Connection:
@@ -107,8 +104,8 @@ def try_to_take(connection: Connection, name: str) -> bool:
 def _taken(connection: Connection, name: str, seconds: float) -> bool:
     statement = sql.SQL("lock table {} in exclusive mode").format(sql.Identifier("ops", name))
     try:
+        stay(connection, max(1, int(seconds * 1000)))
         if seconds > 0:
-            connection.execute("select set_config('lock_timeout', %s, true)", (f"{max(1, int(seconds * 1000))}ms",))
             connection.execute(statement)
         else:
             connection.execute(statement + sql.SQL(" nowait"))
@@ -140,7 +137,7 @@ def holder_of(connection: Connection, name: str) -> str | None:
         return None
     application, pid, role, since = row
     began = f", since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    return f"{printable(application) or 'a session'} (pid {pid}, role {role}{began})"
+    return f"{printable(application or '') or 'a session'} (pid {pid}, role {role}{began})"
 
 
 def is_held_advisory(connection: Connection, name: str) -> bool:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from landfall.errors import UserError
 from landfall.settings import Settings
-from warehouse.connect import connect
+from warehouse.connect import advisory_lock, connect
 from warehouse.roles import (
     READER,
     TRANSFORMER,
@@ -25,6 +25,7 @@ from warehouse.roles import (
     check_server,
     ensure_roles,
     ensure_schemas,
+    ensure_session_defaults,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -60,13 +61,16 @@ def migrate(settings: Settings, migrations: Path = MIGRATIONS) -> list[str]:
     Raises UserError for an edited or unknown migration, or when the admin login lacks a right.
     """
     files = read_migrations(migrations)
-    with connect(
-        settings.admin_dsn, autocommit=True, application_name="landfall migrate", lock_timeout_ms=LOCK_TIMEOUT_MS
-    ) as admin:
+    name = "landfall migrate"
+    with (
+        # Roles and schemas go first, then each migration has a transaction of its own.
+        advisory_lock(settings.admin_dsn, None, LOCK, f"{name}: turn", lock_timeout_ms=LOCK_TIMEOUT_MS),
+        connect(settings.admin_dsn, autocommit=True, application_name=name, lock_timeout_ms=LOCK_TIMEOUT_MS) as admin,
+    ):
         check_server(admin)
-        # A session lock: roles and schemas go first, then each migration has a transaction of its own.
-        admin.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (LOCK,))
-        ensure_roles(admin, logins(settings))
+        known = logins(settings)
+        ensure_roles(admin, known)
+        ensure_session_defaults(admin, known)
         ensure_schemas(admin)
         admin.execute(
             "create table if not exists ops.migrations (number integer primary key, name text not null,"

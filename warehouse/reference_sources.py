@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from landfall.errors import UserError
+from warehouse.session_settings import NOTATION, set_statement
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,15 @@ def read_database(url: str, names: list[str]) -> dict[str, list[Record]]:
             "The database URL is not readable: write DIALECT://USER:PASSWORD@HOST:PORT/DATABASE."
         ) from error
     try:
-        engine = sqlalchemy.create_engine(address)
+        engine = sqlalchemy.create_engine(address, connect_args=connect_arguments(address.drivername))
     except (exc.NoSuchModuleError, ImportError) as error:
         raise UserError(
             f"{shown}: no driver for {address.drivername}: install one, then name it as DIALECT+DRIVER://… ({error})."
         ) from error
     try:
         with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(set_statement(NOTATION).as_string())
             present = set(sqlalchemy.inspect(connection).get_table_names())
             missing = [name for name in names if name not in present]
             if missing:
@@ -84,6 +87,11 @@ def read_database(url: str, names: list[str]) -> dict[str, list[Record]]:
         raise UserError(f"{shown}: {' '.join(str(error.orig).split())}.") from error
     finally:
         engine.dispose()
+
+
+def connect_arguments(driver: str) -> dict[str, Any]:
+    """What a driver is told: psycopg prepares nothing, which a pooler in front of the source may not allow."""
+    return {"prepare_threshold": None} if driver == "postgresql+psycopg" else {}
 
 
 def _read_table(connection: Any, name: str) -> list[Record]:

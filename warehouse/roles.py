@@ -1,6 +1,7 @@
 """Who may do what: three roles, the schemas they own, and what each may read. Safe to run again and again."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from landfall.errors import UserError
 from landfall.settings import Settings
+from warehouse.session_settings import session_settings, set_statement
 
 WRITER, TRANSFORMER, READER = "landing_writer", "transformer", "bi_reader"
 ROLES = (WRITER, TRANSFORMER, READER)
@@ -138,6 +140,51 @@ def grant_role(admin: Connection, role: str, member: str) -> None:
         return
     grant = sql.SQL("grant {} to {} with inherit true, set true")
     admin.execute(grant.format(sql.Identifier(role), sql.Identifier(member)))
+
+
+def ensure_session_defaults(admin: Connection, logins: list[Login]) -> None:
+    """Make what our code relies on the default of the logins that write, in this database alone.
+
+    dbt and a psql typed by hand set nothing themselves, and behind a pooler what a session sets may not stay; a login's
+    own default in a database outweighs the server's, the database's and the login's elsewhere.
+    """
+    settings = session_settings(admin.info.server_version)
+    for user in sorted({login.user for login in logins if login.role != READER}):
+        set_role(admin, user, logins)
+        known = session_defaults(admin, user)
+        wrong = [name for name, value in settings.items() if known.get(name) != value]
+        if not wrong:
+            continue
+        statement = sql.SQL("alter role {} in database {} set {} from current")
+        # A login that was there before us may not be ours to change: our own sessions set all of it themselves.
+        with suppress(errors.InsufficientPrivilege), admin.transaction():
+            admin.execute(set_statement(settings, local=True))
+            for name in wrong:
+                names = (sql.Identifier(user), sql.Identifier(admin.info.dbname), sql.Identifier(name))
+                admin.execute(statement.format(*names))
+
+
+def set_role(admin: Connection, user: str, logins: list[Login]) -> None:
+    """Let a login of another name begin as its role: behind a pooler, `set role` of a session goes with a process."""
+    roles = {login.role for login in logins if login.user == user}
+    if len(roles) != 1 or user in (*roles, admin.info.user):
+        return
+    (role,) = roles
+    if session_defaults(admin, user).get("role") != role:
+        names = (sql.Identifier(user), sql.Identifier(admin.info.dbname), sql.Literal(role))
+        with suppress(errors.InsufficientPrivilege), admin.transaction():
+            admin.execute(sql.SQL("alter role {} in database {} set role = {}").format(*names))
+
+
+def session_defaults(admin: Connection, user: str) -> dict[str, str]:
+    """What a session of this login begins with in this database, as far as it was set for just these two."""
+    rows = admin.execute(
+        "select unnest(s.setconfig) from pg_db_role_setting as s"
+        " inner join pg_roles as r on r.oid = s.setrole inner join pg_database as d on d.oid = s.setdatabase"
+        " where r.rolname = %s and d.datname = current_database()",
+        (user,),
+    )
+    return {name.lower(): value for name, _, value in (text.partition("=") for (text,) in rows)}
 
 
 def ensure_schemas(admin: Connection) -> None:

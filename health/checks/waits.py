@@ -6,7 +6,8 @@ from datetime import datetime
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from landfall.wording import duration, printable
+from landfall.plain_text import printable
+from landfall.wording import duration
 from warehouse.locks import Waiter, waiters
 
 

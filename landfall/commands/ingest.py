@@ -31,6 +31,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     from landfall.commands._stopping import stop_on_signals
     from landfall.errors import EXIT_FENCED, UserError
     from landfall.logs import configure_logging
+    from landfall.plain_text import printable
     from landfall.settings import Settings
     from landfall.wording import counted
     from landing_stream.contract import load_contracts
@@ -45,13 +46,13 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     configure_logging(settings.log_format)
     files, unknown = find_files(settings, paths)
     if unknown:
-        click.echo(f"landfall: {left_alone(unknown)}", err=True)
+        click.echo(f"landfall: {printable(left_alone(unknown))}", err=True)
     began = time.monotonic()
     done: list[Ingested] = []
 
     def report(outcome: Ingested) -> None:
         done.append(outcome)
-        click.echo(f"{outcome.file.name}: {outcome.sentence()}")
+        click.echo(printable(f"{outcome.file.name}: {outcome.sentence()}"))
 
     try:
         with stop_on_signals() as stop:

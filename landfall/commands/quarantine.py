@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landfall.plain_text import printable
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -58,7 +60,7 @@ def list_(stream: str | None, reason: str | None, limit: int, as_json: bool) -> 
         replayed = f" (replayed in load {record.replayed_load_id})" if record.replayed_load_id else ""
         click.echo(
             f"{record.stream:<16} {record.kafka_partition:>9} {record.kafka_offset:>12} {size:>8}"
-            f"  {record.reason:<16} {record.detail}{replayed}"
+            f"  {record.reason:<16} {printable(record.detail)}{replayed}"
         )
     click.echo("\nLook at one with `landfall quarantine show STREAM PARTITION OFFSET`.")
 
@@ -83,7 +85,7 @@ def show(stream: str, partition: int, offset: int, raw: bool) -> None:
             continue
         for name, value in vars(record).items():
             if name not in ("value", "kafka_key"):
-                click.echo(f"{name + ':':<18} {value}")
+                click.echo(f"{name + ':':<18} {printable(value)}")
         click.echo(f"{'kafka_key:':<18} {_printable(record.kafka_key)}")
         click.echo(f"{'value:':<18} {_printable(record.value)}")
 

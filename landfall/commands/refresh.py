@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landfall.plain_text import printable
+
 if TYPE_CHECKING:
     from landfall.settings import LogFormat, Settings
     from warehouse.dbt_session import Outcome
@@ -83,7 +85,7 @@ def command(
     if keep_going:
         sys.exit(0 if keep_refreshing(settings, full_refresh=full_refresh, pause_seconds=pause) else 1)
     outcome = recount(settings, days) if days else refresh(settings, full_refresh=full_refresh)
-    click.echo(summary(outcome), err=not outcome.ok)
+    click.echo(printable(summary(outcome)), err=not outcome.ok)
     sys.exit(0 if outcome.ok else 1)
 
 
@@ -117,4 +119,4 @@ def say(outcome: Outcome, log_format: LogFormat) -> None:
         level = logging.INFO if outcome.ok else logging.ERROR
         logger.log(level, summary(outcome), extra={"seconds": round(outcome.seconds, 3), "ok": outcome.ok})
     else:
-        click.echo(summary(outcome))
+        click.echo(printable(summary(outcome)))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from landfall.plain_text import printable
+
 
 @click.command(name="replay")
 @click.argument("stream")
@@ -42,6 +44,6 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     settings = Settings.load()
     with stop_on_signals() as stop:
         done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)
-    click.echo(f"{stream}: {done.produced:,} records of {file.name} produced in {done.seconds:.1f} s")
+    click.echo(f"{stream}: {done.produced:,} records of {printable(file.name)} produced in {done.seconds:.1f} s")
     if done.failed:
         raise UserError(f"Kafka did not acknowledge {done.failed:,} records ({done.trouble}): see `landfall status`.")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from landfall.plain_text import printable
+
 
 @click.command(name="report")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -19,4 +21,4 @@ def command(folder: Path, day: str | None) -> None:
 
     written = write_report(Settings.load(), folder, day_of("--day", day) if day else None)
     for path in written:
-        click.echo(path)
+        click.echo(printable(path))

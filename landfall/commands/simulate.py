@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from landfall.plain_text import printable
+
 STREAMS = ("product_views", "web_logs", "job_tracking")
 SHARE = click.FloatRange(0, 1)
 
@@ -81,7 +83,7 @@ def command(
 
     if write_reference is not None:
         for path in reference.write(write_reference):
-            click.echo(path)
+            click.echo(printable(path))
         return
     if late + duplicates + malformed > 1:
         raise UserError("--late, --duplicates and --malformed are shares of all messages: together at most 1.")

@@ -5,6 +5,8 @@ from typing import Any
 
 import psycopg
 
+from landfall.plain_text import shortened
+
 TOP = 5
 
 
@@ -84,5 +86,5 @@ def shown(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
-        return value
+        return shortened(value, 40)
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"

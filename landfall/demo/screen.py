@@ -16,6 +16,7 @@ from rich.text import Text
 
 from landfall.demo.kpis import KpiTable
 from landfall.demo.observer import StreamView, View
+from landfall.plain_text import printable
 
 PLAIN_SECONDS = 5.0
 LIVE_SECONDS = 0.5
@@ -53,7 +54,7 @@ class PlainLines:
         self._next = 0.0
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
     def show(self, moment: Moment) -> None:
         now = time.monotonic()
@@ -76,7 +77,7 @@ class LiveTable:
         self._next = 0.0
 
     def say(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
     def show(self, moment: Moment) -> None:
         now = time.monotonic()
@@ -155,9 +156,9 @@ def drawn(moment: Moment, width: int) -> RenderableType:
     if tables:
         beside.add_row(*tables)
         parts.append(beside)
-    parts.append(Text(moment.refreshes, style="dim", no_wrap=True))
+    parts.append(Text(printable(moment.refreshes), style="dim", no_wrap=True))
     if moment.note:
-        parts.append(Text(moment.note, style="yellow", no_wrap=True))
+        parts.append(Text(printable(moment.note), style="yellow", no_wrap=True))
     parts.append(Text("Ctrl-C stops everything.", style="dim"))
     return Group(*parts)
 
@@ -181,7 +182,7 @@ def kpi_table(kpi: KpiTable) -> Table:
     """The top rows of a mart."""
     table = new_table(kpi.title, kpi.columns)
     for row in kpi.rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a product may be called `[red]`
     return table
 
 

@@ -25,8 +25,11 @@ class MakeStream(Protocol):
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session that `landfall land` makes."""
-    session = spark_session(spark_jars(), tmp_path_factory.mktemp("spark"), cores=2)
+    """The session that `landfall land` makes, in an environment with a login."""
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("LANDFALL_EXAMPLE_DSN", "postgresql://landing_writer:sesame@127.0.0.1/landfall")
+        environ.setenv("LANDFALL_EXAMPLE", "no login")
+        session = spark_session(spark_jars(), tmp_path_factory.mktemp("spark"), cores=2)
     yield session
     session.stop()
 

@@ -2,10 +2,12 @@
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import psutil
@@ -59,6 +61,34 @@ def ask(server: DagsterServer, query: str) -> dict[str, Any]:
     return data
 
 
+def status(server: DagsterServer, path: str, headers: dict[str, str], body: bytes | None = None) -> int:
+    """The HTTP status of an answer."""
+    request = urllib.request.Request(server.address + path, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def assert_only_its_own_pages_can_ask(server: DagsterServer) -> None:
+    """Another site's page, or one of a name that was rebound, neither operates it nor reads it."""
+    stop = "mutation { __typename }"
+    document = json.dumps({"query": stop}).encode()
+    sent = {"content-type": "application/json"}
+    own = {"origin": server.address}
+    assert status(server, "/graphql", sent | own, document) == 200
+    assert status(server, "/graphql", sent | {"origin": "https://evil.example"}, document) == 403
+    assert status(server, "/graphql", sent | {"origin": "http://127.0.0.1:1"}, document) == 403
+    assert status(server, "/graphql", sent | {"host": "evil.example"}, document) == 403
+    assert status(server, f"/graphql?query={quote(stop)}", {}) == 403
+    assert status(server, f"/graphql?query={quote('{ version }')}", {}) == 200
+    assert status(server, "/", {"host": "evil.example"}) == 403
+    handshake = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    handshake |= {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", "sec-websocket-protocol": "graphql-ws"}
+    assert status(server, "/graphql", handshake | {"origin": "https://evil.example"}) == 403
+
+
 ROWS = """
 { assetOrError(assetKey: {path: ["landing", "web_logs"]}) { ... on Asset {
     assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }
@@ -84,6 +114,8 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
         while (rows := rows_shown(server)) is None and time.monotonic() < deadline:
             time.sleep(0.5)
         assert rows == 7
+
+        assert_only_its_own_pages_can_ask(server)
 
         family = [psutil.Process(pid) for pid in server.members()]
         assert len(family) >= 3, "webserver, daemon and code server"

@@ -190,6 +190,10 @@ def test_a_file_changes_some_limits_and_a_mistake_in_it_is_named(tmp_path: Path)
     path.write_text("data_age_warn_seconds: soon\n", encoding="utf-8")
     with pytest.raises(UserError, match="data_age_warn_seconds is 'soon': write a number"):
         load_limits(path)
+    for no_bound in (".nan", ".inf", "-1", "true"):
+        path.write_text(f"data_age_warn_seconds: {no_bound}\n", encoding="utf-8")
+        with pytest.raises(UserError, match=r"data_age_warn_seconds is .*: write a number of at least 0"):
+            load_limits(path)
 
 
 def test_every_check_and_no_other_is_described() -> None:

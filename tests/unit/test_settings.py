@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from landfall.errors import UserError
-from landfall.settings import Settings
+from landfall.settings import Settings, without_admin
 from local_stack.endpoints import Endpoints, write_endpoints
+from local_stack.environment import exports
+from local_stack.state import open_state
 
 OWN_SERVERS = {
     "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall",
@@ -23,6 +25,7 @@ def home(tmp_path: Path) -> Path:
         f"{name}_dsn": f"postgresql://{role}:p@127.0.0.1:1/landfall"
         for name, role in (("postgres", "transformer"), ("landing", "writer"), ("admin", "admin"), ("bi", "reader"))
     }
+    open_state(tmp_path)
     write_endpoints(tmp_path, Endpoints(**dsns, kafka_bootstrap_servers="127.0.0.1:2"))
     return tmp_path
 
@@ -45,6 +48,29 @@ def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> N
     settings = Settings.load({"LANDFALL_HOME": str(home), "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall"})
     with pytest.raises(UserError, match="LANDFALL_ADMIN_DSN is not set, though LANDFALL_POSTGRES_DSN is"):
         _ = settings.admin_dsn
+
+
+def test_what_landfall_env_prints_is_the_local_stack_whose_admin_is_known_all_the_same(home: Path) -> None:
+    local = Settings.load({"LANDFALL_HOME": str(home)})
+    environ = {"LANDFALL_HOME": str(home), **exports(local)}
+    assert "LANDFALL_ADMIN_DSN" not in environ
+    assert Settings.load(environ).admin_dsn == local.admin_dsn
+
+
+def test_a_child_gets_no_admin() -> None:
+    assert without_admin({"PATH": "/bin", **OWN_SERVERS}) == {
+        "PATH": "/bin",
+        **{name: value for name, value in OWN_SERVERS.items() if name != "LANDFALL_ADMIN_DSN"},
+    }
+
+
+def test_a_secret_is_not_sent_unencrypted_but_to_this_machine() -> None:
+    name = "LANDFALL_SLACK_WEBHOOK_URL"
+    for address in ("https://hooks.slack.com/services/x", "http://127.0.0.1:1/services/x", "http://localhost/x"):
+        assert Settings.load({name: address}).slack_webhook_url == address
+    with pytest.raises(UserError, match=f"{name} would be sent unencrypted") as refused:
+        Settings.load({name: "http://hooks.slack.com/services/SECRET"})
+    assert "SECRET" not in str(refused.value)
 
 
 def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:

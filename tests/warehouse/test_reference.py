@@ -10,6 +10,7 @@ from landfall.errors import UserError
 from landfall.settings import Settings
 from tests.conftest import Connection
 from warehouse.reference import ENTITIES, load_reference
+from warehouse.reference_sources import read_database
 
 ROWS: dict[str, list[dict[str, str]]] = {
     "job": [
@@ -103,6 +104,20 @@ def test_a_database_gives_the_same_as_its_files(
     again = load_reference(database, str(folder))
     assert [(table.rows, table.changed) for table in again] == [(len(rows), 0) for rows in ROWS.values()]
     assert transformer.execute("select count(*) from reference.job").fetchone() == (2,)
+
+
+def test_a_postgres_source_is_read_alike_whatever_its_defaults(database: Settings, admin: Connection) -> None:
+    admin.execute("create table public.job (id bigint, name text, price float8, raw bytea, changed_at timestamptz)")
+    admin.execute("insert into job values (7, 'Koch', 0.1::float8 + 0.2, '\\x00ff', '2026-03-28 10:00+00')")
+    hostile = {"datestyle": "SQL, DMY", "timezone": "Asia/Kathmandu", "extra_float_digits": "-15"}
+    hostile |= {"bytea_output": "escape", "client_encoding": "LATIN1"}
+    for name, value in hostile.items():
+        admin.execute(f"alter database {admin.info.dbname} set {name} = '{value}'".encode())
+    (record,) = read_database(database.admin_dsn, ["job"])["job"]
+    assert record.values == {
+        **{"id": "7", "name": "Koch", "price": "0.30000000000000004", "raw": "00ff"},
+        "changed_at": "2026-03-28 10:00:00+00:00",
+    }
 
 
 @pytest.mark.parametrize(
