@@ -67,7 +67,8 @@ def start_servers(home: Path) -> Endpoints:
 def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
     """Bring the servers of `settings` to this release; returns what was done, in words.
 
-    In order: roles, schemas and migrations; topics of the contracts; landing tables; empty relations of the models.
+    In order: roles, schemas and migrations; topics of the contracts; landing tables; empty relations of the models;
+    columns that facts gained, filled from landing.
     """
     from landing_stream.contract import load_contracts
     from landing_stream.tables import ensure_tables
@@ -84,9 +85,11 @@ def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
     with connect(settings.landing_dsn, role=WRITER, application_name="landfall migrate", autocommit=True) as landing:
         ensure_tables(landing, contracts)
     if models:
+        from warehouse.backfill import backfill
         from warehouse.refresh import create_relations
 
         create_relations(settings)
+        done += [str(filled) for filled in backfill(settings)]
     return done
 
 

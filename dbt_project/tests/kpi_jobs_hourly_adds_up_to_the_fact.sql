@@ -6,7 +6,7 @@ with fact as (
         count(*) filter (where custom_track = 'conversion') as conversions,
         count(*) filter (where custom_track = 'qualified') as qualified,
         count(*) filter (where custom_track = 'unqualified') as unqualified
-    from {{ ref('fct_job_events') }}
+    from {{ ref('int_job_events') }}
     where load_id <= {{ position_in(ref('int_job_events__hourly'), 'job_tracking') }}
 ),
 

@@ -30,7 +30,7 @@ order by 1, 2, events desc, detail
 # Of the planner's statistics, which autovacuum keeps: exact enough for a part of 5 %.
 EVENTS_EVER = "select greatest(reltuples, 0)::bigint from pg_class where oid = to_regclass(%(relation)s)"
 FACTS = {
-    "job_tracking": "marts.fct_job_events",
+    "job_tracking": "intermediate.int_job_events",
     "product_views": "intermediate.int_product_events",
     "web_logs": "intermediate.int_web_requests",
 }

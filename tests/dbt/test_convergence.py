@@ -92,7 +92,7 @@ def test_a_refresh_with_nothing_new_and_a_replay_change_nothing(in_order: Wareho
     after = in_order.tables()
     assert {name for name in after if after[name] != before[name]} == ACCOUNTS, "a load of duplicates is accounted for"
     in_order.run()
-    assert in_order.position("marts.fct_job_events") == 2, "a load of pure duplicates is read once"
+    assert in_order.position("intermediate.int_job_events") == 2, "a load of pure duplicates is read once"
 
 
 def test_an_hour_that_comes_out_empty_is_deleted(warehouse: Warehouse) -> None:
@@ -101,10 +101,10 @@ def test_an_hour_that_comes_out_empty_is_deleted(warehouse: Warehouse) -> None:
     warehouse.land("job_tracking", [{**click, "custom_track": "click"}])
     warehouse.run()
     assert warehouse.one("select count(*) from marts.kpi_jobs_hourly") == 1
-    warehouse.rows("delete from marts.fct_job_events returning 1")  # as a correction of facts will do
+    warehouse.rows("delete from intermediate.int_job_events returning 1")  # as a correction of facts will do
     warehouse.land("job_tracking", [{**other, "custom_track": "alive"}])
     warehouse.run()
-    assert warehouse.one("select count(*) from marts.fct_job_events") == 1
+    assert warehouse.one("select count(*) from intermediate.int_job_events") == 1
     assert warehouse.one("select count(*) from marts.kpi_jobs_hourly") == 0
 
 

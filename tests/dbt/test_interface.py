@@ -51,8 +51,15 @@ MARTS = {
         "event_date, company_id, clicks, spend, cost_per_click, conversions, conversion_rate, cost_per_conversion,"
         " qualified, unqualified, qualified_rate"
     ),
-    "fct_job_events": "event_at, kafka_timestamp, landed_at",
-    "fct_product_events": "event_at, kafka_timestamp, landed_at",
+    "fct_job_events": (
+        "event_at, kafka_timestamp, landed_at, user_key, user_agent_key, utm_content, utm_term, referrer_url,"
+        " named_job_id"
+    ),
+    "fct_product_events": (
+        "event_at, kafka_timestamp, landed_at, page_key, utm_source, utm_medium, key_search, cat_id, collect_id, price,"
+        " currency, is_paypal, cart_products, viewing_product_id, recommendation_product_id"
+    ),
+    "dim_page": "page_key, page_url, host, path",
     "fct_order_lines": "price, currency",
     "fct_product_sessions": "started_at, ended_at",
     "dim_user_agent": "user_agent, browser, os, device, is_bot, bot_reason",

@@ -13,7 +13,7 @@ from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.roles import TRANSFORMER
 
-FACT, HOURLY = "marts.fct_job_events", "intermediate.int_job_events__hourly"
+FACT, HOURLY = "intermediate.int_job_events", "intermediate.int_job_events__hourly"
 EVENTS = job_events(60, seed=11)
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]
@@ -30,7 +30,7 @@ def test_a_model_never_reads_beyond_what_its_parents_have_built(warehouse: Wareh
     warehouse.land("job_tracking", EVENTS)
     warehouse.run("run", "--select", "int_job_events__hourly")
     assert (warehouse.position(FACT), warehouse.position(HOURLY)) == (0, 0)
-    warehouse.run("run", "--select", "fct_job_events")
+    warehouse.run("run", "--select", "int_job_events")
     assert (warehouse.position(FACT), warehouse.position(HOURLY), clicks(warehouse)) == (1, 0, 0)
     warehouse.run("run", "--select", "int_job_events__hourly")
     assert (warehouse.position(HOURLY), clicks(warehouse)) == (1, EXPECTED_CLICKS)
@@ -99,7 +99,7 @@ def test_readers_see_the_old_rows_while_a_full_refresh_fills_the_tables(
         blocker.execute("lock table landing.job_tracking in access exclusive mode")
         process = start_command(warehouse.settings, "refresh", "--full-refresh")
         wait_until(lambda: waiting_for_a_lock(warehouse) > 0, "the refresh reaches landing.job_tracking")
-        assert warehouse.one("select count(*) from marts.fct_job_events") == len(EVENTS)
+        assert warehouse.one("select count(*) from intermediate.int_job_events") == len(EVENTS)
         assert clicks(warehouse) == EXPECTED_CLICKS
         blocker.rollback()
     output, _ = process.communicate(timeout=300)
@@ -158,7 +158,7 @@ def test_a_refresh_that_is_killed_inside_a_model_is_made_good_by_the_next(
 
 def test_the_horizon_of_a_run_is_captured_once_for_all_its_models(warehouse: Warehouse) -> None:
     warehouse.land("job_tracking", EVENTS[:30])
-    warehouse.run("run", "--select", "fct_job_events")
+    warehouse.run("run", "--select", "int_job_events")
     warehouse.land("job_tracking", EVENTS[30:])
     captured = warehouse.rows("select stream, hi from ops.run_horizon order by captured_at desc limit 3")
     assert ("job_tracking", 1) in captured
@@ -182,5 +182,5 @@ def test_a_developer_builds_schemas_of_their_own(
     )
     assert result.returncode == 0, result.stdout
     assert warehouse.one("select sum(clicks) from dev_ada_l_marts.kpi_jobs_hourly") == EXPECTED_CLICKS
-    assert (warehouse.position("dev_ada_l_marts.fct_job_events"), warehouse.position(FACT)) == (1, 0)
+    assert (warehouse.position("dev_ada_l_intermediate.int_job_events"), warehouse.position(FACT)) == (1, 0)
     assert clicks(warehouse) == 0

@@ -129,7 +129,7 @@ def test_a_changed_rule_shows_in_the_marts_of_the_days_and_facts_stay(filled: Wa
     other = filled.tables()
     assert other["intermediate.int_country_views__daily"] != before["intermediate.int_country_views__daily"]
     assert other["intermediate.int_web_funnel_users__daily"] != before["intermediate.int_web_funnel_users__daily"]
-    facts = ("intermediate.int_product_events", "intermediate.int_web_requests", "marts.fct_job_events")
+    facts = ("intermediate.int_product_events", "intermediate.int_web_requests", "intermediate.int_job_events")
     assert [name for name in facts if other[name] != before[name]] == []
     outcome = recount(filled.settings, days)
     assert outcome.ok, (outcome.trouble, outcome.failed)

@@ -81,11 +81,11 @@ def test_a_table_grows_by_the_columns_that_its_contract_has_gained(warehouse: Wa
     warehouse.land("job_tracking", job_events(5, seed=21))
     warehouse.run()
     warehouse.reader.execute(
-        "alter table marts.fct_job_events drop column utm_medium;"
-        " update ops.model_definition set definition_md5 = '' where relation = 'marts.fct_job_events'"
+        "alter table intermediate.int_job_events drop column utm_medium cascade;"
+        " update ops.model_definition set definition_md5 = '' where relation = 'intermediate.int_job_events'"
     )
     warehouse.run()
-    assert warehouse.rows("select utm_medium from marts.fct_job_events") == [(None,)] * 5
+    assert warehouse.rows("select utm_medium from intermediate.int_job_events") == [(None,)] * 5
 
 
 def test_a_changed_definition_makes_no_index_twice(warehouse: Warehouse) -> None:

@@ -80,7 +80,7 @@ def test_old_partitions_go_and_facts_and_marts_stay_also_with_a_full_refresh(war
     assert outcome.ok, (outcome.trouble, outcome.failed)
     assert warehouse.tables() == before
     # the marts were filled anew, from the facts
-    warehouse.reader.execute("delete from intermediate.int_web_sessions; delete from marts.fct_job_events")
+    warehouse.reader.execute("delete from intermediate.int_web_sessions; delete from intermediate.int_job_events")
     assert refresh(warehouse.settings, full_refresh=True).ok
     assert warehouse.tables() == before
 

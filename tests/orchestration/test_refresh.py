@@ -84,7 +84,7 @@ def test_a_build_materializes_every_model_and_runs_its_checks(
         # Chosen in the graph: these two models alone.
         land("job_tracking", [click(3)])
         enrich(warehouse)  # the two models chosen below do not: they read what is enriched
-        chosen = [dg.AssetKey(["marts", "fct_job_events"]), dg.AssetKey(["intermediate", "int_job_events__hourly"])]
+        chosen = [dg.AssetKey(["intermediate", name]) for name in ("int_job_events", "int_job_events__hourly")]
         part = job.execute_in_process(instance=instance, asset_selection=chosen)
         assert part.success
         assert {event.asset_key for event in part.get_asset_materialization_events()} == set(chosen)
@@ -189,7 +189,7 @@ def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land
         reports.report()
 
         found = {}
-        for name in ("marts/fct_job_events", "marts/kpi_jobs_hourly", "marts/kpi_products_daily"):
+        for name in ("intermediate/int_job_events", "marts/kpi_jobs_hourly", "marts/kpi_products_daily"):
             event = instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
             found[name] = event.asset_materialization.metadata if event and event.asset_materialization else None
         fact, kpi, none = found.values()

@@ -87,13 +87,13 @@ def test_days_to_choose_from_begin_at_the_setting_and_end_today() -> None:
 
 def test_a_model_is_rebuilt_with_all_that_follows_or_alone(defs: dg.Definitions, filled: Settings) -> None:
     right = clicks(filled)
-    assert execute(filled, b"delete from marts.fct_job_events where custom_track = 'click'") > 0
+    assert execute(filled, b"delete from intermediate.int_job_events where custom_track = 'click'") > 0
     assert execute(filled, b"update intermediate.int_job_events__hourly set clicks = 0") > 0
-    alone = run(defs, "rebuild_model", {"model": "marts/fct_job_events", "downstream": False})
+    alone = run(defs, "rebuild_model", {"model": "intermediate/int_job_events", "downstream": False})
     assert alone.success
-    assert set(materialized(alone)) == {dg.AssetKey(["marts", "fct_job_events"])}
+    assert set(materialized(alone)) == {dg.AssetKey(["intermediate", "int_job_events"])}
     assert sum(clicks(filled).values()) == 0
-    whole = run(defs, "rebuild_model", {"model": "fct_job_events"})
+    whole = run(defs, "rebuild_model", {"model": "int_job_events"})
     assert whole.success
     assert HOURLY in materialized(whole)
     assert dg.AssetKey(["marts", "fct_web_requests"]) not in materialized(whole)

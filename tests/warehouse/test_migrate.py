@@ -73,3 +73,41 @@ def test_names_and_numbers_are_checked(tmp_path: Path) -> None:
     (tmp_path / "0001_other.sql").rename(tmp_path / "notes.sql")
     with pytest.raises(UserError, match=r"named like 0007_what_it_does\.sql"):
         read_migrations(tmp_path)
+
+
+def test_the_table_of_ad_events_goes_beneath_the_marts_with_its_rows_and_its_progress(
+    database: Settings, admin: Connection
+) -> None:
+    # A database of the release before.
+    admin.execute(
+        """
+        delete from ops.migrations where number = 18;
+        drop table ops.backfills;
+        set role transformer;
+        create table marts.fct_job_events (
+            event_key uuid primary key, job_id bigint, publisher_id bigint, campaign_id bigint, group_id bigint,
+            custom_track text, utm_source text, utm_medium text, utm_campaign text, bid numeric, event_at timestamptz,
+            kafka_timestamp timestamptz, landed_at timestamptz, is_from_future boolean, bad_casts text, load_id bigint,
+            topic_id uuid, kafka_partition integer, kafka_offset bigint, changed_load_id bigint
+        );
+        create index of_before on marts.fct_job_events (changed_load_id);
+        insert into marts.fct_job_events (event_key, job_id) values ('5af328a0-0d60-11ed-90e9-7cd44fe229db', 188);
+        insert into ops.model_progress (relation, source, position) values ('marts.fct_job_events', 'job_tracking', 7);
+        insert into ops.model_definition (relation, definition_md5) values ('marts.fct_job_events', 'of before');
+        create table intermediate.int_product_events (event_key uuid primary key);
+        reset role
+        """
+    )
+    assert migrate(database) == ["0018_facts_keep_more"]
+    rows = admin.execute("select t.job_id, v.job_id from intermediate.int_job_events as t, marts.fct_job_events as v")
+    assert rows.fetchall() == [(188, 188)]
+    progress = admin.execute("select relation, position from ops.model_progress").fetchall()
+    assert progress == [("intermediate.int_job_events", 7)]
+    assert admin.execute("select to_regclass('intermediate.of_before')").fetchone() == (None,)
+    (allowed,) = admin.execute(
+        "select array[has_table_privilege('bi_reader', 'intermediate.int_job_events', 'select'),"
+        " has_table_privilege('bi_reader', 'marts.fct_job_events', 'select')]"
+    ).fetchone() or ([],)
+    assert allowed == [False, True]
+    asked = admin.execute("select relation, column_names from ops.backfills").fetchall()
+    assert asked == [("intermediate.int_product_events", ["cart_products", "bad_casts"])]

@@ -170,6 +170,7 @@
         {% for index in added %}
             {% call statement('add_column') %} alter table {{ relation }} add column {{ definitions[index] }} {% endcall %}
         {% endfor %}
+        {% if added and not filled_anew %} {% do request_backfill(relation, added) %} {% endif %}
         {% do return(existing) %}
     {% endif %}
     {% if filled_anew %}
@@ -187,6 +188,41 @@
         relation ~ ': columns were removed or retyped since it was made. Run it and what reads it with --full-refresh: dbt run -s '
         ~ model.name ~ '+ --full-refresh'
     ) %}
+{% endmacro %}
+
+{#
+    What events say of the columns that a table of facts has gained may still be in landing: `landfall migrate` fills them from there
+    (warehouse/backfill.py). `added`: their places in the contract. One pass for all that is asked for before it begins.
+#}
+{% macro request_backfill(relation, added) %}
+    {% set position = ['event_key', 'load_id', 'topic_id', 'kafka_partition', 'kafka_offset'] %}
+    {% if config.get('incremental_strategy') != 'insert_new' or position | reject('in', model.columns) | list %}
+        {% do return(none) %}
+    {% endif %}
+    {% set names = [] %}
+    {% for column in model.columns.values() %}
+        {% if loop.index0 in added %} {% do names.append("'" ~ column.name ~ "'") %} {% endif %}
+    {% endfor %}
+    {% for key in model.depends_on.nodes if key in graph.nodes and graph.nodes[key].config.materialized == 'view' %}
+        {% for source in graph.nodes[key].depends_on.nodes if source in graph.sources and graph.sources[source].source_name == 'landing' %}
+            {% call statement('request_backfill') %}
+                with joined as (
+                    update ops.backfills
+                    set column_names = column_names || array[{{ names | join(', ') }}]
+                    where relation = '{{ progress_key(relation) }}' and until_load_id is null and finished_at is null
+                    returning 1
+                )
+
+                insert into ops.backfills (relation, stream, staged, column_names)
+                select
+                    '{{ progress_key(relation) }}',
+                    '{{ graph.sources[source].name }}',
+                    '{{ graph.nodes[key].schema }}.{{ graph.nodes[key].alias }}',
+                    array[{{ names | join(', ') }}]
+                where not exists (select from joined)
+            {% endcall %}
+        {% endfor %}
+    {% endfor %}
 {% endmacro %}
 
 {# The name that Postgres itself shows for a type: `timestamptz` is `timestamp with time zone`. #}

@@ -21,6 +21,11 @@
     nullif({{ text }} = 'false' or {{ is_campaign(text) }}, false)
 {%- endmacro %}
 
+{# The text of a utm field; null where it names no campaign. #}
+{% macro campaign_text(text) -%}
+    case when {{ is_campaign(text) }} then {{ text }} end
+{%- endmacro %}
+
 {# `true` or `false`, even with a leaked cookie behind it; null for anything else. #}
 {% macro leading_flag(text) -%}
     case when {{ text }} like 'true%' then true when {{ text }} like 'false%' then false end

@@ -5,7 +5,7 @@
 ) }}
 
 with new_events as (
-    select * from {{ ref('fct_job_events') }}
+    select * from {{ ref('int_job_events') }}
     where {{ new_loads('job_tracking') }}
 ),
 
@@ -14,7 +14,7 @@ touched_hours as (
 ),
 
 readable_events as (
-    select * from {{ ref('fct_job_events') }}
+    select * from {{ ref('int_job_events') }}
     where {{ readable_loads('job_tracking') }} and custom_track in ('click', 'conversion', 'qualified', 'unqualified')
 ),
 

@@ -1,7 +1,7 @@
 {{ config(incremental_strategy='keep_greatest', unique_key=['topic_id']) }}
 
 with new_events as (
-    select * from {{ ref('fct_job_events') }}
+    select * from {{ ref('int_job_events') }}
     where {{ new_loads('job_tracking') }} and not is_from_future
 ),
 

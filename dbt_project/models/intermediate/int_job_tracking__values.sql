@@ -1,6 +1,6 @@
 {{ config(tags=['cold'], incremental_strategy='add_up', unique_key=['kind', 'value'], meta={'added': ['events']}) }}
 
-{{ counted_values('job_tracking', ref('fct_job_events'), {
+{{ counted_values('job_tracking', ref('int_job_events'), {
     'bad_cast': 'facts.bad_casts',
     'from_future': "case when facts.is_from_future then '(none)' end",
 }) }}

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 -- One select and no CTE: only such a view does Postgres take apart, and find a few of its rows by their keys. Each left join
--- is by a unique key, so a query that does not ask for its columns does not pay for it.
+-- is by a unique key, so a query that does not ask for its columns does not pay for it. Columns that come later come last:
+-- Postgres then replaces the view, and what stands upon it stays.
 select
     events.event_key,
     events.event_id,
@@ -46,7 +47,18 @@ select
     case
         when {{ is_crawler_resolution('events.resolution') }} then 'crawler_resolution'
         else user_agents.bot_reason
-    end as bot_reason
+    end as bot_reason,
+    events.page_key,
+    events.utm_source,
+    events.utm_medium,
+    events.key_search,
+    events.cat_id,
+    events.collect_id,
+    events.viewing_product_id,
+    events.recommendation_product_id,
+    events.price,
+    events.currency_text,
+    events.is_paypal
 from {{ ref('int_product_events') }} as events
 left join {{ ref('host_countries') }} as hosts on events.host = hosts.host
 left join {{ source('enrichment', 'user_agent') }} as user_agents on events.user_agent_key = user_agents.user_agent_key

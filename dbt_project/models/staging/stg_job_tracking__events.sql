@@ -10,7 +10,9 @@ read as (
         {{ landed('job_id') }} as job_id_text,
         {{ landed('publisher_id') }} as publisher_id_text,
         {{ landed('campaign_id') }} as campaign_id_text,
-        {{ landed('group_id') }} as group_id_text
+        {{ landed('group_id') }} as group_id_text,
+        {{ landed('ed') }} as event_data_text,
+        {{ landed('rl') }} as referrer_url
     from landed
 ),
 
@@ -27,12 +29,19 @@ final as (
         {{ as_bigint('publisher_id_text') }} as publisher_id,
         {{ as_bigint('campaign_id_text') }} as campaign_id,
         {{ as_bigint('group_id_text') }} as group_id,
+        {{ named_job('job_id_text', 'event_data_text') }} as named_job_id,
+        {{ landed('uid') }} as uid,
+        {{ text_key(or_none(landed('ua'))) }} as user_agent_key,
+        {{ text_key(url_host('referrer_url')) }} as referrer_host_key,
         -- texts
         create_time_text,
         {{ landed('custom_track') }} as custom_track,
         {{ landed('utm_source') }} as utm_source,
         {{ landed('utm_medium') }} as utm_medium,
         {{ landed('utm_campaign') }} as utm_campaign,
+        {{ landed('utm_content') }} as utm_content,
+        {{ landed('utm_term') }} as utm_term,
+        referrer_url,
         {{ landed('ts') }} as server_local_time,
         -- numbers
         {{ as_quantity('bid_text') }} as bid,

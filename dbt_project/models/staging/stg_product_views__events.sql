@@ -11,7 +11,10 @@ read as (
         {{ landed('show_recommendation') }} as show_recommendation_text,
         {{ landed('option') }} as option_text,
         {{ landed('cart_products') }} as cart_text,
-        btrim({{ landed('price') }}) as price_text
+        btrim({{ landed('price') }}) as price_text,
+        {{ landed('utm_source') }} as utm_source_text,
+        {{ landed('utm_medium') }} as utm_medium_text,
+        {{ landed('is_paypal') }} as is_paypal_text
     from landed
 ),
 
@@ -31,12 +34,17 @@ final as (
             {{ landed('viewing_product_id') }},
             {{ landed('recommendation_product_id') }}
         ) as product_id,
+        {{ landed('viewing_product_id') }} as viewing_product_id,
+        {{ landed('recommendation_product_id') }} as recommendation_product_id,
+        {{ landed('cat_id') }} as cat_id,
+        {{ landed('collect_id') }} as collect_id,
         {{ landed('device_id') }} as device_id,
         {{ landed('user_id_db') }} as user_id,
         nullif(lower(btrim(coalesce({{ landed('email_address') }}, {{ landed('email') }}))), '') as email,
         nullif(btrim({{ landed('ip') }}), '') as ip_address,
         {{ landed('store_id') }} as store_id,
         {{ order_number(landed('order_id')) }} as order_id,
+        {{ text_key(landed('current_url')) }} as page_key,
         -- texts
         event_type,
         {{ landed('current_url') }} as current_url,
@@ -44,13 +52,17 @@ final as (
         {{ landed('user_agent') }} as user_agent,
         {{ landed('resolution') }} as resolution,
         {{ landed('currency') }} as currency_text,
+        {{ landed('key_search') }} as key_search,
+        {{ campaign_text('utm_source_text') }} as utm_source,
+        {{ campaign_text('utm_medium_text') }} as utm_medium,
         time_stamp_text,
         -- nested
         {{ chosen_options('option_text') }} as options,
         cart_text as cart_products,
         -- numbers and flags
         {{ read_price('price_text') }} as price,
-        {{ is_campaign(landed('utm_source')) }} or {{ is_campaign(landed('utm_medium')) }} as is_paid,
+        {{ is_campaign('utm_source_text') }} or {{ is_campaign('utm_medium_text') }} as is_paid,
+        {{ as_boolean('is_paypal_text') }} as is_paypal,
         {{ leading_flag('show_recommendation_text') }} as shows_recommendation,
         -- times
         {{ epoch_time('time_stamp_text') }} as event_at,
@@ -70,8 +82,9 @@ final as (
                     'option': has_readable_options('option_text'),
                     'cart_products': json_array('cart_text'),
                     'price': read_price('price_text'),
-                    'utm_source': is_false_or_campaign(landed('utm_source')),
-                    'utm_medium': is_false_or_campaign(landed('utm_medium')),
+                    'utm_source': is_false_or_campaign('utm_source_text'),
+                    'utm_medium': is_false_or_campaign('utm_medium_text'),
+                    'is_paypal': as_boolean('is_paypal_text'),
                 }) }},
                 -- a checkout names its products without prices
                 case

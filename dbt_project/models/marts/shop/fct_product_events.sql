@@ -1,5 +1,6 @@
 -- One select and no CTE: only such a view does Postgres take apart, and find a few of its rows by their keys. Each left join
--- is by a unique key, so a query that does not ask for its columns does not pay for it.
+-- is by a unique key, so a query that does not ask for its columns does not pay for it. Columns that come later come last:
+-- Postgres then replaces the view, and what stands upon it stays.
 select
     -- ids
     events.event_key,
@@ -48,7 +49,25 @@ select
     events.topic_id,
     events.kafka_partition,
     events.kafka_offset,
-    events.changed_load_id
+    events.changed_load_id,
+    -- the page, and what brought the visit
+    events.page_key,
+    events.utm_source,
+    events.utm_medium,
+    -- what was looked for, at and put into the cart
+    {{ typed_text('events.key_search') }} as key_search,
+    events.cat_id,
+    events.collect_id,
+    events.viewing_product_id,
+    events.recommendation_product_id,
+    events.price,
+    -- as in fct_order_lines
+    case
+        when events.currency_text is not null
+            then coalesce(currencies_of_countries.currency, currencies.currency, {{ unknown_currency() }})
+    end as currency,
+    events.is_paypal,
+    events.cart_products
 from {{ ref('int_product_events__with_rules') }} as events
 left join {{ ref('event_types') }} as known_types on events.event_type = known_types.event_type
 left join {{ source('enrichment', 'ip_address') }} as addresses on events.ip_key = addresses.ip_key
@@ -56,3 +75,11 @@ left join {{ ref('int_referrers') }} as referrers on events.referrer_key = refer
 left join {{ source('enrichment', 'referrer_host') }} as referrer_hosts
     on events.referrer_host_key = referrer_hosts.referrer_host_key
 left join {{ ref('host_countries') }} as referring_shops on referrer_hosts.referrer_host = referring_shops.host
+left join {{ ref('currencies') }} as currencies
+    on
+        {{ currency_text_key('events.currency_text') }} = currencies.currency_text
+        and currencies.country_name = '(any)'
+left join {{ ref('currencies') }} as currencies_of_countries
+    on
+        {{ currency_text_key('events.currency_text') }} = currencies_of_countries.currency_text
+        and events.country_name = currencies_of_countries.country_name
