@@ -12,6 +12,8 @@ from functools import cached_property
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+from enrichment.spellings import address_of
+
 KINDS = ("user", "device", "email", "address")
 DISTINCTIVE = 10
 """Characters from which an identifier cannot be mistaken for something else (a product, a price) wherever it stands."""
@@ -50,7 +52,11 @@ class Identifier:
 
 
 def normal(kind: str, text: str | None) -> str | None:
-    """An identifier as it is compared and hashed: without blanks around it, an e-mail in lower case; None for none."""
+    """An identifier as it is compared and hashed: without blanks around it, an e-mail in lower case, an IP address in
+    its one spelling; None for none.
+    """
+    if kind == "address":
+        return address_of(text)
     stripped = (text or "").strip()
     return (stripped.lower() if kind == "email" else stripped) or None
 

@@ -17,6 +17,7 @@ from warehouse.sweep import WAREHOUSE_KINDS, field_of, kinds_of
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = dict[str, str]
 
+COMPARED = {"email": "nullif(lower(btrim({})), '')", "address": "landing.address_of({})"}
 FACT_KEYS = {"email_key": "email_key", "ip_key": "address_key"}
 
 
@@ -146,7 +147,7 @@ def sources(
 
 def compared(kind: str, text: sql.Composable) -> sql.Composable:
     """A field as `normal` has it."""
-    form = "nullif(lower(btrim({})), '')" if kind == "email" else "nullif(btrim({}), '')"
+    form = COMPARED.get(kind, "nullif(btrim({}), '')")
     return sql.SQL(form).format(text)
 
 
