@@ -63,6 +63,45 @@ def test_the_name_of_a_phone_makes_no_bot(agents: UserAgentRules, device: str) -
     assert agents.read(ANDROID.format(device=device))[5] is False
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "ExamplePodcasts/4022.7 CFNetwork/1410.0.3 Darwin/22.6.0",
+        "Example podcast/1.0.4 (com.example.audio; build:5; Android 11; Sdk:30; Model: SM-A505FN) OkHttp/4.9.0",
+        "com.example.podcast/3.18.0 (iPhone; ) (build 1901, iOS 13.3.1)",
+        "Example/12.08 (iPhone11,8; iOS 16.0.2; gzip) grpc-c++/1.33.2 (ios; cronet_http)",
+        "Turntable/0.7.7; (Android 13); +https://turntable.example",
+        "Example Radio",
+        "ExamplePod/2.4.0",
+        "Garmin Forerunner 245 Music/11.60",
+        "mpv 0.29.1",
+        "Listen (https://listen.example.fm)",
+        "WhatsApp/2.17.427 Android/6.0 Device/HTC-HTC_Desire_816",
+        "[FBAN/FB4A;FBAV/567.1.0.52.74;FBBV/1003893689;FBLC/nl_NL]",
+    ],
+)
+def test_an_app_on_a_phone_and_a_player_are_peoples(agents: UserAgentRules, agent: str) -> None:
+    """They use a library, read a feed or name their maker's site, as programs do: that alone makes none a bot."""
+    assert agents.read(agent)[5:] == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("agent", "bot_class"),
+    [
+        ("ExampleBot/1.0 CFNetwork/1410.0.3 Darwin/22.6.0", "other"),
+        ("Example Podcast Crawler (Android 11)", "other"),
+        ("WhatsApp/2.23.20.0 A", "preview"),
+        ("{{.custom_user_agent}}", "scanner"),
+        ("Mozilla/5.0 (Some Proxy)", "other"),
+        ("Mozilla/5.0 Something", "other"),
+        ("Some tool, Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/50.0", "other"),
+        ("Apache-Maven/3.6.3 (Java 14; Linux 4.19.76)", "library"),
+    ],
+)
+def test_what_is_none_of_an_apps_is_a_bots_still(agents: UserAgentRules, agent: str, bot_class: str) -> None:
+    assert agents.read(agent)[5:7] == (True, bot_class)
+
+
 @pytest.mark.parametrize("agent", BOTS)
 def test_every_bot_of_the_simulator_is_caught_with_class_and_reason(agents: UserAgentRules, agent: str) -> None:
     is_bot, bot_class, reason = agents.read(agent)[5:]
