@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import crawleruseragents
 import yaml
@@ -29,14 +31,6 @@ CLASS_OF_TAG = {
     "academic": "other",
 }
 CLASSES = ("search", "seo", "ai", "monitoring", "preview", "feed", "library", "headless", "scanner", "other")
-# How agents of browsers begin, those of old phones with them, or what is in them. For Rust's engine, whose time grows
-# with the length of a text; Python's may grow with its square, and anybody can send 2,000 blanks.
-BROWSER = (
-    r"(?i)^\s*['\"]?(mozilla/|opera/|dalvik/|ucweb|nokia|samsung|sonyericsson|blackberry|mot-|lg[-/]|sie-|htc|zte|huawei"
-    r"|alcatel|sec-|sharp|kddi|docomo|j-phone|vodafone|softbank|lenovo|philips|sagem|nec-|panasonic|portalmmm|karbonn"
-    r"|spice|dillo|lynx|links|w3m|elinks|netsurf|bonecho)"
-    r"|browser|wap\b|iphone|ipad|android|\bios\b|windows|amiga|tv|player|pocket"
-)
 NO_AGENT = ("", "-")
 
 
@@ -57,14 +51,16 @@ class BotRules:
         document = yaml.safe_load(text)
         self._not_bots = re.compile("|".join(f"(?:{local(item['pattern'])})" for item in document["not_bots"]))
         self._rules = [Verdict(rule["class"], rule["reason"]) for rule in document["rules"]]
-        patterns = [rule["pattern"] for rule in document["rules"]]
-        plain = [rule.get("plain", False) for rule in document["rules"]]
-        self._any = first_of([None if only else one for one, only in zip(patterns, plain, strict=True)])
-        self._all = first_of(patterns)
+        self._browsers = first_of([document["browsers"]])
+        self._apps = first_of([app["pattern"] for app in document["apps"]])
+        self._rules_for = {
+            (browser, app): first_of([pattern_for(rule, browser=browser, app=app) for rule in document["rules"]])
+            for browser in (False, True)
+            for app in (False, True)
+        }
         crawlers = crawleruseragents.CRAWLER_USER_AGENTS_DATA
         self._crawlers = [known_crawler(crawler["description"], crawler["tags"]) for crawler in crawlers]
         self._known = first_of([crawler["pattern"] for crawler in crawlers])
-        self._browser = first_of([BROWSER])
 
     def judge(self, user_agent: str, *, is_spider: bool) -> Verdict | None:
         """Whether it is a bot's; None when not. `is_spider`: whether uap-core takes its device for a spider."""
@@ -73,10 +69,15 @@ class BotRules:
         text = self._not_bots.sub(" ", user_agent)
         if match := self._known.extract(text):
             return self._crawlers[int(match.family)]
-        rules = self._any if self._browser.extract(text) else self._all
+        rules = self._rules_for[self._browsers.extract(text) is not None, self._apps.extract(text) is not None]
         if match := rules.extract(text):
             return self._rules[int(match.family)]
         return Verdict("other", "uap-core takes its device for a spider.") if is_spider else None
+
+
+def pattern_for(rule: Mapping[str, Any], *, browser: bool, app: bool) -> str | None:
+    """The pattern of a rule of the file, None where it is not for agents of this sort."""
+    return None if (browser and rule.get("plain", False)) or (app and not rule.get("apps", True)) else rule["pattern"]
 
 
 def known_crawler(description: str, tags: list[str]) -> Verdict:

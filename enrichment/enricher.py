@@ -15,7 +15,7 @@ import psycopg
 
 from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
-from enrichment.tables import NEW_TEXTS, find_new_texts
+from enrichment.tables import NEW_TEXTS, SPELLINGS, find_new_texts
 from landfall.logs import safe_message
 from landfall.settings import Settings
 from landing_stream.abandoned import seal_abandoned
@@ -89,6 +89,7 @@ class Enricher:
         self._care = care or Care()
         self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
+        self._is_spelled = False
         self._seals_again_at = 0.0
 
     @property
@@ -160,6 +161,9 @@ class Enricher:
                     done += self._enrich_new(connection, stop)
             if key is None:
                 self._reviewed[rules.table.kind] = rules.version
+        while not self._is_spelled and not stop.is_set():
+            done += self._find_again(connection)
+            done += self._enrich_new(connection, stop)
         return done
 
     def _seal_abandoned(self, connection: Connection) -> None:
@@ -195,18 +199,8 @@ class Enricher:
             if position >= hi:  # another enricher was quicker
                 return position, Enriched()
             stretch = plan_stretch(connection, stream, position, hi, self._rows_a_step)
-            find = find_new_texts(contract)
-            done, finished = Enriched(), True
             erase_again(connection, self._settings, contract, position, int(stretch["upto"]))
-            if find is not None and stretch["first_landed_at"] is not None:
-                connection.execute(NEW_TEXTS)
-                connection.execute(find, stretch)
-                until = time.monotonic() + STEP_SECONDS
-                for rules in self._rules:
-                    found, finished = self._look_up(connection, rules, until)
-                    done += found
-                    if not finished:
-                        break
+            done, finished = self._find(connection, contract, stretch)
             if not finished:  # what was judged is known to the next step, which finds the rest
                 return position, done
             connection.execute(
@@ -215,6 +209,46 @@ class Enricher:
                 stretch,
             )
         return int(stretch["upto"]), done
+
+    def _find(self, connection: Connection, contract: Contract, stretch: dict[str, Any]) -> tuple[Enriched, bool]:
+        """Judge the texts of a stretch that are not known: (what came out, whether all of them were judged)."""
+        find, done = find_new_texts(contract), Enriched()
+        if find is None or stretch["first_landed_at"] is None:
+            return done, True
+        connection.execute(NEW_TEXTS)
+        connection.execute(find, stretch)
+        until = time.monotonic() + STEP_SECONDS
+        for rules in self._rules:
+            found, finished = self._look_up(connection, rules, until)
+            done += found
+            if not finished:
+                return done, False
+        return done, True
+
+    def _find_again(self, connection: Connection) -> Enriched:
+        """A stretch of loads whose texts were found by older spellings: facts that are filled anew have other keys."""
+        behind = (
+            "select stream, spelled_to, position from enrichment.progress"
+            " where spellings is distinct from %s and stream = any(%s) order by stream limit 1"
+        )
+        with connection.transaction():
+            lock_progress(connection)
+            row = connection.execute(behind, (SPELLINGS, list(self._contracts))).fetchone()
+            if row is None:
+                self._is_spelled = True
+                return Enriched()
+            stream, at, hi = row
+            done, finished = Enriched(), True
+            if at < hi:
+                stretch = plan_stretch(connection, stream, at, hi, self._rows_a_step)
+                done, finished = self._find(connection, self._contracts[stream], stretch)
+                at = int(stretch["upto"]) if finished else at
+            connection.execute(
+                "update enrichment.progress set spelled_to = case when %(at)s < %(hi)s then %(at)s else 0 end,"
+                " spellings = case when %(at)s < %(hi)s then spellings else %(version)s end where stream = %(stream)s",
+                {"at": at, "hi": hi, "version": SPELLINGS, "stream": stream},
+            )
+        return done
 
     def _look_up(self, connection: Connection, rules: Rules, until: float) -> tuple[Enriched, bool]:
         """Judge the new texts of a kind: (what came out, whether all of them were judged)."""
@@ -283,9 +317,10 @@ def lock_progress(connection: Connection) -> dict[str, int]:
     All of them: the streams share the tables, and two that insert the same texts in another order would deadlock.
     """
     connection.execute(
-        "insert into enrichment.progress (stream) select s.stream from landing.streams as s"
+        "insert into enrichment.progress (stream, spellings) select s.stream, %s from landing.streams as s"
         " where not exists (select from enrichment.progress as p where p.stream = s.stream)"
-        " order by s.stream on conflict do nothing"
+        " order by s.stream on conflict do nothing",
+        (SPELLINGS,),
     )
     rows = connection.execute("select stream, position from enrichment.progress order by stream for update")
     return dict(rows.fetchall())

@@ -18,11 +18,20 @@ SALTED_KEY = (
 # dbt's macro landed: a field that the contract learned later stands in extra in older rows; an empty text is no value,
 # nor is the one that marts show where there is none.
 LANDED = "nullif(nullif(coalesce(l.{column}, l.extra ->> {name}), ''), '(none)')"
-# dbt's macro url_host.
-URL_HOST = (
-    "case when {url} ~* '^file:' then 'file://' else nullif(lower(substring({url} from"
-    " '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]*)')), '') end"
-)
+# dbt's macros ip_address and url_host.
+IP_ADDRESS = """case
+    when translate({text}, '0123456789', '') = '...' and right({text}, 1) <> '.' and pg_input_is_valid({text}, 'inet')
+        then host({text}::inet)
+    else landing.address_of({text})
+end"""
+URL_HOST = """case
+    when starts_with({url}, 'https://') and right(split_part({url}, '/', 3), 1) not in ('', '.')
+        and translate(split_part({url}, '/', 3), 'abcdefghijklmnopqrstuvwxyz0123456789.-', '') = ''
+        then split_part({url}, '/', 3)
+    else landing.host_of({url})
+end"""
+SPELLINGS = "1"
+"""Another one when any of these, or a function behind them, says something else: old loads are then read again."""
 NEW_TEXTS = "create temporary table if not exists new_texts (kind text, key uuid, value text) on commit delete rows"
 
 
@@ -147,7 +156,7 @@ ADDRESSES = Table(
     columns={"location_key": "uuid"},
     unknown=(location_key(NOWHERE), *NOWHERE),
     key_of=SALTED_KEY,
-    value_of="nullif(btrim({text}), '')",
+    value_of=IP_ADDRESS,
     details={"country_code": "text", "country_name": "text", "region": "text", "city": "text"},
     first="""
         insert into enrichment.location (location_key, country_code, country_name, region, city)

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+from enrichment.spellings import address_of
 from warehouse.encodings import open_record
 
 KINDS = ("user", "device", "email", "address")
@@ -89,7 +90,11 @@ class Identifier:
 
 
 def normal(kind: str, text: str | None) -> str | None:
-    """An identifier as it is compared and hashed: without blanks around it, an e-mail in lower case; None for none."""
+    """An identifier as it is compared and hashed: without blanks around it, an e-mail in lower case, an IP address in
+    its one spelling; None for none.
+    """
+    if kind == "address":
+        return address_of(text)
     stripped = (text or "").strip()
     return (stripped.lower() if kind == "email" else stripped) or None
 

@@ -19,6 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 Row = dict[str, str]
 Word = tuple[str, str]
 
+COMPARED = {"email": "nullif(lower(btrim({})), '')", "address": "landing.address_of({})"}
 FACT_KEYS = {"email_key": "email_key", "ip_key": "address_key"}
 NO_KEY = UUID(int=0)
 
@@ -219,7 +220,7 @@ def sources(landing: Connection, models: Connection, contracts: Mapping[str, Con
 
 def compared(kind: str, text: sql.Composable) -> sql.Composable:
     """A field as `normal` has it."""
-    form = "nullif(lower(btrim({})), '')" if kind == "email" else "nullif(btrim({}), '')"
+    form = COMPARED.get(kind, "nullif(btrim({}), '')")
     return sql.SQL(form).format(text)
 
 

@@ -128,7 +128,9 @@ def sweep_landing(
         return new
 
     conditions: list[sql.Composable] = [
-        sql.SQL("lower(btrim({})) = any({})").format(field_of(name), sql.Literal([v.lower() for v in values]))
+        sql.SQL("landing.address_of({}) = any({})" if kind == "address" else "lower(btrim({})) = any({})").format(
+            field_of(name), sql.Literal([value if kind == "address" else value.lower() for value in values])
+        )
         for name, kind in kinds.items()
         if (values := list(replacer.by_kind[kind]))
     ]

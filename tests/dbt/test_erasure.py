@@ -27,7 +27,7 @@ from warehouse.roles import TRANSFORMER
 USER, EMAIL = "502567", "Ada.Lovelace@Example.com"
 PHONE, LAPTOP = "beb2cacb-20af-4f05-9c03-c98e54a1b71a", "0d1e55f0-77aa-4b0e-9a55-52a1c0ffee00"
 HOME, OFFICE = "198.51.100.7", "203.0.113.1"
-WRITTEN = ("Lovelace", "lovelace", PHONE, LAPTOP, HOME)
+WRITTEN = ("Lovelace", "lovelace", PHONE, LAPTOP, HOME, "C633:6407")
 """Parts of the person's identifiers that stand nowhere else in the events."""
 
 
@@ -95,6 +95,8 @@ REQUESTS: list[Event] = [
         [
             (USER, HOME, "view_product", "Mozilla/5.0"),
             (USER, f" {HOME} ", "checkout", f"Feedback/1.0 ({EMAIL})"),
+            (USER, f"::ffff:{HOME}", "view_product", "Mozilla/5.0"),
+            (None, "::FFFF:C633:6407", "view_product", "Mozilla/5.0"),
             (None, HOME, "view_product", None),
             ("7", OFFICE, "view_product", "Mozilla/5.0"),
             (USER, OFFICE, "view_product", "Mozilla/5.0"),

@@ -171,7 +171,7 @@ def test_quarantined_records_go_after_their_own_time(warehouse: Warehouse) -> No
 
 
 def test_old_addresses_are_shortened_and_still_told_apart(warehouse: Warehouse) -> None:
-    texts = ["203.0.113.17", "203.0.113.18", "2001:db8:85a3:8d3::7", "10.1.2.3, 10.1.2.4", "::ffff:1.2.3.4"]
+    texts = ["203.0.113.17", "203.0.113.18", "2001:db8:85a3:8d3::7", "10.1.2.3, 10.1.2.4", "::ffff:1.2.3.4", "unknown"]
     requests: list[Event] = [
         {**event, "ip_address": text} for text in texts for event in web_requests(1, seed=texts.index(text))
     ]
@@ -180,13 +180,20 @@ def test_old_addresses_are_shortened_and_still_told_apart(warehouse: Warehouse) 
     before = warehouse.tables()
     assert retain(warehouse.settings).addresses == 0
     warehouse.reader.execute("update enrichment.ip_address set enriched_at = enriched_at - interval '31 days'")
-    assert retain(warehouse.settings, dry_run=True).addresses == 5
-    assert retain(warehouse.settings).addresses == 5
+    assert retain(warehouse.settings, dry_run=True).addresses == 6
+    assert retain(warehouse.settings).addresses == 6
     shortened = warehouse.rows("select ip_address from enrichment.ip_address order by 1")
-    assert shortened == [("2001:db8:85a3::/48",), ("203.0.113.0/24",), ("203.0.113.0/24",), ("::/48",), (None,)]
+    assert shortened == [
+        ("1.2.3.0/24",),
+        ("10.1.2.0/24",),
+        ("2001:db8:85a3::/48",),
+        ("203.0.113.0/24",),
+        ("203.0.113.0/24",),
+        (None,),
+    ]
     assert retain(warehouse.settings).addresses == 0
     warehouse.land("web_logs", [{**event, "event_id": f"again {number}"} for number, event in enumerate(requests)])
-    assert warehouse.one("select count(*) from enrichment.ip_address") == 5
+    assert warehouse.one("select count(*) from enrichment.ip_address") == 6
     assert set(before["intermediate.int_web_ip_minutes"]) == set(warehouse.tables()["intermediate.int_web_ip_minutes"])
 
 

@@ -275,6 +275,37 @@ def visit(number: int, minutes: float, **fields: str | None) -> Event:
     }
 
 
+def test_a_shop_is_its_host_however_the_url_is_written_and_no_password_is_kept(warehouse: Warehouse) -> None:
+    spellings = (
+        *(
+            "https://www.glamira.at/x",
+            "https://www.glamira.at./x",
+            " https://www.glamira.at/x",
+            "HTTPS://WWW.Glamira.AT:443",
+        ),
+        *("https://www.glamira.at\\x", "//www.glamira.at/x", "https://user:p@ssword@www.glamira.at/x"),
+    )
+    broken = ("https://user:p/ssword@www.glamira.at/x", "about:blank", "www.glamira.at")
+    visits = [
+        visit(number, number, current_url=url, referrer_url=url, ip=f"::ffff:192.0.2.{number}")
+        for number, url in enumerate((*spellings, *broken))
+    ]
+    warehouse.land("product_views", visits)
+    warehouse.run()
+    facts = "select event_id, country_name, referrer_medium from marts.fct_product_events order by event_at"
+    assert warehouse.rows(facts) == [
+        *((f"event-{number}", "Austria", "internal") for number in range(len(spellings))),
+        *((f"event-{number}", "Unmapped", "other") for number in range(len(spellings), len(visits))),
+    ]
+    hosts = "select distinct {} from intermediate.{} where {} is not null"
+    for table, column in (("int_product_events", "host"), ("int_referrers", "referrer_host")):
+        assert warehouse.rows(hosts.format(column, table, column)) == [("www.glamira.at",)]
+    assert warehouse.rows("select referrer_host from enrichment.referrer_host") == [("www.glamira.at",)]
+    unmapped = "select detail, events from ops.data_quality where issue = 'unmapped_host'"
+    assert warehouse.rows(unmapped) == [("(none)", len(broken))]
+    assert warehouse.one("select count(*) from enrichment.ip_address where ip_address like '192.0.2._'") == len(visits)
+
+
 def spans(warehouse: Warehouse) -> list[tuple[float, float, int]]:
     """Minutes from midnight to start and end of each session, and its events."""
     rows = warehouse.rows("select started_at, ended_at, events from marts.fct_product_sessions order by 1")

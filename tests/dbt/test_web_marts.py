@@ -140,6 +140,27 @@ def test_the_eleventh_request_makes_bots_of_the_first_ten_and_of_their_users_ses
     assert_marts_hold(warehouse, [*first_ten, eleventh, next_minute])
 
 
+def test_an_address_is_one_however_it_is_written(warehouse: Warehouse) -> None:
+    """A client that writes its address in another way each time is as much a bot as one that does not."""
+    minutes = [
+        ("203.0.113.7", ("203.0.113.7", "::ffff:203.0.113.7", "::FFFF:CB00:7107", "203.000.113.007")),
+        ("203.0.113.8", tuple(f"203.0.113.8:{port}" for port in range(50_000, 50_012))),
+        ("2001:db8::7", ("2001:db8::7", "2001:DB8::7", "2001:0db8:0:0:0:0:0:7", "[2001:db8::7]:443")),
+        ("203.0.113.9", ("203.0.113.9, 10.0.0.1", " 203.0.113.9,10.0.0.2", "203.0.113.9:80, 10.0.0.3")),
+    ]
+    requests = [
+        request(100 * minute + number, 60 * minute + number, ip_address=spellings[number % len(spellings)])
+        for minute, (_, spellings) in enumerate(minutes)
+        for number in range(12)
+    ]
+    warehouse.land("web_logs", requests)
+    warehouse.run()
+    bots = warehouse.rows("select ip_address, request_count from marts.kpi_web_bot_ips_minutely order by minute_start")
+    assert bots == [(address, 12) for address, _ in minutes]
+    assert warehouse.one("select count(*) from marts.fct_web_requests where bot_reason = 'rate'") == 48
+    assert warehouse.one("select count(*) from enrichment.ip_address") == len(minutes)
+
+
 def test_requests_without_an_address_or_an_agent_are_no_bots(warehouse: Warehouse) -> None:
     nobody = [
         request(number, number, ip_address=blank, user_agent=None) for number, blank in enumerate([None, " "] * 8)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from enrichment.enricher import Enriched, Enricher
-from enrichment.tables import LANDED, SALTED_KEY, TEXT_KEY, URL_HOST
+from enrichment.tables import IP_ADDRESS, LANDED, SALTED_KEY, TEXT_KEY, URL_HOST
 from landing_stream.ledger import Load
 from local_stack.layout import PROJECT
 from tests.enrichment.conftest import Lake
@@ -199,6 +199,7 @@ def test_the_keys_and_the_host_are_those_that_dbt_computes() -> None:
     assert same(body(keys, "text_key"), TEXT_KEY.replace("{text}", "{{ text }}"))
     assert same(body(keys, "salted_key"), SALTED_KEY.replace("{text}", "{{ text }}"))
     assert same(body(hosts, "url_host"), URL_HOST.replace("{url}", "{{ url }}"))
+    assert same(body(hosts, "ip_address"), IP_ADDRESS.replace("{text}", "{{ text }}"))
     ours = LANDED.format(column='"{{ field }}"', name="'{{ field }}'").replace("l.", "")
     assert same(body(landed, "landed"), ours)
 

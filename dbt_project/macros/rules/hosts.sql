@@ -1,10 +1,27 @@
 {#
-    Host of a URL in lower case, without user and port; `file://` for a page that was saved to a file, null where there is none.
+    Host of a URL in one spelling: lower case, Punycode, without user, password, port and trailing dots; `file://` for a page that was
+    saved to a file, null where there is none. landing.host_of decides; nearly all URLs are plain and spared the call, which takes 3 µs.
 #}
 {% macro url_host(url) -%}
     case
-        when {{ url }} ~* '^file:' then 'file://'
-        else nullif(lower(substring({{ url }} from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]*)')), '')
+        when
+            starts_with({{ url }}, 'https://') and right(split_part({{ url }}, '/', 3), 1) not in ('', '.')
+            and translate(split_part({{ url }}, '/', 3), 'abcdefghijklmnopqrstuvwxyz0123456789.-', '') = ''
+            then split_part({{ url }}, '/', 3)
+        else landing.host_of({{ url }})
+    end
+{%- endmacro %}
+
+{#
+    An IP address in one spelling, whichever way it was written: see landing.address_of, which is spared where four numbers are all there is.
+    A text that is no address stays, without blanks around.
+#}
+{% macro ip_address(text) -%}
+    case
+        when
+            translate({{ text }}, '0123456789', '') = '...' and right({{ text }}, 1) <> '.' and pg_input_is_valid({{ text }}, 'inet')
+            then host({{ text }}::inet)
+        else landing.address_of({{ text }})
     end
 {%- endmacro %}
 

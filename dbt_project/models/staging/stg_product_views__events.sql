@@ -41,7 +41,7 @@ final as (
         {{ landed('device_id') }} as device_id,
         {{ landed('user_id_db') }} as user_id,
         nullif(lower(btrim(coalesce({{ landed('email_address') }}, {{ landed('email') }}))), '') as email,
-        nullif(btrim({{ landed('ip') }}), '') as ip_address,
+        {{ ip_address(landed('ip')) }} as ip_address,
         {{ landed('store_id') }} as store_id,
         {{ order_number(landed('order_id')) }} as order_id,
         {{ text_key(landed('current_url')) }} as page_key,

@@ -28,7 +28,7 @@ final as (
         -- texts
         {{ landed('action') }} as action,
         {{ landed('user_agent') }} as user_agent,
-        nullif(btrim({{ landed('ip_address') }}), '') as ip_address,
+        {{ ip_address(landed('ip_address')) }} as ip_address,
         timestamp_text,
         -- numbers
         {{ as_quantity('response_time_text') }} as response_seconds,
