@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from landfall.errors import UserError
+from landfall.plain_text import printable
 from landfall.settings import Settings
-from landfall.wording import printable
 from landing_stream.contract import Contract, load_contracts
 from warehouse.connect import connect
 from warehouse.identifiers import KINDS, Identifier, Replacer, is_email, normal, salted_key, shape_of, text_key

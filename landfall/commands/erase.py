@@ -51,8 +51,9 @@ def command(
       master data (schemas reference and snapshots)
     """
     from landfall.errors import UserError
+    from landfall.plain_text import printable
     from landfall.settings import Settings
-    from landfall.wording import listed, printable
+    from landfall.wording import listed
     from warehouse.erase import NAMES, erase, given_identifiers
 
     if follow_links and no_links:
