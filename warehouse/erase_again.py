@@ -26,7 +26,7 @@ from warehouse.identifiers import (
 )
 from warehouse.person import compared
 from warehouse.roles import WRITER
-from warehouse.sweep import Renamed, field_of, kinds_of, sweep_landing, sweep_quarantine
+from warehouse.sweep import Renamed, Table, field_of, kinds_of, sweep_landing, sweep_quarantine, sweep_table
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Word = tuple[str, str]
@@ -52,6 +52,8 @@ def erase_again(reader: Connection, settings: Settings, contract: Contract, afte
         loads, replacer = (after, upto), Replacer(found)
         rows[f"landing.{contract.stream}"] = sweep_landing(landing, contract, replacer, Renamed(salt), loads)
         rows["landing.quarantine"] = sweep_quarantine(landing, contract, replacer, loads)
+        files = Table("landing", "files", {"name": "text"})
+        rows["landing.files"] = sweep_table(landing, files, {contract.stream: contract}, replacer, Renamed(salt))
     if rows.total():
         reader.execute(
             "update ops.erasures set last_erased_at = clock_timestamp() where token in"
@@ -86,7 +88,7 @@ def known_again(reader: Connection, salt: str, words: Iterable[Word]) -> list[Id
 
 def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> Iterator[Word]:
     """(kind, text) of what may be an identifier in some loads: fields that hold one; e-mails, and words built like one
-    that was erased, in all texts (kind `text`); the same in records that could not be landed.
+    that was erased, in all texts (kind `text`); the same in records that could not be landed, and in names of files.
     """
     loads = sql.SQL("load_id > {} and load_id <= {}").format(sql.Literal(after), sql.Literal(upto))
     kinds = kinds_of(contract)
@@ -118,6 +120,12 @@ def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> I
     for (record,) in in_parts(reader, query):
         yield from identifiers_in(record, kinds)
         yield from words_in(open_record(record).text)
+    query = sql.SQL(
+        "select f.name from landing.files as f where f.stream = {} and exists (select from landing.slices as s"
+        " where s.stream = f.stream and s.topic_id = f.topic_id and {})"
+    ).format(sql.Literal(contract.stream), loads)
+    for (name,) in in_parts(reader, query):
+        yield from words_in(name)
 
 
 def in_parts(reader: Connection, query: sql.Composed) -> Iterator[tuple[Any, ...]]:

@@ -28,7 +28,9 @@ LONGEST_LOCAL, LONGEST_DOMAIN = 64, 253
 _BEFORE = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 _BEFORE_EMAIL = r"(?:(?<![A-Za-z0-9._+-])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 _AFTER = r"(?![A-Za-z0-9])"
-_AFTER_EMAIL = r"(?!\.?[A-Za-z0-9])"
+# A file may be named for a person: the ending of its name is no part of the address.
+_ENDING = r"(?:csv|json|jsonl|parquet|txt|gz)(?![A-Za-z0-9])"
+_AFTER_EMAIL = rf"(?![A-Za-z0-9]|\.(?!{_ENDING})[A-Za-z0-9])"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LIKE_AN_IDENTIFIER = re.compile(r"(?=.*[0-9])[A-Za-z0-9](?:[A-Za-z0-9._~|:-]*[A-Za-z0-9])?")
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\%?&=#/]{1,64}@[\w-]+(?:\.[\w-]+)+")
@@ -42,7 +44,11 @@ _ESCAPES = re.compile(r"\\u([0-9A-Fa-f]{4})")
 # letter of a long word as its first (1.7 s for 20,000 of them).
 _LOCAL_BACKWARDS = re.compile(r"[^\s@<>()\[\],;:\"\\]*+")
 _LOCAL_BEGINS = re.compile(r"(?<![A-Za-z0-9._+-])[A-Za-z0-9._+-]")
-_DOMAINS = (re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), re.compile(r"[\w-]+(?:\.[\w-]+)+"))
+_DOMAINS = (
+    re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
+    re.compile(r"[\w-]+(?:\.[\w-]+)+"),
+    re.compile(rf"[A-Za-z0-9-]+(?:\.(?!{_ENDING})[A-Za-z0-9-]+)+"),
+)
 _BEGINNINGS = 5
 """How many of the words before an "@" may be the first of the local part: in `?to=o'neil@…` there are three."""
 

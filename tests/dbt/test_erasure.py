@@ -445,7 +445,7 @@ def test_a_trigger_gets_no_rights_and_master_data_stays(filled: Warehouse) -> No
 def test_what_lands_on_its_own_is_erased_too(filled: Warehouse) -> None:
     erase(filled.settings, given(user=USER))
     alone = {"device_id": "y", "user_id_db": None, "email_address": None, "ip": None}
-    filled.land(
+    load = filled.land(
         "product_views",
         [
             page(300, **alone, current_url=f"https://www.glamira.de/account/{PHONE}/orders"),
@@ -458,7 +458,16 @@ def test_what_lands_on_its_own_is_erased_too(filled: Warehouse) -> None:
             page(303, **alone, extra=f'{{"note": "of {HOME}, \\u0061da.lovelace\\u0040example.com"}}'),
             page(304, **{**alone, "device_id": LAPTOP.upper()}),
         ],
+        finish=False,
     )
+    for statement in (
+        "insert into landing.files (stream, topic_id, name, format, bytes)"
+        f" values ('product_views', %s, 'of-{PHONE}.csv', 'csv', 1)",
+        "insert into landing.slices (stream, load_id, topic_id, kafka_partition, from_offset, until_offset, landed,"
+        f" quarantined, holes) values ('product_views', {load.load_id}, %s, 0, 0, 1, 1, 0, 0)",
+    ):
+        filled.landing.execute(statement, (UUID(int=8),))
+    filled.finish("product_views", load)
     assert places_of(filled) == []
     urls = filled.rows("select current_url from landing.product_views where id = 'page-300'")
     phone = filled.one("select device_id from landing.product_views where id = 'page-1'")

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from tests.dbt.conftest import Warehouse
-from tests.dbt.events import DAY, Event, web_requests
+from tests.dbt.events import DAY, Event
+from tests.dbt.web_counts import web_traffic
 
 MARTS = {
     "kpi_products_daily": "event_date, product_id, views, human_views, visitors, rank",
@@ -122,7 +123,7 @@ REFERRERS = [
 
 def test_bi_sees_keys_instead_of_identifiers_and_pages_without_queries(warehouse: Warehouse) -> None:
     warehouse.land("product_views", [page(number, referrer) for number, referrer in enumerate(REFERRERS)])
-    warehouse.land("web_logs", web_requests(20, seed=1))
+    warehouse.land("web_logs", web_traffic(50, seed=1))
     warehouse.run()
     raw = {
         "fct_product_events": ("device_id", "user_id"),
