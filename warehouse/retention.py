@@ -126,9 +126,10 @@ def split_partitions(
 
 def old_partitions(landing: Connection, days: int) -> list[Partition]:
     """Day partitions whose last instant is more than so many days ago, by Postgres' clock."""
+    # Materialized: else the day of every relation whose name ends with digits is read, and 10835366 is none.
     rows = landing.execute(
         """
-        with partitions as (
+        with partitions as materialized (
             select s.stream, to_date(right(c.relname, 8), 'YYYYMMDD') as day
             from landing.streams as s
             inner join pg_inherits as i on i.inhparent = to_regclass(format('landing.%%I', s.stream))
