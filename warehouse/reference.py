@@ -7,6 +7,7 @@ transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,15 +121,10 @@ def table_rows(entity: Entity, columns: tuple[str, ...], records: list[Record]) 
 def _id(record: Record) -> int:
     """The id, which may come as a text float (`188.0`)."""
     text = (record.values.get("id") or "").strip()
-    whole, _, fraction = text.partition(".")
-    if (
-        not whole.isascii()
-        or not whole.lstrip("-").isdigit()
-        or fraction.strip("0")
-        or not -(2**63) <= int(whole) < 2**63
-    ):
-        raise UserError(f"{record.where}: id is {text!r}; write an integer.")
-    return int(whole)
+    # no more digits than a bigint has: int() refuses some thousand with an error of its own
+    if not re.fullmatch(r"-?[0-9]{1,19}(\.0*)?", text) or not -(2**63) <= (key := int(text.partition(".")[0])) < 2**63:
+        raise UserError(f"{record.where}: id is {text[:100]!r}; write an integer.")
+    return key
 
 
 def _known_columns(connection: psycopg.Connection[Any], table: str) -> tuple[str, ...]:

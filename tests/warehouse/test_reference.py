@@ -127,6 +127,9 @@ def test_a_postgres_source_is_read_alike_whatever_its_defaults(database: Setting
         ("job", [{"title": "x", "company_id": "1"}], "job.csv:2: column id is missing"),
         ("company", [{"id": "one", "name": "x"}], "company.csv:2: id is 'one'"),
         ("company", [{"id": "1.5", "name": "x"}], "company.csv:2: id is '1.5'"),
+        ("company", [{"id": "--5", "name": "x"}], "company.csv:2: id is '--5'"),
+        ("company", [{"id": "9223372036854775808", "name": "x"}], "company.csv:2: id is '9223372036854775808'"),
+        ("company", [{"id": "9" * 5_000, "name": "x"}], f"company.csv:2: id is '{'9' * 100}'; write an integer."),
         ("company", [{"id": "1", "name": "x"}, {"id": "1.0", "name": "y"}], "company.csv:3: id 1 stands in"),
     ],
 )
