@@ -68,14 +68,17 @@
                 select
                     jsonb_agg(
                         jsonb_strip_nulls(jsonb_build_object(
-                            'label', nullif(item.json ->> 'option_label', ''),
-                            'value', nullif(item.json ->> 'value_label', ''),
-                            'value_id', nullif(item.json ->> 'value_id', ''),
-                            'quality', nullif(item.json ->> 'quality', '')
+                            'label', nullif(chosen.option_label, ''),
+                            'value', nullif(chosen.value_label, ''),
+                            'value_id', nullif(chosen.value_id, ''),
+                            'quality', nullif(chosen.quality, '')
                         )) order by item.place
                     )
                 from json_array_elements({{ text }}::json) with ordinality as item (json, place)
-                where coalesce(nullif(item.json ->> 'value_label', ''), nullif(item.json ->> 'value_id', '')) is not null
+                -- each object is parsed once, and not for each of its fields
+                cross join lateral json_to_record(case when json_typeof(item.json) = 'object' then item.json end)
+                    as chosen (option_label text, value_label text, value_id text, quality text)
+                where chosen.value_label <> '' or chosen.value_id <> ''
             )
             when 'object' then (
                 select jsonb_agg(jsonb_build_object('label', item.label, 'value', item.value) order by item.label, item.value)
