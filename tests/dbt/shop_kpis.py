@@ -188,15 +188,32 @@ def funnel_daily(events: Iterable[Seen]) -> Rows:
     return rows
 
 
-def revenue_daily(events: Iterable[Seen]) -> Rows:
-    """(day, country, currency) → orders, items, revenue, unreadable prices."""
-    orders: dict[Hashable, Seen] = {}
+def orders(events: Iterable[Seen]) -> list[Seen]:
+    """The earliest report of each order."""
+    found: dict[Hashable, Seen] = {}
     for event in events:
         if event.kind == "checkout_success":
             identity = (event.store, event.order_id, tuple(line[:3] for line in event.lines))
-            orders.setdefault(identity if event.order_id else event.key, event)
+            found.setdefault(identity if event.order_id else event.key, event)
+    return list(found.values())
+
+
+def orders_daily(events: Iterable[Seen]) -> Rows:
+    """(day, country) → orders, human orders, items."""
+    return {
+        grain: (
+            len(group),
+            sum(not event.is_bot for event in group),
+            sum(amount for event in group for _, amount, _, _ in event.lines),
+        )
+        for grain, group in grouped(orders(events), lambda event: (event.day, event.page.country)).items()
+    }
+
+
+def revenue_daily(events: Iterable[Seen]) -> Rows:
+    """(day, country, currency) → orders, items, revenue, unreadable prices."""
     rows: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), 0])
-    for event in orders.values():
+    for event in orders(events):
         lines: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for line in event.lines:
             lines[event.page.currency if line[3] else "XXX"].append(line)

@@ -15,6 +15,7 @@ from tests.dbt.shop_kpis import (
     Rows,
     Seen,
     funnel_daily,
+    orders_daily,
     ranked,
     revenue_daily,
     seen,
@@ -106,6 +107,9 @@ def check_marts(warehouse: Warehouse, facts: list[Seen]) -> None:
         "event_date, country_name, currency",
         "orders, items, revenue, unreadable_prices",
     ) == revenue_daily(facts)
+    assert table(
+        warehouse, "kpi_orders_daily", "event_date, country_name", "orders, human_orders, items"
+    ) == orders_daily(facts)
 
 
 def in_parts(warehouse: Warehouse, events: list[Event], parts: int) -> None:
