@@ -19,7 +19,8 @@ from landfall.errors import UserError
 from landfall.filesystems import Location, locate, unreachable
 from landfall.settings import Settings
 from landing_stream.contract import Contract
-from landing_stream.file_records import csv_records, line_records, parquet_records
+from landing_stream.file_records import FileRecord, csv_records, line_records
+from landing_stream.parquet_records import parquet_records
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _READ_BYTES = 1 << 20
@@ -132,7 +133,7 @@ def custom_uuid(digest: bytes) -> UUID:
     return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
 
 
-def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[bytes]:
+def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[FileRecord]:
     """The file's records from number `first` on, counted from 0. Raises UserError for what is no file of its kind."""
     if file.format == "parquet":
         return parquet_records(file.name, content, contract, first)

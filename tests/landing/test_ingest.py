@@ -93,8 +93,11 @@ def test_each_format_lands_what_the_same_events_over_kafka_land(stream: Stream, 
         assert landed[True] == landed[False], path.name
         assert len(landed[True]) == outcome.landed
         assert outcome.landed + outcome.quarantined == len(sent[path.name])
-    bad = rows(stream.db, "select reason, value from landing.quarantine")
-    assert bad == [("not_json", b"only one")] * 2
+    bad = rows(stream.db, "select reason, detail, value from landing.quarantine order by load_id")
+    assert bad == [
+        ("wrong_cell_count", "line 5: 1 cell, the header has 3", b"only one"),
+        ("not_json", "character 0: Expecting value", b"only one"),  # Kafka carries no reason
+    ]
 
 
 def test_what_json_does_not_know_lands_in_words(landing: Connection, database: Settings, tmp_path: Path) -> None:
@@ -132,6 +135,36 @@ def test_a_large_file_is_many_short_loads_that_add_up(landing: Connection, datab
     assert topic.version == 8
     row = rows(landing, "select stream, topic_id, name, format, bytes, lines, finished_at is null from landing.files")
     assert row == [("things", topic, str(path), "jsonl", path.stat().st_size, 28, False)]
+
+
+def test_blank_lines_that_follow_each_other_are_holes_behind_the_first(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"id":"1"}\n' + b"\n" * 50_000 + b'{"id":"2"}\n'))
+    [outcome] = land(database, path, records_a_load=10)
+    assert (outcome.landed, outcome.quarantined) == (2, 1)
+    assert rows(landing, "select sum(holes), max(until_offset) from landing.slices") == [(49_999, 50_002)]
+    assert rows(landing, "select kafka_offset from landing.things order by 1") == [(0,), (50_001,)]
+    assert rows(landing, "select kafka_offset, detail from landing.quarantine") == [(1, "lines 2 to 50,001: blank")]
+
+
+def test_a_row_at_fault_is_quarantined_in_words_and_the_file_goes_on(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id ,v\n1,x\n2,x\ry\n3,"x\n4,x,\n{"id":"5"}\n6, x\n\xff,\n')
+    [outcome] = land(database, path, records_a_load=3)
+    assert (outcome.landed, outcome.quarantined) == (2, 5)
+    assert rows(landing, "select kafka_offset, id, v from landing.things order by 1") == [(0, "1", "x"), (5, "6", "x")]
+    bad = "select kafka_offset, reason, detail, value from landing.quarantine order by 1"
+    assert rows(landing, bad) == [
+        (1, "not_csv", "line 3: a carriage return in a cell without quotes", b"2,x\ry"),
+        (2, "not_csv", "line 4: a quote is opened and not closed", b'3,"x'),
+        (3, "wrong_cell_count", "line 5: 3 cells, the header has 2", b"4,x,"),
+        (4, "wrong_cell_count", "line 6: 1 cell, the header has 2", b'{"id":"5"}'),
+        (6, "invalid_utf8", "line 8: byte 0: invalid start byte", b"\xff,"),
+    ]
 
 
 def test_a_file_lands_once_under_any_name_and_a_changed_one_is_another(
