@@ -5,13 +5,13 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
 
 from landfall.errors import UserError
 from landing_stream.contract import Contract
 from landing_stream.file_records import Refused, csv_records, line_records
+from landing_stream.unpacking import unpacked
 
 Record = tuple[bytes | None, bytes]
 """Key (None without one) and value."""
@@ -30,7 +30,8 @@ def records(
     """
     kind = file_type(path)
     try:
-        with _opened(path) as file:
+        with path.open("rb") as stored:
+            file = unpacked(str(path), stored, path.stat().st_size) if path.suffix.lower() == ".gz" else stored
             values = csv_records(str(path), file, contract) if kind == ".csv" else line_records(str(path), file)
             for value in values:
                 if isinstance(value, Refused):
@@ -56,10 +57,6 @@ def file_type(path: Path) -> str:
     if not suffixes or suffixes[-1] not in _TYPES:
         raise UserError(f"{path}: replay reads .csv and .jsonl files, also with .gz behind; rename or convert it.")
     return suffixes[-1]
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _key(value: bytes, contract: Contract) -> bytes | None:
