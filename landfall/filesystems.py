@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NoReturn, cast
 from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
@@ -14,6 +17,24 @@ from landfall.settings import Settings
 S3 = "s3://"
 # Arrow waits for a dead endpoint for minutes by default.
 _CONNECT_SECONDS, _REQUEST_SECONDS = 5, 60
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands at a path; `size` in bytes, `mtime_ns` in nanoseconds since 1970, None where that is not told."""
+
+    path: str
+    type: pafs.FileType
+    size: int = 0
+    mtime_ns: int | None = None
+
+    @property
+    def base_name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+def _raised(problem: UserError) -> NoReturn:
+    raise problem
 
 
 @dataclass(frozen=True)
@@ -29,31 +50,99 @@ class Location:
 
     @property
     def shown(self) -> str:
-        """As a user would type it."""
-        return S3 + self.path if self.is_s3 else self.path
+        """As a user would type it; what cannot be printed, such as bytes that are no UTF-8, as escapes."""
+        return printable(S3 + self.path if self.is_s3 else self.path)
 
     def at(self, *names: str) -> Location:
         """A place beneath this one."""
         return Location(self.filesystem, "/".join((self.path, *names)))
 
-    def info(self) -> pafs.FileInfo:
+    def info(self) -> Found:
         """What is there. Raises UserError when the filesystem does not answer or refuses."""
         try:
-            return self.filesystem.get_file_info(self.path)
+            if self.is_s3:
+                return _found(self.filesystem.get_file_info(self.path))
+            return _stat(Path(self.path))
         except OSError as error:
             raise unreachable(self, error) from error
 
-    def files(self) -> list[pafs.FileInfo]:
+    def open(self) -> BinaryIO:
+        """Its content. Raises OSError."""
+        if self.is_s3:
+            return cast(BinaryIO, self.filesystem.open_input_file(self.path))
+        return Path(self.path).open("rb")
+
+    def files(self, on_problem: Callable[[UserError], object] = _raised) -> list[Found]:
         """All files beneath it, recursively, by path; none where it does not exist.
 
-        Raises UserError when the filesystem does not answer or refuses.
+        A folder of this machine that cannot be read, or a link to nothing, is told to `on_problem`, which may let the
+        others be found. Raises
+        UserError when a filesystem does not answer or refuses.
         """
+        if not self.is_s3:
+            return sorted(self._local_files(on_problem), key=lambda found: found.path)
         selector = pafs.FileSelector(self.path, recursive=True, allow_not_found=True)
         try:
             found = self.filesystem.get_file_info(selector)
         except OSError as error:
             raise unreachable(self, error) from error
-        return sorted((info for info in found if info.type == pafs.FileType.File), key=lambda info: info.path)
+        return sorted((_found(info) for info in found if info.type == pafs.FileType.File), key=lambda info: info.path)
+
+    def _local_files(self, on_problem: Callable[[UserError], object]) -> Iterator[Found]:
+        """Not by Arrow, which takes no name that is not UTF-8, and follows a link to a folder above for ever."""
+        waiting, known = [Path(self.path)], set[tuple[int, int]]()
+        while waiting:
+            folder = waiting.pop()
+            try:
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) in known:
+                    continue
+                known.add((status.st_dev, status.st_ino))
+                paths = list(folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                on_problem(unreachable(Location(self.filesystem, str(folder)), error))
+                continue
+            for path in paths:
+                try:
+                    found = _stat(path)
+                except OSError as error:
+                    on_problem(unreachable(Location(self.filesystem, str(path)), error))
+                    continue
+                if found.type == pafs.FileType.File:
+                    yield found
+                elif found.type == pafs.FileType.Directory:
+                    waiting.append(path)
+                elif path.is_symlink():
+                    on_problem(UserError(f"{printable(str(path))} is a link that leads to no file."))
+
+
+def _found(info: pafs.FileInfo) -> Found:
+    return Found(info.path, info.type, info.size or 0, info.mtime_ns)
+
+
+def _stat(path: Path) -> Found:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Found(str(path), pafs.FileType.NotFound)
+    if stat.S_ISDIR(status.st_mode):
+        return Found(str(path), pafs.FileType.Directory)
+    kind = pafs.FileType.File if stat.S_ISREG(status.st_mode) else pafs.FileType.Unknown
+    return Found(str(path), kind, status.st_size, status.st_mtime_ns)
+
+
+def printable(path: str) -> str:
+    """A path for a terminal, a log or the database: bytes that are no UTF-8, and control characters, as escapes."""
+    return "".join(
+        character
+        if character.isprintable()
+        else f"\\x{ord(character) - 0xDC00:02x}"
+        if "\udc80" <= character <= "\udcff"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in path
+    )
 
 
 def locate(settings: Settings, given: str) -> Location:

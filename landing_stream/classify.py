@@ -31,6 +31,8 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"
     TOO_LARGE = "too_large"
     TOMBSTONE = "tombstone"
+    WRONG_CELL_COUNT = "wrong_cell_count"
+    NOT_CSV = "not_csv"
     UNSTORABLE = "unstorable"
 
 
@@ -54,6 +56,8 @@ def classify(value: bytes | None, max_bytes: int) -> tuple[Reason, str] | None:
         with deep_recursion():
             document = json.loads(text, parse_constant=_refuse_constant, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return Reason.NOT_JSON, f"character {error.pos}: the JSON value ends here, and more follows"
         return Reason.NOT_JSON, f"character {error.pos}: {error.msg}"
     except ValueError as error:
         return Reason.NOT_JSON, str(error)

@@ -24,12 +24,18 @@ RECORD_SCHEMA = pa.schema(
     ]
 )
 
+# Of a file a reader may know already that a record is none, and why: null where that is for the parser to say.
+FILE_RECORD_SCHEMA = pa.schema([*RECORD_SCHEMA, pa.field("reason", pa.string()), pa.field("detail", pa.string())])
+
 
 def land_records(
     connection: psycopg.Connection, stream: str, load: Load, parser: Parser, records: pa.RecordBatch
 ) -> list[Bad]:
-    """Copies into the landing table what can be landed of `records` (RECORD_SCHEMA); gives the rest with reasons."""
-    parsed = parser.parse(records.column("value"))
+    """Copies into the landing table what can be landed of `records` (RECORD_SCHEMA or FILE_RECORD_SCHEMA).
+
+    Gives the rest with reasons.
+    """
+    parsed = parser.parse(records.column("value"), _refused(records))
     if not len(parsed.good):
         return parsed.bad
     positions = _positions(load, records.take(parsed.good) if parsed.bad else records)
@@ -37,6 +43,14 @@ def land_records(
     rows = pa.RecordBatch.from_arrays([*positions, *parsed.columns.columns], names=names)
     refused = _copy_or_isolate(connection, sql.Identifier("landing", stream), rows)
     return parsed.bad + [Bad(parsed.good[index].as_py(), Reason.UNSTORABLE, why) for index, why in refused]
+
+
+def _refused(records: pa.RecordBatch) -> dict[int, tuple[Reason, str]]:
+    """What the reader of a file has found to be no record."""
+    if "reason" not in records.schema.names or records.column("reason").null_count == records.num_rows:
+        return {}
+    given = zip(records.column("reason").to_pylist(), records.column("detail").to_pylist(), strict=True)
+    return {index: (Reason(reason), detail) for index, (reason, detail) in enumerate(given) if reason is not None}
 
 
 def quarantine_records(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import logging
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -16,13 +17,20 @@ from uuid import UUID
 import pyarrow.fs as pafs
 
 from landfall.errors import UserError
-from landfall.filesystems import Location, locate, unreachable
+from landfall.filesystems import Found, Location, locate, unreachable
 from landfall.settings import Settings
 from landing_stream.contract import Contract
-from landing_stream.file_records import csv_records, line_records, parquet_records
+from landing_stream.file_records import FileRecord, csv_records, line_records
+from landing_stream.parquet_records import parquet_records
+from landing_stream.unpacking import unpacked
+
+logger = logging.getLogger(__name__)
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _READ_BYTES = 1 << 20
+_NO_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
+_OF_OPENED = (*_NO_GZIP, OSError)
+"""What `SourceFile.opened` makes a sentence of."""
 _NAMED_IN_A_SENTENCE = 5
 
 
@@ -39,19 +47,23 @@ class SourceFile:
     def name(self) -> str:
         return self.location.shown
 
+    @property
+    def key(self) -> tuple[bool, str]:
+        """Where it is: what is shown of a path need not be all of it."""
+        return self.location.is_s3, self.location.path
+
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Its content, unpacked. Raises UserError when it cannot be read, or is no whole gzip file."""
+        """Its content, unpacked. Raises UserError when it cannot be read, or is no whole gzip file, or a bomb."""
         try:
-            with self.location.filesystem.open_input_file(self.location.path) as stored:
-                file = cast(BinaryIO, stored)  # Arrow's files have no readline, hence the buffer around them
+            with self.location.open() as stored:
                 if self.format == "parquet":
-                    yield file
-                elif self.name.lower().endswith(".gz"):
-                    yield cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file), _READ_BYTES))
-                else:
+                    yield stored
+                elif self.location.path.lower().endswith(".gz"):
+                    yield unpacked(self.name, stored, self.size)
+                else:  # Arrow's files have no readline, hence the buffer around them
                     yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stored), _READ_BYTES))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except _NO_GZIP as error:
             raise UserError(f"{self.name}: not a whole gzip file ({error}): fetch it again.") from error
         except OSError as error:
             raise unreachable(self.location, error) from error
@@ -65,26 +77,32 @@ class SourceFile:
             )
 
 
-def find_files(settings: Settings, given: Sequence[str]) -> tuple[list[SourceFile], list[str]]:
+def find_files(
+    settings: Settings, given: Sequence[str], on_problem: Callable[[UserError], object] | None = None
+) -> tuple[list[SourceFile], list[str]]:
     """The files that `given` names, those of folders recursively and by name, and the names of those of no known type.
 
-    In folders, what begins with `.` or `_` is no data, as in every lake. Raises UserError for what is not there, and
-    for a file of another type that is named itself.
+    In folders, what begins with `.` or `_` is no data, as in every lake. A folder in one that cannot be read is told to
+    `on_problem`. Raises UserError for what is not there, for a file of another type that is named itself, and, without
+    `on_problem`, for a folder that cannot be read.
     """
-    found: dict[str, SourceFile] = {}
+    walked = {} if on_problem is None else {"on_problem": on_problem}
+    found: dict[tuple[bool, str], SourceFile] = {}
     unknown: list[str] = []
     for text in given:
         location = locate(settings, text)
         info = location.info()
         if info.type == pafs.FileType.NotFound:
-            raise UserError(f"{text}: there is no such file or folder.")
+            raise UserError(f"{location.shown}: there is no such file or folder.")
+        if info.type == pafs.FileType.Unknown:
+            raise UserError(f"{location.shown} is neither a file nor a folder.")
         if info.type == pafs.FileType.File:
             source = _source(location, info)
             if source is None:
-                raise UserError(f"{text}: {_KNOWN}; rename or convert it.")
-            found[source.name] = source
+                raise UserError(f"{location.shown}: {_KNOWN}; rename or convert it.")
+            found[source.key] = source
             continue
-        for inside in location.files():
+        for inside in location.files(**walked):
             place = Location(location.filesystem, inside.path)
             if any(part[0] in "._" for part in inside.path[len(location.path) :].split("/") if part):
                 continue
@@ -92,14 +110,14 @@ def find_files(settings: Settings, given: Sequence[str]) -> tuple[list[SourceFil
             if source is None:
                 unknown.append(place.shown)
             else:
-                found[source.name] = source
+                found[source.key] = source
     return list(found.values()), unknown
 
 
 _KNOWN = "ingest reads .jsonl, .ndjson and .csv (also with .gz behind) and .parquet files"
 
 
-def _source(location: Location, info: pafs.FileInfo) -> SourceFile | None:
+def _source(location: Location, info: Found) -> SourceFile | None:
     name = info.base_name.lower()
     kind = FORMATS.get("." + name.removesuffix(".gz").rpartition(".")[2])
     if kind is None or (kind == "parquet" and name.endswith(".gz")):
@@ -132,9 +150,23 @@ def custom_uuid(digest: bytes) -> UUID:
     return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
 
 
-def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[bytes]:
-    """The file's records from number `first` on, counted from 0. Raises UserError for what is no file of its kind."""
+def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[FileRecord]:
+    """The file's records from number `first` on, counted from 0.
+
+    Raises UserError for what is no file of its kind, and for whatever else keeps it from being read: the other files
+    are to land all the same.
+    """
+    try:
+        yield from _records(file, content, contract, first)
+    except (UserError, *_OF_OPENED):
+        raise
+    except Exception as error:
+        logger.exception("%s cannot be read", file.name)
+        raise UserError(f"{file.name}: cannot be read ({type(error).__name__}; the log says more).") from error
+
+
+def _records(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[FileRecord]:
     if file.format == "parquet":
-        return parquet_records(file.name, content, contract, first)
+        return parquet_records(file.name, content, file.size, contract, first)
     whole = csv_records(file.name, content, contract) if file.format == "csv" else line_records(file.name, content)
     return islice(whole, first, None)

@@ -23,7 +23,8 @@ from landfall.settings import Settings
 from landfall.wording import counted
 from landing_stream.abandoned import holding_door
 from landing_stream.contract import Contract
-from landing_stream.copy_rows import RECORD_SCHEMA
+from landing_stream.copy_rows import FILE_RECORD_SCHEMA
+from landing_stream.file_records import FileRecord, Refused
 from landing_stream.files import SourceFile, records_from, topic_id_of
 from landing_stream.ledger import (
     Load,
@@ -109,7 +110,7 @@ class FileDoor:
             return self._land_records(file, topic_id, first, records_from(file, content, self._contract, first), stop)
 
     def _land_records(
-        self, file: SourceFile, topic_id: UUID, first: int, records: Iterator[bytes], stop: threading.Event | None
+        self, file: SourceFile, topic_id: UUID, first: int, records: Iterator[FileRecord], stop: threading.Event | None
     ) -> Ingested:
         position, loads, landed, quarantined = first, 0, 0, 0
         for values in groups(records, self._records_a_load, BYTES_A_LOAD):
@@ -122,7 +123,7 @@ class FileDoor:
         self._finish(topic_id, position)
         return Ingested(file, landed, quarantined, loads, first)
 
-    def _land_load(self, file: SourceFile, topic_id: UUID, span: Span, values: list[bytes]) -> tuple[int, int]:
+    def _land_load(self, file: SourceFile, topic_id: UUID, span: Span, values: list[FileRecord]) -> tuple[int, int]:
         """One load of one slice: (landed, quarantined)."""
         prepare_partitions(self._connection, self._contract.stream, self._days)
         load = draw_load(self._connection, self._writer)
@@ -160,32 +161,42 @@ class FileDoor:
             )
 
 
-def groups(records: Iterable[bytes], most_records: int, most_bytes: int) -> Iterator[list[bytes]]:
-    """The records in their order, in groups of at most so many, and of so many bytes or one record."""
-    group: list[bytes] = []
-    size = 0
+def groups(records: Iterable[FileRecord], most_records: int, most_bytes: int) -> Iterator[list[FileRecord]]:
+    """The places of a file in their order, in groups of so many records and bytes at most, or of one record.
+
+    Places without a record count by the thousand.
+    """
+    group: list[FileRecord] = []
+    count = size = 0
     for record in records:
-        if group and (len(group) >= most_records or size + len(record) > most_bytes):
+        weight = 0 if record is None else len(record.value if isinstance(record, Refused) else record)
+        if group and (count >= most_records or size + weight > most_bytes or len(group) >= 1_000 * most_records):
             yield group
-            group, size = [], 0
+            group, count, size = [], 0, 0
         group.append(record)
-        size += len(record)
+        count += record is not None
+        size += weight
     if group:
         yield group
 
 
-def _batch(topic_id: UUID, span: Span, values: list[bytes]) -> pa.RecordBatch:
-    count = len(values)
+def _batch(topic_id: UUID, span: Span, places: list[FileRecord]) -> pa.RecordBatch:
+    """The records among these places of a file."""
+    numbered = [(at, record) for at, record in enumerate(places, start=span.from_offset) if record is not None]
+    refused = [record if isinstance(record, Refused) else None for _, record in numbered]
+    count = len(numbered)
     return pa.RecordBatch.from_arrays(
         [
             pa.repeat(pa.scalar(topic_id.bytes, pa.binary()), count),
             pa.repeat(pa.scalar(span.kafka_partition, pa.int32()), count),
-            pa.array(range(span.from_offset, span.until_offset), pa.int64()),
+            pa.array([at for at, _ in numbered], pa.int64()),
             pa.nulls(count, pa.timestamp("us", "UTC")),
             pa.nulls(count, pa.binary()),
-            pa.array(values, pa.binary()),
+            pa.array([each.value if isinstance(each, Refused) else each for _, each in numbered], pa.binary()),
+            pa.array([each and str(each.reason) for each in refused], pa.string()),
+            pa.array([each and each.detail for each in refused], pa.string()),
         ],
-        schema=RECORD_SCHEMA,
+        schema=FILE_RECORD_SCHEMA,
     )
 
 

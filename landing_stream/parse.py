@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 import msgspec
@@ -24,6 +26,7 @@ from landing_stream.contract import EXTRA_COLUMN, Contract
 # DuckDB warns of a copy that its other interface avoids; that one plans every query twice, 3 ms a batch.
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
+_NOTHING: Mapping[int, tuple[Reason, str]] = MappingProxyType({})
 _NUL_ESCAPE = b"\\u0000"
 
 
@@ -69,14 +72,18 @@ class Parser:
         self._transform = f"select json_transform(value, {_literal(structure)}) from batch"
         self._duckdb.execute("pragma disable_optimizer")
 
-    def parse(self, values: pa.Array) -> Parsed:
-        """Splits `values` (binary, null for a tombstone) into rows that land and records that do not."""
+    def parse(self, values: pa.Array, refused: Mapping[int, tuple[Reason, str]] = _NOTHING) -> Parsed:
+        """Splits `values` (binary, null for a tombstone) into rows that land and records that do not.
+
+        `refused`: records, by their index, that are none, and why.
+        """
         bad: list[Bad] = []
         suspects, extra = self._check(values)
-        for index in suspects:
+        for index in sorted({*suspects, *refused}):
             value = values[index].as_py()
-            if (problem := classify(value, self._max_bytes)) is not None:
+            if (problem := refused.get(index) or classify(value, self._max_bytes)) is not None:
                 bad.append(Bad(index, *problem))
+                extra.pop(index, None)
             else:
                 with deep_recursion():
                     extra[index] = self._unknown_fields(value)

@@ -3,15 +3,15 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
 
 from landfall.errors import UserError
 from landing_stream.contract import Contract
-from landing_stream.file_records import csv_records, line_records
+from landing_stream.file_records import Refused, csv_records, line_records
+from landing_stream.unpacking import unpacked
 
 Record = tuple[bytes | None, bytes]
 """Key (None without one) and value."""
@@ -19,18 +19,26 @@ Record = tuple[bytes | None, bytes]
 _TYPES = (".csv", ".jsonl")
 
 
-def records(path: Path, contract: Contract) -> Iterator[Record]:
+def records(
+    path: Path, contract: Contract, on_refused: Callable[[Refused], object] = lambda refused: None
+) -> Iterator[Record]:
     """The records of a file, in its order, as landing_stream.file_records reads them; memory does not grow with it.
 
-    The key is the first of the contract's key fields that is set.
+    The key is the first of the contract's key fields that is set. What is no record is given as it stands, for the
+    quarantine, and `on_refused` is told of it: Kafka carries no reason.
     Raises UserError for a file that is absent, of another type, damaged, or not of this stream.
     """
     kind = file_type(path)
     try:
-        with _opened(path) as file:
+        with path.open("rb") as stored:
+            file = unpacked(str(path), stored, path.stat().st_size) if path.suffix.lower() == ".gz" else stored
             values = csv_records(str(path), file, contract) if kind == ".csv" else line_records(str(path), file)
             for value in values:
-                yield _key(value, contract), value
+                if isinstance(value, Refused):
+                    on_refused(value)
+                    yield None, value.value
+                elif value is not None:
+                    yield _key(value, contract), value
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
             f"{path}: not a whole gzip file ({error}): fetch it again. Records before that were produced."
@@ -49,10 +57,6 @@ def file_type(path: Path) -> str:
     if not suffixes or suffixes[-1] not in _TYPES:
         raise UserError(f"{path}: replay reads .csv and .jsonl files, also with .gz behind; rename or convert it.")
     return suffixes[-1]
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _key(value: bytes, contract: Contract) -> bytes | None:

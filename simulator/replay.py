@@ -10,6 +10,7 @@ from pathlib import Path
 
 from landfall.settings import Settings
 from landing_stream.contract import Contract
+from landing_stream.file_records import Refused
 from simulator.delivery import Delivery
 from simulator.records import Record, file_type, records
 
@@ -20,12 +21,16 @@ _FLUSH_SECONDS, _STOPPED_FLUSH_SECONDS = 60.0, 6.0
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay did: acknowledged records, records that Kafka did not take and why, seconds."""
+    """What a replay did: acknowledged records, records that Kafka did not take and why, seconds.
+
+    `refused`: what is no record was produced as it stands; how many, and what was wrong with the first.
+    """
 
     produced: int
     failed: int
     trouble: str
     seconds: float
+    refused: tuple[int, str]
 
 
 def replay(
@@ -41,8 +46,7 @@ def replay(
     """Produce the records of `path` in file order, or shuffled by a seed (then the file is held in memory).
 
     `rate`: records a second; `limit`: how many, of that order. Raises UserError for a file that cannot be replayed,
-    and when
-    Kafka does not answer or has no such topic; what was produced before a file turned out to be damaged stays.
+    and when Kafka does not answer or has no such topic; what was produced before a file turned out to be damaged stays.
     """
     file_type(path)
     stop = stop or threading.Event()
@@ -50,8 +54,10 @@ def replay(
     began = time.monotonic()
     size = _GROUP if rate is None else max(1, min(_GROUP, int(rate * _TICK_SECONDS)))
     made = 0
+    refused = _Refusals()
+    found = records(path, contract, refused.add)
     try:
-        for group in _groups(itertools.islice(ordered(records(path, contract), shuffle), limit), size):
+        for group in _groups(itertools.islice(ordered(found, shuffle), limit), size):
             made += len(group)
             if rate is not None and stop.wait(max(0.0, began + made / rate - time.monotonic())):
                 break
@@ -61,7 +67,21 @@ def replay(
                 break
     finally:
         acknowledged = delivery.finish(_STOPPED_FLUSH_SECONDS if stop.is_set() else _FLUSH_SECONDS)
-    return Replayed(sum(acknowledged.values()), delivery.failed, delivery.trouble, time.monotonic() - began)
+    return Replayed(
+        sum(acknowledged.values()), delivery.failed, delivery.trouble, time.monotonic() - began,
+        (refused.count, refused.first),
+    )  # fmt: skip
+
+
+class _Refusals:
+    """How many lines were no records, and what was wrong with the first."""
+
+    def __init__(self) -> None:
+        self.count, self.first = 0, ""
+
+    def add(self, refused: Refused) -> None:
+        self.first = self.first or refused.detail
+        self.count += 1
 
 
 def ordered(found: Iterable[Record], shuffle: int | None) -> Iterator[Record]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from landfall.errors import UserError
+from landing_stream.csv_file import BadRow, BlankLine, CsvFile
 from warehouse.session_settings import NOTATION, set_statement
 
 
@@ -35,22 +35,20 @@ def read_folder(folder: Path, names: list[str]) -> dict[str, list[Record]]:
 def _read_csv(path: Path) -> list[Record]:
     records = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            header = [name.strip() for name in next(reader, [])]
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if not row:
+        with path.open("rb") as file:
+            for row in CsvFile(str(path), file, ("id",)).rows():
+                if isinstance(row, BlankLine):
                     continue
-                if len(row) != len(header):
-                    raise UserError(f"{where}: {len(row)} values for {len(header)} columns.")
-                if any("\0" in value for value in row):
-                    raise UserError(f"{where}: a NUL character, which Postgres cannot store.")
-                records.append(Record(where, {name: value or None for name, value in zip(header, row, strict=True)}))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8.") from error
-    except csv.Error as error:
-        raise UserError(f"{path}: not readable as CSV: {error}.") from error
+                where = f"{path}:{row.line}"
+                if isinstance(row, BadRow):
+                    raise UserError(f"{where}: {row.detail}.")
+                if (
+                    column := next((name for name, cell in row.values.items() if cell and "\0" in cell), None)
+                ) is not None:
+                    raise UserError(f"{where}: a NUL character in column {column}, which Postgres cannot store.")
+                records.append(Record(where, row.values))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from error
     return records
 
 

@@ -23,7 +23,8 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     `select * from landing.files` leads from a row's topic_id to its file.
 
     \b
-    Exit codes: 0 done or stopped; 1 a file could not be read; 3 another `landfall ingest` of the stream has taken over.
+    Exit codes: 0 done or stopped; 1 a file or folder could not be read, the others landed;
+                3 another `landfall ingest` of the stream has taken over.
     """
     import time
 
@@ -44,7 +45,8 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
         raise UserError(f"There is no stream {stream}: contracts exist for {', '.join(contracts)}.")
     settings = Settings.load()
     configure_logging(settings.log_format)
-    files, unknown = find_files(settings, paths)
+    hidden: list[UserError] = []
+    files, unknown = find_files(settings, paths, hidden.append)
     if unknown:
         click.echo(f"landfall: {printable(left_alone(unknown))}", err=True)
     began = time.monotonic()
@@ -68,6 +70,6 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
         f"{stream}: {landed:,} landed and {sum(each.quarantined for each in done):,} quarantined of"
         f" {counted(len(files), 'file')} in {seconds:.1f} s ({landed / max(seconds, 0.001):,.0f} events/s)"
     )
-    for problem in problems:
+    for problem in (*hidden, *problems):
         problem.show()
-    sys.exit(1 if problems else 0)
+    sys.exit(1 if hidden or problems else 0)

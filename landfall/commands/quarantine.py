@@ -26,7 +26,8 @@ def command() -> None:
     \b
     Reasons: not_json, not_object, invalid_utf8, unstorable_text (a NUL character or a lone surrogate),
     too_deep (nested over 1,000), too_large (the contract's maxValueBytes), tombstone (no value),
-    unstorable (whatever else Postgres refuses).
+    unstorable (whatever else Postgres refuses). Of CSV files: wrong_cell_count (not as many cells as the header has),
+    not_csv (a quote that is not closed, or a carriage return outside of quotes).
     """
 
 

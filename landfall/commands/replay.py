@@ -22,8 +22,8 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     """Produce each record of FILE into the topic of STREAM, in file order.
 
     A .csv file names its fields in the first line; blanks become null, values stay text, fields that the contract does
-    not
-    know land in `extra`. Lines of a .jsonl file are produced byte for byte; what is no record lands in the quarantine.
+    not know land in `extra`. Lines of a .jsonl file are produced byte for byte. What is no record is produced as it
+    stands, and lands in the quarantine.
     The Kafka key is the event key, where there is one.
 
     \b
@@ -35,6 +35,7 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     from landfall.commands._stopping import stop_on_signals
     from landfall.errors import UserError
     from landfall.settings import Settings
+    from landfall.wording import counted
     from landing_stream.contract import load_contracts
     from simulator.replay import replay
 
@@ -45,5 +46,9 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     with stop_on_signals() as stop:
         done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)
     click.echo(f"{stream}: {done.produced:,} records of {printable(file.name)} produced in {done.seconds:.1f} s")
+    count, first = done.refused
+    if count:
+        rows = counted(count, "line that is no record was", "lines that are no records were")
+        click.echo(f"landfall: {rows} produced for the quarantine; the first: {first}.", err=True)
     if done.failed:
         raise UserError(f"Kafka did not acknowledge {done.failed:,} records ({done.trouble}): see `landfall status`.")

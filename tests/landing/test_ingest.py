@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,11 @@ def test_each_format_lands_what_the_same_events_over_kafka_land(stream: Stream, 
         assert landed[True] == landed[False], path.name
         assert len(landed[True]) == outcome.landed
         assert outcome.landed + outcome.quarantined == len(sent[path.name])
-    bad = rows(stream.db, "select reason, value from landing.quarantine")
-    assert bad == [("not_json", b"only one")] * 2
+    bad = rows(stream.db, "select reason, detail, value from landing.quarantine order by load_id")
+    assert bad == [
+        ("wrong_cell_count", "line 5: 1 cell, the header has 3", b"only one"),
+        ("not_json", "character 0: Expecting value", b"only one"),  # Kafka carries no reason
+    ]
 
 
 def test_what_json_does_not_know_lands_in_words(landing: Connection, database: Settings, tmp_path: Path) -> None:
@@ -132,6 +136,36 @@ def test_a_large_file_is_many_short_loads_that_add_up(landing: Connection, datab
     assert topic.version == 8
     row = rows(landing, "select stream, topic_id, name, format, bytes, lines, finished_at is null from landing.files")
     assert row == [("things", topic, str(path), "jsonl", path.stat().st_size, 28, False)]
+
+
+def test_blank_lines_that_follow_each_other_are_holes_behind_the_first(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"id":"1"}\n' + b"\n" * 50_000 + b'{"id":"2"}\n'))
+    [outcome] = land(database, path, records_a_load=10)
+    assert (outcome.landed, outcome.quarantined) == (2, 1)
+    assert rows(landing, "select sum(holes), max(until_offset) from landing.slices") == [(49_999, 50_002)]
+    assert rows(landing, "select kafka_offset from landing.things order by 1") == [(0,), (50_001,)]
+    assert rows(landing, "select kafka_offset, detail from landing.quarantine") == [(1, "lines 2 to 50,001: blank")]
+
+
+def test_a_row_at_fault_is_quarantined_in_words_and_the_file_goes_on(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'id ,v\n1,x\n2,x\ry\n3,"x\n4,x,\n{"id":"5"}\n6, x\n\xff,\n')
+    [outcome] = land(database, path, records_a_load=3)
+    assert (outcome.landed, outcome.quarantined) == (2, 5)
+    assert rows(landing, "select kafka_offset, id, v from landing.things order by 1") == [(0, "1", "x"), (5, "6", "x")]
+    bad = "select kafka_offset, reason, detail, value from landing.quarantine order by 1"
+    assert rows(landing, bad) == [
+        (1, "not_csv", "line 3: a carriage return in a cell without quotes", b"2,x\ry"),
+        (2, "not_csv", "line 4: a quote is opened and not closed", b'3,"x'),
+        (3, "wrong_cell_count", "line 5: 3 cells, the header has 2", b"4,x,"),
+        (4, "wrong_cell_count", "line 6: 1 cell, the header has 2", b'{"id":"5"}'),
+        (6, "invalid_utf8", "line 8: byte 0: invalid start byte", b"\xff,"),
+    ]
 
 
 def test_a_file_lands_once_under_any_name_and_a_changed_one_is_another(
@@ -255,6 +289,57 @@ def test_one_unreadable_file_keeps_no_other_from_landing(
     assert rows(landing, "select state from landing.loads") == [("finished",)]
 
 
+def test_a_value_that_python_cannot_hold_keeps_no_file_from_landing(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    year_12000 = pa.array([0, 316_516_204_800], pa.timestamp("s", "UTC"))
+    pq.write_table(pa.table({"id": ["a", "b"], "v": year_12000}), tmp_path / "a.parquet")
+    texts = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.array([0, 1, 3], pa.int32()).buffers()[1], pa.py_buffer(b"c\xff\xfe")]
+    )
+    pq.write_table(pa.table({"id": texts}), tmp_path / "b.parquet")
+    numbered(tmp_path / "c.jsonl", 2)
+    outcomes = land(database, tmp_path)
+    assert [(outcome.landed, outcome.quarantined) for outcome in outcomes] == [(2, 0), (1, 1), (2, 0)]
+    assert rows(landing, "select v from landing.things where id = 'b'") == [("12000-01-01T00:00:00Z",)]
+    bad = rows(landing, "select kafka_offset, reason, value from landing.quarantine")
+    assert bad == [(1, "invalid_utf8", b'{"id":"\xff\xfe"}')]
+
+
+def test_whatever_a_reader_stumbles_over_keeps_no_other_file_from_landing(
+    landing: Connection, database: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def stumbles(*given: object) -> Iterator[bytes]:
+        yield b'{"id":"1"}'
+        raise ArithmeticError("nobody thought of it")
+
+    monkeypatch.setattr("landing_stream.files.parquet_records", stumbles)
+    (tmp_path / "a.parquet").touch()
+    numbered(tmp_path / "b.jsonl", 2)
+    done: list[Ingested] = []
+    [problem] = ingest(database, THINGS, files(database, tmp_path), done.append)
+    assert problem.format_message() == f"{tmp_path}/a.parquet: cannot be read (ArithmeticError; the log says more)."
+    assert "nobody thought of it" in caplog.text
+    assert [outcome.landed for outcome in done] == [2]
+
+
+def test_names_that_are_no_text_land_and_are_shown_as_escapes(
+    landing: Connection, database: Settings, tmp_path: Path
+) -> None:
+    for number, name in enumerate((b"caf\xe9.jsonl", b"\xff/a\x1b]52;c\x07.csv", "café.jsonl".encode())):
+        path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))  # noqa: PTH118  # bytes
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b'{"id":"%d"}' % number if path.suffix == ".jsonl" else b"id\n%d\n" % number)
+    outcomes = land(database, tmp_path)
+    assert [outcome.landed for outcome in outcomes] == [1, 1, 1]
+    shown = {f"{tmp_path}/caf\\xe9.jsonl", f"{tmp_path}/\\xff/a\\x1b]52;c\\x07.csv", f"{tmp_path}/café.jsonl"}
+    assert {outcome.file.name for outcome in outcomes} == shown
+    assert {name for (name,) in rows(landing, "select name from landing.files")} == shown
+    with pytest.raises(UserError, match=r"\\xff\.txt: there is no such file"):
+        find_files(database, [os.fsdecode(b"\xff.txt")])
+
+
 def test_a_file_that_grows_meanwhile_is_not_landed(landing: Connection, database: Settings, tmp_path: Path) -> None:
     path = numbered(tmp_path / "a.jsonl", 30)
 
@@ -284,6 +369,14 @@ def test_a_folder_is_walked_and_what_is_no_event_file_is_named(database: Setting
     found, unknown = find_files(database, [str(tmp_path), str(tmp_path / "z.jsonl")])
     assert [Path(file.name).name for file in found] == ["a.csv.gz", "b.PARQUET", "z.jsonl"]
     assert [Path(name).name for name in unknown] == ["notes.txt"]
+    (tmp_path / "in" / "above").symlink_to(tmp_path)
+    (tmp_path / "in" / "gone.jsonl").symlink_to(tmp_path / "nowhere")
+    problems: list[UserError] = []
+    assert find_files(database, [str(tmp_path)], problems.append)[0] == found
+    assert [str(each) for each in problems] == [f"{tmp_path}/in/gone.jsonl is a link that leads to no file."]
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UserError, match="is neither a file nor a folder"):
+        find_files(database, [str(tmp_path / "pipe.jsonl")])
     with pytest.raises(UserError, match=r"notes.txt: ingest reads \.jsonl"):
         find_files(database, [str(tmp_path / "in" / "notes.txt")])
     with pytest.raises(UserError, match="no such file or folder"):
