@@ -203,7 +203,7 @@ def counts(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
         " and column_name <> all(%s) group by 1",
         [
             *("user_id", "device_id", "ip_address", "host", "referrer_host", "referrer_url", "user_agent"),
-            *("changed_load_id", "newest_load_id"),
+            *("page_url", "path", "key_search", "changed_load_id", "newest_load_id"),
         ],
     )
     return {
