@@ -22,9 +22,12 @@ BLOCKS_AT_ONCE = 4_096
 """32 MB of a table a transaction: a model that fills it waits for a second or so."""
 IS_KEY = r"^key:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SALTED = (
-    "substr(encode(sha256(convert_to((select salt from ops.pseudonym_salt) || {column}, 'UTF8')), 'hex'), 1, 32)::uuid"
+    "substr(encode(sha256(convert_to((select salt from ops.pseudonym_salt) || btrim({column}), 'UTF8')), 'hex'), 1, 32)"
+    "::uuid"
 )
-# What dbt's macro page_of_url computes of an address that is not empty.
+LISTS = {"int_referrers": "referrer_key", "int_pages": "page_key"}
+"""Lists of addresses of pages, each with the key by which events name them."""
+# All that marts show of an address is in what this leaves (macro page_of_url).
 PAGE = (
     r"coalesce(nullif(split_part(split_part(regexp_replace({column}, '^(\s*[A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\1'),"
     r" '#', 1), '?', 1), ''), '(none)')"
@@ -106,13 +109,14 @@ def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) 
 def old_rows(schema: str, name: str, stream: str, columns: list[str], cutoff: sql.Composable) -> sql.Composable | None:
     """SQL of the condition that a row landed before; None for a table that does not say when its rows did.
 
-    What is made of several events is as old as the newest load in it. A referrer is as old as the newest event that
-    came from there, and a count by day and referrer as old as its day.
+    What is made of several events is as old as the newest load in it. An address of a page is as old as the newest
+    event that names it, and a count by day and referrer as old as its day.
     """
-    if name == "int_referrers":
-        condition = "not exists (select from {} as e where e.referrer_key = {}.referrer_key and e.landed_at >= {})"
+    if name in LISTS:
+        condition = "not exists (select from {} as e where e.{key} = {}.{key} and e.landed_at >= {})"
         events = sql.Identifier(schema, "int_product_events")
-        return sql.SQL(condition).format(events, sql.Identifier(schema, name), cutoff)
+        key = sql.Identifier(LISTS[name])
+        return sql.SQL(condition).format(events, sql.Identifier(schema, name), cutoff, key=key)
     if "landed_at" in columns:
         return sql.SQL("landed_at < {}").format(cutoff)
     if "changed_load_id" in columns:

@@ -148,7 +148,7 @@ def test_bi_sees_keys_instead_of_identifiers_and_pages_without_queries(warehouse
         assert pages == [
             ("", 1),
             ("(none)", 1),
-            ("https://mail.example/in@box", 1),
+            ("https://mail.example/(personal)", 1),
             ("https://search.example/find", 3),
         ]
         joined = bi.execute(

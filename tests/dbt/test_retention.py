@@ -204,28 +204,46 @@ def test_old_identifiers_become_keys_and_nothing_is_counted_otherwise(warehouse:
     ]
     warehouse.land("product_views", visits)
     warehouse.land("web_logs", web_traffic(120, seed=1))
+    warehouse.land(
+        "job_tracking", [{**event, "uid": f" 1-8n34c5vk-{n}"} for n, event in enumerate(job_events(9, seed=3))]
+    )
     warehouse.run()
     visitors = "select event_date, product_id, visitors from marts.kpi_products_daily order by 1, 2"
     seen = warehouse.rows(visitors)
     keys = "select event_key, device_key, user_key, referrer_key from marts.fct_product_events order by 1"
     known = warehouse.rows(keys)
+    shown = {name: warehouse.rows(f"select * from marts.{name} order by 1") for name in ("dim_page", "dim_referrer")}
+    users = "select event_key, user_key from marts.fct_job_events order by 1"
+    ad_users = warehouse.rows(users)
+    pages = warehouse.one("select count(*) from intermediate.int_pages where page_url ~ '[?#@]'")
     done = retain(warehouse.settings)
     assert (done.identifiers, done.pages) == (0, 0), "nothing is old yet"
 
     warehouse.reader.execute("update intermediate.int_product_events set landed_at = landed_at - interval '91 days'")
     warehouse.reader.execute("update intermediate.int_web_requests set landed_at = landed_at - interval '91 days'")
+    warehouse.reader.execute("update intermediate.int_job_events set landed_at = landed_at - interval '91 days'")
     warehouse.landing.execute("update landing.loads set landed_at = landed_at - interval '91 days'")
     dry = retain(warehouse.settings, dry_run=True)
     done = retain(warehouse.settings)
     assert done.identifiers > 2 * len(visits)
-    assert done.pages == 2
+    assert done.pages == 2 + pages
     assert (dry.identifiers, dry.pages) == (done.identifiers, done.pages)
-    for table, columns in {"int_product_events": ("device_id", "user_id"), "int_web_requests": ("user_id",)}.items():
+    long_before = {
+        "int_product_events": ("device_id", "user_id"),
+        "int_web_requests": ("user_id",),
+        "int_job_events": ("uid",),
+    }
+    for table, columns in long_before.items():
         for column in columns:
             long = f"select count(*) from intermediate.{table} where {column} !~ '^key:[0-9a-f-]{{36}}$'"
             assert warehouse.one(long) == 0, (table, column)
     assert warehouse.one("select count(*) from intermediate.int_web_sessions where user_id not like 'key:%'") == 0
     assert warehouse.one("select count(*) from intermediate.int_referrers where referrer_url ~ '[?#]'") == 0
+    assert warehouse.one("select count(*) from intermediate.int_pages where page_url ~ '[?#]'") == 0
+    for name in shown:
+        assert warehouse.rows(f"select * from marts.{name} order by 1") == shown[name]
+    assert warehouse.rows(users) == ad_users
+    assert len({key for _, key in ad_users if key}) == 9
     again = retain(warehouse.settings)
     assert (again.identifiers, again.pages) == (0, 0)
 

@@ -19,37 +19,21 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Salted key of a user's identifier; of one that `landfall retention` has shortened to its key, that. #}
+{# Salted key of somebody's identifier, without blanks around it; of one that `landfall retention` has shortened to its key, that. #}
 {% macro user_key(column) -%}
     case
         when {{ column }} ~ '^key:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then substr({{ column }}, 5)::uuid
-        else {{ salted_key(column) }}
+        else {{ salted_key("nullif(btrim(" ~ column ~ "), '')") }}
     end
 {%- endmacro %}
 
 {#
-    The page of an address: without query and fragment, in which searches, tokens and e-mails stand, and without a user and password.
-    `(none)` where nothing else was sent; an empty text stays one.
+    The page of an address: what url_without_query leaves of it. `(none)` where nothing else was sent; an empty text stays one. Most
+    addresses end with the first look.
 #}
 {% macro page_of_url(url) -%}
     case
-        when {{ url }} = '' then ''
-        else coalesce(
-            nullif(
-                split_part(
-                    split_part(
-                        case
-                            when strpos({{ url }}, '@') > 0
-                                then regexp_replace({{ url }}, '^(\s*[A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@', '\1')
-                            else {{ url }}
-                        end,
-                        '#', 1
-                    ),
-                    '?', 1
-                ),
-                ''
-            ),
-            '(none)'
-        )
+        when {{ url }} !~ '[?#@%]|^[Ff][Ii][Ll][Ee]:' then {{ url }}
+        else coalesce(nullif({{ url_without_query(url) }}, ''), '(none)')
     end
 {%- endmacro %}

@@ -10,7 +10,6 @@ select
     events.device_key,
     {{ raw_id('events.device_id') }} as device_id,
     {{ raw_id('events.user_id') }} as user_id,
-    {{ user_key('events.user_id') }} as user_key,
     events.email_key,
     events.ip_key,
     addresses.location_key,
@@ -67,7 +66,8 @@ select
             then coalesce(currencies_of_countries.currency, currencies.currency, {{ unknown_currency() }})
     end as currency,
     events.is_paypal,
-    events.cart_products
+    events.cart_products,
+    {{ user_key('events.user_id') }} as user_key
 from {{ ref('int_product_events__with_rules') }} as events
 left join {{ ref('event_types') }} as known_types on events.event_type = known_types.event_type
 left join {{ source('enrichment', 'ip_address') }} as addresses on events.ip_key = addresses.ip_key

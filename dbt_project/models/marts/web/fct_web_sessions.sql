@@ -6,7 +6,6 @@ final as (
     select
         session_key as session_id,
         {{ raw_id('user_id') }} as user_id,
-        user_key,
         started_at,
         ended_at,
         events,
@@ -15,7 +14,8 @@ final as (
         checkouts,
         views >= {{ var('engaged_views') }} or carts > 0 or checkouts > 0 as is_engaged,
         is_bot,
-        changed_load_id
+        changed_load_id,
+        user_key
     from sessions
 )
 
