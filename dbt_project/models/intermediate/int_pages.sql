@@ -6,13 +6,22 @@ with staged as (
     where {{ new_landings('product_views') }} and rejected_reason is null
 ),
 
-final as (
+pages as (
     select
         page_key,
         min(current_url) as page_url
     from staged
     where page_key is not null
     group by 1
+),
+
+final as (
+    select
+        page_key,
+        page_url,
+        -- here and not in dim_page: who reads marts alone may not call what tells hosts
+        {{ url_host('page_url') }} as host
+    from pages
 )
 
 select * from final

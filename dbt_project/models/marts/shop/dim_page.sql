@@ -6,7 +6,7 @@ shown as (
     select
         page_key,
         {{ url_without_query('page_url') }} as page_url,
-        {{ url_host('page_url') }} as host
+        host
     from pages
 ),
 
