@@ -238,7 +238,7 @@ def test_facts_whose_landing_was_dropped_are_counted_in_another_zone_all_the_sam
     assert outcome.ok, (outcome.trouble, outcome.failed)
     assert filled.one(facts) == held
     assert_counted_in(filled, "Asia/Kathmandu")
-    indexed = "select count(*) from pg_indexes where tablename = 'fct_job_events' and indexdef ~ %s"
+    indexed = "select count(*) from pg_indexes where tablename = 'int_job_events' and indexdef ~ %s"
     assert filled.rows(indexed, "Asia/Kathmandu") == [(1,)]
     assert filled.rows(indexed, "UTC") == [(0,)]
 
