@@ -19,11 +19,11 @@ SALTED_KEY = (
 # nor is the one that marts show where there is none.
 LANDED = "nullif(nullif(coalesce(l.{column}, l.extra ->> {name}), ''), '(none)')"
 # dbt's macros ip_address and url_host.
-IP_ADDRESS = """case
+IP_ADDRESS = """nullif(case
     when translate({text}, '0123456789', '') = '...' and right({text}, 1) <> '.' and pg_input_is_valid({text}, 'inet')
         then host({text}::inet)
     else landing.address_of({text})
-end"""
+end, '(none)')"""
 URL_HOST = """case
     when starts_with({url}, 'https://') and right(split_part({url}, '/', 3), 1) not in ('', '.')
         and translate(split_part({url}, '/', 3), 'abcdefghijklmnopqrstuvwxyz0123456789.-', '') = ''

@@ -162,14 +162,13 @@ def test_an_address_is_one_however_it_is_written(warehouse: Warehouse) -> None:
 
 
 def test_requests_without_an_address_or_an_agent_are_no_bots(warehouse: Warehouse) -> None:
-    nobody = [
-        request(number, number, ip_address=blank, user_agent=None) for number, blank in enumerate([None, " "] * 8)
-    ]
-    known = request(20, 20, ip_address=None, user_agent=KNOWN_BOT)
+    blanks = [*(None, " ") * 8, *(" (none) ",) * 12]
+    nobody = [request(number, number, ip_address=blank, user_agent=None) for number, blank in enumerate(blanks)]
+    known = request(40, 40, ip_address=None, user_agent=KNOWN_BOT)
     warehouse.land("web_logs", [*nobody, known])
     warehouse.run()
     assert warehouse.rows("select event_id, bot_reason from marts.fct_web_requests where is_bot") == [
-        ("r20", "user_agent")
+        ("r40", "user_agent")
     ]
 
 

@@ -14,15 +14,19 @@
 
 {#
     An IP address in one spelling, whichever way it was written: see landing.address_of, which is spared where four numbers are all there is.
-    A text that is no address stays, without blanks around.
+    A text that is no address stays, without blanks around; `(none)` is no value, as in every field.
 #}
 {% macro ip_address(text) -%}
-    case
-        when
-            translate({{ text }}, '0123456789', '') = '...' and right({{ text }}, 1) <> '.' and pg_input_is_valid({{ text }}, 'inet')
-            then host({{ text }}::inet)
-        else landing.address_of({{ text }})
-    end
+    nullif(
+        case
+            when
+                translate({{ text }}, '0123456789', '') = '...' and right({{ text }}, 1) <> '.'
+                and pg_input_is_valid({{ text }}, 'inet')
+                then host({{ text }}::inet)
+            else landing.address_of({{ text }})
+        end,
+        '(none)'
+    )
 {%- endmacro %}
 
 {# Whether a host is none of a production shop's, by pattern: those of staging and test, and pages saved to a file. #}
