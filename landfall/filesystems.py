@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import pyarrow.fs as pafs
 
 from landfall.errors import UserError
+from landfall.plain_text import printable
 from landfall.settings import Settings
 
 S3 = "s3://"
@@ -51,7 +53,7 @@ class Location:
     @property
     def shown(self) -> str:
         """As a user would type it; what cannot be printed, such as bytes that are no UTF-8, as escapes."""
-        return printable(S3 + self.path if self.is_s3 else self.path)
+        return printable(S3 + self.path if self.is_s3 else os.fsencode(self.path).decode("utf-8", "backslashreplace"))
 
     def at(self, *names: str) -> Location:
         """A place beneath this one."""
@@ -76,8 +78,7 @@ class Location:
         """All files beneath it, recursively, by path; none where it does not exist.
 
         A folder of this machine that cannot be read, or a link to nothing, is told to `on_problem`, which may let the
-        others be found. Raises
-        UserError when a filesystem does not answer or refuses.
+        others be found. Raises UserError when a filesystem does not answer or refuses.
         """
         if not self.is_s3:
             return sorted(self._local_files(on_problem), key=lambda found: found.path)
@@ -115,7 +116,8 @@ class Location:
                 elif found.type == pafs.FileType.Directory:
                     waiting.append(path)
                 elif path.is_symlink():
-                    on_problem(UserError(f"{printable(str(path))} is a link that leads to no file."))
+                    shown = Location(self.filesystem, str(path)).shown
+                    on_problem(UserError(f"{shown} is a link that leads to no file."))
 
 
 def _found(info: pafs.FileInfo) -> Found:
@@ -131,18 +133,6 @@ def _stat(path: Path) -> Found:
         return Found(str(path), pafs.FileType.Directory)
     kind = pafs.FileType.File if stat.S_ISREG(status.st_mode) else pafs.FileType.Unknown
     return Found(str(path), kind, status.st_size, status.st_mtime_ns)
-
-
-def printable(path: str) -> str:
-    """A path for a terminal, a log or the database: bytes that are no UTF-8, and control characters, as escapes."""
-    return "".join(
-        character
-        if character.isprintable()
-        else f"\\x{ord(character) - 0xDC00:02x}"
-        if "\udc80" <= character <= "\udcff"
-        else character.encode("unicode_escape").decode("ascii")
-        for character in path
-    )
 
 
 def locate(settings: Settings, given: str) -> Location:

@@ -65,11 +65,11 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
         )
         sys.exit(EXIT_FENCED)
     landed, seconds = sum(each.landed for each in done), time.monotonic() - began
-    enrich(settings)
     click.echo(
         f"{stream}: {landed:,} landed and {sum(each.quarantined for each in done):,} quarantined of"
         f" {counted(len(files), 'file')} in {seconds:.1f} s ({landed / max(seconds, 0.001):,.0f} events/s)"
     )
     for problem in (*hidden, *problems):
         problem.show()
+    enrich(settings)
     sys.exit(1 if hidden or problems else 0)
