@@ -38,7 +38,7 @@ $$
 """
 SEEN_FOR_EVER = {
     *LANDING_RELATIONS,
-    *("int_products", "int_referrers", "int_product_events__newest", "int_job_events__newest"),
+    *("int_products", "int_pages", "int_referrers", "int_product_events__newest", "int_job_events__newest"),
     *(f"int_{stream}__{kind}" for stream in GOOD for kind in ("rejected", "values")),
 }
 """Tables of what was ever seen, and where; so are dimensions."""
@@ -68,7 +68,7 @@ def poison_for(table: ModelTable, number: int) -> tuple[Event, list[str]]:
             unreadable, key, time = {"response_time": "?", "status_code": "?"}, "event_id", "timestamp"
         case _:
             own = {"id": name, "time_stamp": str(int(moment.timestamp())), "device_id": name, "product_id": name}
-            own |= {"referrer_url": f"https://{name}.example/"}
+            own |= {"referrer_url": f"https://{name}.example/", "current_url": f"{event['current_url']}?{name}"}
             unreadable, key, time = {"option": "?", "price": "?"}, "id", "time_stamp"
             if "cart_products" in event:
                 own["cart_products"] = f'[{{"product_id": "{name}", "amount": 1, "price": "3,00", "currency": "€"}}]'
