@@ -17,6 +17,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 PAGES = {"page_url", "referrer_url"}
 """What models call addresses of pages, beside the names of the contracts."""
+PAGE_TABLES = {"int_referrers": "referrer_key", "int_pages": "page_key"}
+"""Tables of addresses, each once, with the key by which events hold them."""
 KEYS = {"user": "user_key", "device": "device_key"}
 BLOCKS_AT_ONCE = 4_096
 """32 MB of a table a transaction: a model that fills it waits for a second or so."""
@@ -106,13 +108,13 @@ def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) 
 def old_rows(schema: str, name: str, stream: str, columns: list[str], cutoff: sql.Composable) -> sql.Composable | None:
     """SQL of the condition that a row landed before; None for a table that does not say when its rows did.
 
-    What is made of several events is as old as the newest load in it. A referrer is as old as the newest event that
-    came from there, and a count by day and referrer as old as its day.
+    What is made of several events is as old as the newest load in it. A page is as old as the newest event that was
+    on it or came from there, and a count by day and referrer as old as its day.
     """
-    if name == "int_referrers":
-        condition = "not exists (select from {} as e where e.referrer_key = {}.referrer_key and e.landed_at >= {})"
+    if key := PAGE_TABLES.get(name):
+        condition = "not exists (select from {0} as e where e.{1} = {2}.{1} and e.landed_at >= {3})"
         events = sql.Identifier(schema, "int_product_events")
-        return sql.SQL(condition).format(events, sql.Identifier(schema, name), cutoff)
+        return sql.SQL(condition).format(events, sql.Identifier(key), sql.Identifier(schema, name), cutoff)
     if "landed_at" in columns:
         return sql.SQL("landed_at < {}").format(cutoff)
     if "changed_load_id" in columns:

@@ -26,7 +26,7 @@ select
     events.kafka_offset,
     events.changed_load_id,
     -- who, and from where
-    {{ salted_key("nullif(btrim(events.uid), '')") }} as user_key,
+    {{ user_key('events.uid') }} as user_key,
     events.user_agent_key,
     events.named_job_id,
     events.utm_content,
