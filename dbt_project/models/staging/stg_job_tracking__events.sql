@@ -30,7 +30,7 @@ final as (
         {{ as_bigint('campaign_id_text') }} as campaign_id,
         {{ as_bigint('group_id_text') }} as group_id,
         {{ named_job('job_id_text', 'event_data_text') }} as named_job_id,
-        {{ landed('uid') }} as uid,
+        nullif(btrim({{ landed('uid') }}), '') as uid,
         {{ text_key(or_none(landed('ua'))) }} as user_agent_key,
         {{ text_key(url_host('referrer_url')) }} as referrer_host_key,
         -- texts
