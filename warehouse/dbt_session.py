@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,7 @@ class DbtSession:
         self.settings, self.project, self.door = settings, project, door
         open_state(settings.home)
         self.folder = settings.home / "dbt"
+        clear_target_of_other_dbt(self.folder)
         self.manifest = load_manifest(project, str(conninfo_to_dict(settings.postgres_dsn)["dbname"]))
 
     def run(self, arguments: Sequence[str]) -> Outcome:
@@ -113,6 +116,19 @@ class DbtSession:
             seconds = time.monotonic() - started
         trouble = said(str(result.exception)) if result.exception else ""
         return Outcome(tuple(node_outcome(item) for item in getattr(result.result, "results", ())), seconds, trouble)
+
+
+def clear_target_of_other_dbt(folder: Path) -> None:
+    """Remove the compiled SQL that another release of dbt left in `folder`.
+
+    1.12 makes folders where 1.11 made files, and fails on them.
+    """
+    made_by, current = folder / "target" / "dbt-version", version("dbt-core")
+    if made_by.is_file() and made_by.read_text(encoding="ascii").strip() == current:
+        return
+    shutil.rmtree(folder / "target", ignore_errors=True)
+    made_by.parent.mkdir(parents=True, exist_ok=True)
+    made_by.write_text(f"{current}\n", encoding="ascii")
 
 
 def node_outcome(result: Any) -> NodeOutcome:

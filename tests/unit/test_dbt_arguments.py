@@ -18,6 +18,7 @@ from warehouse.dbt_arguments import (
     recount_arguments,
     refresh_arguments,
 )
+from warehouse.dbt_session import clear_target_of_other_dbt
 
 
 def test_relations_are_made_without_reading_and_without_tests() -> None:
@@ -93,3 +94,15 @@ def test_nothing_of_dbt_reaches_stdout_and_its_files_stay_in_one_folder() -> Non
 def without_tests(arguments: list[str]) -> bool:
     left_out = [value for option, value in pairwise(arguments) if option == "--exclude-resource-type"]
     return left_out[:2] == ["test", "unit_test"]
+
+
+def test_compiled_sql_of_another_dbt_is_cleared_away_once(tmp_path: Path) -> None:
+    leftover = tmp_path / "target" / "run" / "job_history.sql"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text("of dbt 1.11, where 1.12 makes a folder")
+    clear_target_of_other_dbt(tmp_path)
+    assert not leftover.exists()
+    leftover.parent.mkdir(parents=True)
+    leftover.write_text("of this dbt")
+    clear_target_of_other_dbt(tmp_path)
+    assert leftover.exists()
