@@ -71,6 +71,17 @@ REFERRERS: dict[str | None, str] = {
     "https://blog.example/rings": "other",
     "about:blank": "other",
 }
+
+
+def page_of(url: str | None) -> str:
+    """What marts show of a page before: its address without the query."""
+    return (url or "").partition("?")[0]
+
+
+MEDIUMS = {page_of(url): medium for url, medium in REFERRERS.items()}
+"""By what marts show."""
+
+
 TYPES = (
     ("view_product_detail", 30),
     ("view_listing_page", 20),

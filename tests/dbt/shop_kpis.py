@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from tests.dbt.events import Event
-from tests.dbt.shop_events import AGENTS, PAGES, REFERRERS, Agent, Page
+from tests.dbt.shop_events import AGENTS, PAGES, REFERRERS, Agent, Page, page_of
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 STEPS = {
@@ -79,7 +79,7 @@ def seen(events: Iterable[Event], *, known_bots: frozenset[str | None] = frozens
                 page=page,
                 agent=agent,
                 is_bot=agent.is_bot or agent.text in known_bots or event["resolution"] == "2000x2000",
-                referrer=referrer or "",
+                referrer=page_of(referrer),
                 channel="paid" if paid else REFERRERS[referrer],
                 order_id=(event.get("order_id") or "").removesuffix(".0") or None,
                 lines=cart(event.get("cart_products")),

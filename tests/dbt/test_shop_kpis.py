@@ -10,7 +10,7 @@ import pytest
 
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import DAY, Event
-from tests.dbt.shop_events import AGENTS, REFERRERS, shop_visits
+from tests.dbt.shop_events import AGENTS, MEDIUMS, REFERRERS, shop_visits
 from tests.dbt.shop_kpis import (
     Rows,
     Seen,
@@ -73,7 +73,7 @@ def check_marts(warehouse: Warehouse, facts: list[Seen]) -> None:
     assert table(warehouse, "kpi_referrers_daily", "event_date, referrer_url", "rank") == ranked(referrers)
     assert table(
         warehouse, "kpi_referrers_daily", "event_date, referrer_url", "external_rank", "external_rank is not null"
-    ) == ranked(referrers, only=lambda grain: REFERRERS[grain[1]] not in ("direct", "internal"))
+    ) == ranked(referrers, only=lambda grain: MEDIUMS[grain[1]] not in ("direct", "internal"))
 
     hourly = views_by(facts, lambda event: (event.day, event.moment.hour, event.product))
     assert (
@@ -143,7 +143,7 @@ def test_the_events_have_what_the_tests_are_about() -> None:
 def test_every_mart_holds_what_an_independent_count_gives(in_order: Warehouse) -> None:
     check_marts(in_order, seen(EVENTS))
     referrers = in_order.rows("select distinct referrer_url, medium from marts.kpi_referrers_daily")
-    assert all(REFERRERS[url] == medium for url, medium in referrers)
+    assert all(MEDIUMS[url] == medium for url, medium in referrers)
     codes = dict(in_order.rows("select distinct country_name, country_code from marts.kpi_countries_daily"))
     assert codes == {event.page.country: event.page.code for event in seen(EVENTS) if event.is_view}
     kept = in_order.one("select count(*) from marts.fct_product_events where not is_production")
