@@ -48,6 +48,19 @@
 {%- endmacro %}
 
 {#
+    Whether a text can be read as JSON. By the rules of jsonb, which refuses what the type json takes and then cannot show: `\u0000`.
+    A text with more brackets than 5,000 is not even looked at: nested some ten thousand deep, it would end the query with an error, and not
+    be found invalid. Landing bounds the depth of what was sent as JSON, but not of texts.
+#}
+{% macro is_json(text) -%}
+    case
+        when octet_length({{ text }}) <= 5000 or length({{ text }}) - length(translate({{ text }}, '[{', '')) <= 5000
+            then pg_input_is_valid({{ text }}, 'jsonb')
+        else false
+    end
+{%- endmacro %}
+
+{#
     Names of the fields that hold something which their cast could not read; null when all is well.
     `fields`: {field: expression of its cast}.
 #}

@@ -56,7 +56,7 @@ select * from final
         case
             when {{ event_data }} like '%"jobId"%'
                 then case
-                    when {{ is_json(event_data, 'json') }}
+                    when {{ is_json(event_data) }}
                         then case
                             when json_typeof({{ event_data }}::json) = 'object'
                                 then nullif({{ as_bigint("(" ~ event_data ~ "::json ->> 'jobId')") }}, 0)

@@ -12,7 +12,7 @@
 {% macro is_campaign(text) -%}
     case
         when {{ text }} is null or {{ text }} = 'false' then false
-        else not {{ is_json(text, 'json') }} or starts_with({{ text }}, '"')
+        else not {{ is_json(text) }} or starts_with({{ text }}, '"')
     end
 {%- endmacro %}
 
@@ -34,18 +34,6 @@
 {# An order's number: `720251727.0` is `720251727`; what is no number stays as it was sent. #}
 {% macro order_number(text) -%}
     case when {{ text }} ~ '^[0-9]+\.0+$' then split_part({{ text }}, '.', 1) else {{ text }} end
-{%- endmacro %}
-
-{#
-    Whether a text can be read as JSON, `type` json or jsonb. One with so many brackets is not even looked at: nested some ten thousand deep, it
-    would end the query with an error, and not be found invalid. Landing bounds the depth of what was sent as JSON, but not of texts.
-#}
-{% macro is_json(text, type='jsonb') -%}
-    case
-        when octet_length({{ text }}) <= 5000 or length({{ text }}) - length(translate({{ text }}, '[{', '')) <= 5000
-            then pg_input_is_valid({{ text }}, '{{ type }}')
-        else false
-    end
 {%- endmacro %}
 
 {#
@@ -174,4 +162,11 @@
 {# A currency's text as the seed currencies has it. #}
 {% macro currency_text_key(text) -%}
     lower(btrim({{ text }}))
+{%- endmacro %}
+
+{#
+    What a currency's text stands for depends on the shop: its host, a slash, which no host has but `file://`, and the text.
+#}
+{% macro currency_on_host(host, text) -%}
+    {{ or_none("replace(" ~ host ~ ", '/', '')") }} || '/' || {{ or_none(currency_text_key(text)) }}
 {%- endmacro %}
