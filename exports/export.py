@@ -19,7 +19,7 @@ from landfall.settings import Settings
 from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays
 from warehouse.roles import marts_login
-from warehouse.session_settings import set_statement
+from warehouse.session_settings import session_settings, set_statement
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +87,10 @@ def export(
 def _export_mart(connection: psycopg.Connection, root: Location, mart: Mart, days: EventDays | None) -> Exported:
     table, has_days = root.at(mart.name), mart.day_column is not None
     open_snapshot(connection)
-    limit = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
-    connection.execute(set_statement(limit, local=True))
+    # In this transaction: behind a pooler a session's own settings are those of another of the server's processes.
+    limits = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+    settings = session_settings(connection.info.server_version) | limits
+    connection.execute(set_statement({**settings, "default_transaction_read_only": "on"}, local=True))
     contents = read_days(connection, mart, days)
     manifest = read_manifest(table)
     plan = plan_files(contents, manifest, existing_files(table), days if has_days else None, has_days)

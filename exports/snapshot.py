@@ -35,9 +35,8 @@ class DayContent:
 
 
 def open_snapshot(connection: psycopg.Connection) -> None:
-    """Every query until the end of the transaction sees one state; texts of values do not depend on the server."""
+    """Every query until the end of the transaction sees one state."""
     connection.execute("set transaction isolation level repeatable read, read only")
-    connection.execute("set local timezone = 'UTC'; set local datestyle = 'ISO'; set local extra_float_digits = 1")
 
 
 def read_days(connection: psycopg.Connection, mart: Mart, days: EventDays | None) -> dict[Day, DayContent]:

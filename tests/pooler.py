@@ -55,6 +55,14 @@ class Server:
         self.socket = socket.socket(fileno=os.dup(self._login.socket))
         self.socket.setblocking(True)
 
+    def is_alive(self) -> bool:
+        """Whether Postgres has not ended it, as for being idle."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        return False  # it has said goodbye, or is closed
+
     def close(self) -> None:
         self.socket.close()
         self._login.finish()
@@ -89,8 +97,11 @@ class Pooler:
 
     def _take(self, user: str) -> Server:
         with self._lock:
-            if len(self._idle[user]) >= CONNECTIONS:
-                return self._idle[user].popleft()
+            while len(self._idle[user]) >= CONNECTIONS:
+                server = self._idle[user].popleft()
+                if server.is_alive():
+                    return server
+                server.close()
         return Server(self._dsns[user])
 
     def _give(self, user: str, server: Server) -> None:

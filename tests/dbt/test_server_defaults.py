@@ -42,9 +42,9 @@ HOSTILE = {
     "default_transaction_isolation": "serializable",
     "default_transaction_read_only": "on",
     "default_transaction_deferrable": "on",
-    "statement_timeout": "40ms",
-    "transaction_timeout": "40ms",
-    "idle_session_timeout": "40ms",
+    "statement_timeout": "400ms",
+    "transaction_timeout": "400ms",
+    "idle_session_timeout": "400ms",
     "lock_timeout": "1ms",
     "exit_on_error": "on",
 }
