@@ -79,11 +79,15 @@ def known_again(reader: Connection, salt: str, words: Iterable[Word]) -> list[Id
         """,
         ([*folded], [kind for kind, _ in keys], [key for _, key in keys]),
     ).fetchall()
-    found: dict[Identifier, None] = {}
-    for kind, key, folded_key, replacement, is_given in rows:
+    found: dict[tuple[str, str], tuple[bool, Identifier]] = {}
+    for kind, key, folded_key, replacement, is_given in sorted(rows, key=lambda row: str(row[3])):
         for text in {*folded.get(folded_key, ()), *filter(None, [keys.get((kind, key))])}:
-            found[Identifier(kind, salted_key(salt, text), text, replacement, is_given)] = None
-    return list(found)
+            own_key = salted_key(salt, text)
+            # who was erased in two spellings has two tokens: a word gets that of its own one
+            is_exact = own_key == key
+            if (kind, text) not in found or (is_exact and not found[kind, text][0]):
+                found[kind, text] = is_exact, Identifier(kind, own_key, text, replacement, is_given)
+    return [identifier for _, identifier in found.values()]
 
 
 def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> Iterator[Word]:

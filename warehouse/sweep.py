@@ -167,7 +167,11 @@ def sweep_renamed(connection: Connection, contract: Contract, renamed: Renamed) 
         return compiled.sub(lambda found: found[1] + renamed.hosts[found[2].lower()], value)
 
     def change(row: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: renamed_text(value) for name, value in row.items() if value is not None}
+        new = {name: renamed_text(value) for name, value in row.items() if value is not None}
+        for name, value in new.items():
+            if value != row[name]:
+                renamed.add_text(row[name], value)  # tables of pages and referrers hold it too, and its key
+        return new
 
     return rewrite(connection, Table("landing", contract.stream, columns), sql.SQL(" or ").join(conditions), change)
 
