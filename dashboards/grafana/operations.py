@@ -131,6 +131,11 @@ def models() -> list[Any]:
             ],
             "s",
         ),
+        listed(
+            "Events set apart",
+            "No mart counts these: a model failed on them. `landfall refresh --retry-set-apart` reads them after all.",
+            promql("landfall_events_set_apart > 0", newest=True),
+        ),
         lines(
             "Refreshes a minute",
             "By door and outcome.",
