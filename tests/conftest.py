@@ -16,6 +16,8 @@ from confluent_kafka.cimpl import NewTopic
 from psycopg import sql
 
 from landfall.settings import Settings
+from landing_stream.contract import load_contracts
+from landing_stream.topics import Topics
 from local_stack.environment import exports
 from local_stack.signals import interrupt_when_told
 from local_stack.stack import down, prepare, up
@@ -151,6 +153,20 @@ def make_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
 def environ_of() -> Callable[[Settings], dict[str, str]]:
     """environ_of(settings): the environment in which `landfall`, dbt and dagster reach those very servers."""
     return lambda settings: {**os.environ, **exports(settings), "LANDFALL_ADMIN_DSN": settings.admin_dsn}
+
+
+def land_nothing_older(settings: Settings) -> None:
+    """What other tests left in the topics of the three streams counts as landed in this database."""
+    topics = Topics(settings.kafka.client_config())
+    with connect(settings.landing_dsn, role=WRITER, autocommit=True) as writer:
+        for contract in load_contracts().values():
+            topic_id, partitions = topics.describe(contract.topic)
+            for partition, end in topics.latest(contract.topic, partitions).items():
+                writer.execute(
+                    "insert into landing.offsets (stream, topic_id, kafka_partition, first_offset, next_offset)"
+                    " values (%s, %s, %s, %s, %s)",
+                    (contract.stream, topic_id, partition, end, end),
+                )
 
 
 def create(settings: Settings, name: str, template: str = "template0") -> None:

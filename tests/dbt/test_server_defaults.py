@@ -15,7 +15,7 @@ from landing_stream.contract import load_contracts
 from landing_stream.files import find_files
 from landing_stream.ingest import ingest
 from local_stack.layout import venv_bin
-from tests.conftest import Connection
+from tests.conftest import Connection, land_nothing_older
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events, web_requests
 from tests.pooler import pooled
@@ -118,6 +118,7 @@ def test_hostile_defaults_and_a_pooler_change_no_table(
     make_warehouse: Callable[[], Warehouse], environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:
     plain, hostile = make_warehouse(), make_warehouse()
+    land_nothing_older(hostile.settings)
     make_hostile(hostile.settings)
     land_and_compare(plain, hostile, environ_of(hostile.settings), tmp_path / "direct", seed=7)
     with pooled(hostile.settings) as (settings, pooler):

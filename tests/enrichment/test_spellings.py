@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -14,6 +13,7 @@ from enrichment.tables import IP_ADDRESS, SPELLINGS, URL_HOST
 from landfall.settings import Settings
 from tests.conftest import Connection
 from tests.enrichment.conftest import Lake
+from tests.growth import grows_too_fast
 from warehouse.connect import connect
 from warehouse.roles import TRANSFORMER
 
@@ -219,22 +219,8 @@ def test_twice_the_text_takes_twice_the_time(side: str, piece: str, reader: Conn
     ways: list[Callable[[str], object]] = [function]
     ways += [partial(in_postgres, reader, expression) for expression in expressions]
     for way in ways:
-        # two and a half times as long for twice the text, measured by four times the text; again on a busy machine
         count = 25_000 // len(piece)
-        assert any(
-            clocked(way, start + piece * 4 * count) <= max(2.5**2 * clocked(way, start + piece * count), 0.02)
-            for _ in range(4)
-        )
-
-
-def clocked(way: Callable[[str], object], text: str) -> float:
-    """The least of three times, in seconds."""
-    found = []
-    for _ in range(3):
-        began = time.perf_counter()
-        way(text)
-        found.append(time.perf_counter() - began)
-    return min(found)
+        assert not grows_too_fast(way, start + piece * count, start + piece * 4 * count)
 
 
 def test_texts_that_older_spellings_found_are_found_again_and_nothing_waits_for_it(lake: Lake) -> None:

@@ -17,7 +17,7 @@ from landing_stream.ledger import Span, draw_load, finish_load, prepare_partitio
 from landing_stream.parse import Parser
 from landing_stream.slice import Slice, land_slice
 from landing_stream.topics import Topics
-from tests.conftest import MakeDatabase
+from tests.conftest import MakeDatabase, land_nothing_older
 from warehouse.connect import connect
 from warehouse.roles import WRITER
 
@@ -88,13 +88,4 @@ def defs() -> dg.Definitions:
 @pytest.fixture
 def landed_so_far(warehouse: Settings) -> None:
     """What other tests left in the topics counts as landed in this database."""
-    topics = Topics(warehouse.kafka.client_config())
-    with connect(warehouse.landing_dsn, role=WRITER, autocommit=True) as writer:
-        for contract in load_contracts().values():
-            topic_id, partitions = topics.describe(contract.topic)
-            for partition, end in topics.latest(contract.topic, partitions).items():
-                writer.execute(
-                    "insert into landing.offsets (stream, topic_id, kafka_partition, first_offset, next_offset)"
-                    " values (%s, %s, %s, %s, %s)",
-                    (contract.stream, topic_id, partition, end, end),
-                )
+    land_nothing_older(warehouse)
