@@ -12,3 +12,8 @@
         {{ position_in(relation, stream) }} = {{ position_in(relations[0], stream) }}{{ ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{# Condition: a row of the stream's newest loads, of half a day where it lands every five seconds. For tests of what grows for ever. #}
+{% macro is_of_newest_loads(column, stream) -%}
+    {{ column }} > (select coalesce(max(load_id), 0) - {{ var('tested_loads') }} from landing.loads where stream = '{{ stream }}')
+{%- endmacro %}
