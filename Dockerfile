@@ -22,6 +22,7 @@ COPY landfall ./landfall
 RUN python -m local_stack.jars && rm -rf build/ivy
 
 COPY pyproject.toml README.md LICENSE ./
+COPY database ./database
 COPY landing_stream ./landing_stream
 COPY enrichment ./enrichment
 COPY warehouse ./warehouse

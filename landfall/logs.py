@@ -17,7 +17,16 @@ from typing import Any
 
 from landfall.plain_text import printable
 
-PACKAGES = ("landfall", "landing_stream", "enrichment", "warehouse", "local_stack", "orchestration", "monitoring")
+PACKAGES = (
+    "landfall",
+    "database",
+    "landing_stream",
+    "enrichment",
+    "warehouse",
+    "local_stack",
+    "orchestration",
+    "monitoring",
+)
 """Whose loggers speak from INFO on; other libraries from WARNING on."""
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

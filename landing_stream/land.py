@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from database.connect import connect
 from enrichment.beside import EnricherProcess
 from landfall.errors import UserError
 from landfall.logs import configure_logging
@@ -25,7 +26,6 @@ from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session
 from landing_stream.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
 from local_stack.jars import spark_jars
-from warehouse.connect import connect
 
 logger = logging.getLogger(__name__)
 

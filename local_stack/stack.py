@@ -70,12 +70,12 @@ def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
     In order: roles, schemas and migrations; topics of the contracts; landing tables; empty relations of the models;
     columns that facts gained, filled from landing.
     """
+    from database.connect import connect
+    from database.migrate import migrate
+    from database.roles import WRITER
     from landing_stream.contract import load_contracts
     from landing_stream.tables import ensure_tables
     from local_stack.topics import create_topics
-    from warehouse.connect import connect
-    from warehouse.migrate import migrate
-    from warehouse.roles import WRITER
 
     contracts = list(load_contracts().values())
     done = [f"migration {name} applied" for name in migrate(settings)]

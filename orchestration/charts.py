@@ -9,15 +9,15 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.refresh import UNFINISHED
 from orchestration.translator import OWNER
 from reports.catalog import CHARTS
 from reports.chart import Chart, day_of, open_marts
 from reports.write import replace
-from warehouse.connect import connect
 from warehouse.reporting_timezone import zone_of_marts
-from warehouse.roles import TRANSFORMER
 
 GROUP = "charts"
 JOB_NAME = "draw_charts"

@@ -15,15 +15,15 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from psycopg import sql
 
+from database.connect import connect
+from database.migrate import migrate
+from database.roles import TRANSFORMER, WRITER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
 from local_stack.environment import exports
 from local_stack.signals import interrupt_when_told
 from local_stack.stack import down, prepare, up
-from warehouse.connect import connect
-from warehouse.migrate import migrate
-from warehouse.roles import TRANSFORMER, WRITER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

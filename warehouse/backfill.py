@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted, listed
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 

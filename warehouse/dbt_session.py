@@ -17,13 +17,13 @@ from typing import Any
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from database.locks import DBT, held
 from landfall.errors import UserError
 from landfall.settings import Settings
 from local_stack.layout import PROJECT
 from local_stack.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
 from warehouse.dbt_manifest import load_manifest
-from warehouse.locks import DBT, held
 
 DBT_PROJECT = PROJECT / "dbt_project"
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.

@@ -11,9 +11,10 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.settings import Settings
 from landing_stream.contract import Contract
-from warehouse.connect import connect
 from warehouse.encodings import open_record
 from warehouse.identifiers import (
     Identifier,
@@ -25,7 +26,6 @@ from warehouse.identifiers import (
     words_of_shape,
 )
 from warehouse.person import compared
-from warehouse.roles import WRITER
 from warehouse.sweep import Renamed, Table, field_of, kinds_of, sweep_landing, sweep_quarantine, sweep_table
 
 Connection = psycopg.Connection[tuple[Any, ...]]

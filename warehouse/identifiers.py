@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from enrichment.spellings import address_of
+from database.spellings import address_of
 from warehouse.encodings import open_record
 
 KINDS = ("user", "device", "email", "address")

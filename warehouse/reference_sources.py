@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from database.session_settings import NOTATION, set_statement
 from landfall.errors import UserError
 from landing_stream.csv_file import BadRow, BlankLine, CsvFile
-from warehouse.session_settings import NOTATION, set_statement
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ import psycopg
 from benchmarks.convergence_trial.compare import Tables, differences, read_tables
 from benchmarks.convergence_trial.events import in_order, records
 from benchmarks.convergence_trial.hand import Hand
+from database.connect import connect
+from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from local_stack.environment import exports
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments, refresh_arguments
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 
 BLOCKED = "intermediate.int_product_events"
 """Where the killed refresh is held: by then some models have been refreshed and others have not."""

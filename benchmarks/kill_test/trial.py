@@ -17,10 +17,10 @@ from benchmarks.kill_test.copies import Copy
 from benchmarks.kill_test.disasters import DISASTERS, Scene
 from benchmarks.kill_test.feed import SHARES, Feed
 from benchmarks.kill_test.reader import Reader
+from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.topics import Topics
 from local_stack.environment import exports
-from warehouse.connect import connect
 
 DRAIN_SECONDS = 900.0
 

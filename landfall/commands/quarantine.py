@@ -114,8 +114,8 @@ def replay(stream: str | None, reason: str | None) -> None:
 
 @contextmanager
 def _connection() -> Iterator[psycopg.Connection]:
+    from database.connect import connect
     from landfall.settings import Settings
-    from warehouse.connect import connect
 
     dsn = Settings.load().landing_dsn
     with connect(dsn, role="landing_writer", autocommit=True, application_name="landfall quarantine") as connection:

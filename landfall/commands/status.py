@@ -46,6 +46,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything there is to show; what cannot be asked is left out."""
     import psycopg
 
+    from database.connect import connect
+    from database.locks import FOLLOWER, is_held
     from health.checks import evaluate
     from health.checks.services import judge
     from health.findings import worst
@@ -55,8 +57,6 @@ def collect(settings: Settings) -> dict[str, Any]:
     from landing_stream.contract import load_contracts
     from landing_stream.topics import KafkaUnavailable, Topics
     from local_stack.services import kept_services
-    from warehouse.connect import connect
-    from warehouse.locks import FOLLOWER, is_held
 
     topics: Topics | None = Topics(settings.kafka.client_config())
     contracts = list(load_contracts().values())

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import psycopg
 
+from database.connect import connect
+from database.roles import READER, TRANSFORMER
 from landfall.demo.kpis import KpiTable, read_kpis
 from landfall.demo.latency import Age, percentiles
 from landfall.errors import UserError
@@ -15,8 +17,6 @@ from landfall.settings import Settings
 from landfall.stream_status import ledger_offsets, records_between
 from landing_stream.contract import Contract
 from landing_stream.topics import Topics
-from warehouse.connect import connect
-from warehouse.roles import READER, TRANSFORMER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
 from local_stack.children import Child
 from simulator import reference
-from warehouse.connect import connect
 from warehouse.reference import load_reference
-from warehouse.roles import TRANSFORMER
 
 
 @contextmanager

@@ -2,19 +2,17 @@
 nothing for ever.
 
 Every connection of our own is opened here. dbt, psql and the like get the same settings from their logins' defaults
-(warehouse/roles.py).
+(database/roles.py).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from warehouse.instants import read_any_instant
-from warehouse.roles import READER
-from warehouse.session_settings import session_settings, set_statement
+from database.instants import read_any_instant
+from database.roles import READER
+from database.session_settings import session_settings, set_statement
 
 # A peer that vanished is noticed after about 10 + 3 x 5 = 25 s; the kernel's default is two hours.
 KEEP_ALIVE = {
@@ -63,29 +61,6 @@ def connect(
         connection.close()
         raise
     return connection
-
-
-@contextmanager
-def advisory_lock(
-    dsn: str,
-    role: str | None,
-    key: int | str,
-    application_name: str,
-    *,
-    shared: bool = False,
-    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
-) -> Iterator[None]:
-    """Hold an advisory lock for as long as the context lasts, by a transaction on a connection of its own.
-
-    Behind a pooler a session's lock would stay with a server's process that serves somebody else next. `key`: a text is
-    hashed by Postgres. Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
-    """
-    function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-    number = "hashtextextended(%s, 0)" if isinstance(key, str) else "%s"
-    with connect(dsn, role, application_name=application_name) as connection:
-        stay(connection, lock_timeout_ms)
-        connection.execute(f"select {function}({number})".encode(), (key,))
-        yield
 
 
 def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int) -> None:

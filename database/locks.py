@@ -1,13 +1,12 @@
-"""Locks in Postgres that go with the process that holds them: who writes models, who follows loads, which run lives.
+"""Locks in Postgres that go with the process that holds them: who writes models, who follows loads.
 
-The first two are locks of empty tables in schema ops, which `bi_reader` cannot take: any login can take any advisory
+They are locks of empty tables in schema ops, which `bi_reader` cannot take: any login can take any advisory
 lock, so one dashboard could hold every refresh up. A lock of this mode gives its transaction no number, so that vacuum
 goes on however long it is held.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from database.connect import connect, stay
+from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
-from warehouse.connect import advisory_lock, connect, stay
-from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +69,6 @@ def held(
     with connection_for_a_lock(settings, application_name) as connection:
         take(connection, name, longest_wait)
         yield connection
-
-
-@contextmanager
-def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[None]:
-    """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with advisory_lock(settings.postgres_dsn, TRANSFORMER, key_of(name), application_name):
-        yield
 
 
 def connection_for_a_lock(settings: Settings, application_name: str) -> Connection:
@@ -138,29 +130,6 @@ def holder_of(connection: Connection, name: str) -> str | None:
     application, pid, role, since = row
     began = f", since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     return f"{printable(application or '') or 'a session'} (pid {pid}, role {role}{began})"
-
-
-def is_held_advisory(connection: Connection, name: str) -> bool:
-    """Whether one of ours holds the advisory lock; others can take it too, and that says nothing."""
-    key = key_of(name) & 0xFFFF_FFFF_FFFF_FFFF
-    row = connection.execute(
-        """
-        select exists (
-            select from pg_locks as l
-            inner join pg_stat_activity as a on a.pid = l.pid and pg_has_role(a.usesysid, %s, 'usage')
-            where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.classid = %s and l.objid = %s
-                and l.database = (select oid from pg_database where datname = current_database())
-        )
-        """,
-        (TRANSFORMER, key >> 32, key & 0xFFFF_FFFF),
-    ).fetchone()
-    return row == (True,)
-
-
-def key_of(name: str) -> int:
-    """The 64-bit key of an advisory lock."""
-    digest = hashlib.sha256(f"landfall.{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def waiters(connection: Connection) -> list[Waiter]:

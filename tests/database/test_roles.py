@@ -6,11 +6,11 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from database.connect import connect
+from database.migrate import migrate
+from database.roles import READER_SETTINGS
 from landfall.settings import Settings
 from tests.conftest import Connection
-from warehouse.connect import connect
-from warehouse.migrate import migrate
-from warehouse.roles import READER_SETTINGS
 
 
 @pytest.fixture

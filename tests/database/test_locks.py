@@ -6,27 +6,25 @@ import threading
 
 import pytest
 
+from database.advisory_locks import held_advisory, is_held_advisory, key_of
+from database.locks import (
+    DBT,
+    FOLLOWER,
+    Waiter,
+    connection_for_a_lock,
+    held,
+    holder_of,
+    is_held,
+    take,
+    try_to_take,
+    waiters,
+)
 from health.checks import waits
 from health.limits import Limits
 from landfall.errors import UserError
 from landfall.settings import Settings
 from tests.conftest import Connection
 from warehouse.dbt_session import DbtSession
-from warehouse.locks import (
-    DBT,
-    FOLLOWER,
-    Waiter,
-    connection_for_a_lock,
-    held,
-    held_advisory,
-    holder_of,
-    is_held,
-    is_held_advisory,
-    key_of,
-    take,
-    try_to_take,
-    waiters,
-)
 
 NOW = dt.datetime(2026, 3, 28, 12, 30, tzinfo=dt.UTC)
 
@@ -56,12 +54,12 @@ def test_a_lock_that_is_held_for_days_does_not_hold_vacuum_up(database: Settings
 def test_who_waits_says_for_whom_and_not_for_ever(
     database: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("warehouse.locks.SECONDS_UNTIL_SAID", 0.05)
-    monkeypatch.setattr("warehouse.locks.SECONDS_BETWEEN", 0.05)
+    monkeypatch.setattr("database.locks.SECONDS_UNTIL_SAID", 0.05)
+    monkeypatch.setattr("database.locks.SECONDS_BETWEEN", 0.05)
     said = r"^Waited .* for a long full refresh \(pid \d+, role transformer, since"
     with (
         held(database, DBT, "a long full refresh"),
-        caplog.at_level(logging.WARNING, logger="warehouse.locks"),
+        caplog.at_level(logging.WARNING, logger="database.locks"),
         pytest.raises(UserError, match=said),
         held(database, DBT, "landfall refresh", longest_wait=0.2),
     ):

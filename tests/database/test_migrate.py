@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from database.migrate import MIGRATIONS, migrate, read_migrations
 from landfall.errors import UserError
 from landfall.settings import Settings
 from tests.conftest import Connection
-from warehouse.migrate import MIGRATIONS, migrate, read_migrations
 
 
 @pytest.fixture

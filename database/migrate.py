@@ -13,10 +13,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from landfall.errors import UserError
-from landfall.settings import Settings
-from warehouse.connect import advisory_lock, connect
-from warehouse.roles import (
+from database.advisory_locks import advisory_lock
+from database.connect import connect
+from database.roles import (
     READER,
     TRANSFORMER,
     WRITER,
@@ -27,6 +26,8 @@ from warehouse.roles import (
     ensure_schemas,
     ensure_session_defaults,
 )
+from landfall.errors import UserError
+from landfall.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = "landfall.migrate"

@@ -9,9 +9,9 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
+from database.session_settings import session_settings, set_statement
 from landfall.errors import UserError
 from landfall.settings import Settings
-from warehouse.session_settings import session_settings, set_statement
 
 WRITER, TRANSFORMER, READER = "landing_writer", "transformer", "bi_reader"
 ROLES = (WRITER, TRANSFORMER, READER)
@@ -129,7 +129,7 @@ def set_defaults(admin: Connection, reader: str) -> None:
     except errors.InsufficientPrivilege:
         if reader == READER:
             raise
-        logger.warning("role %s keeps its own settings: see READER_SETTINGS in warehouse/roles.py", reader)
+        logger.warning("role %s keeps its own settings: see READER_SETTINGS in database/roles.py", reader)
 
 
 def grant_role(admin: Connection, role: str, member: str) -> None:
