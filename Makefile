@@ -72,8 +72,8 @@ clean:
 # Without a stamp: a look takes 0.3 s, and a JDK can go away.
 jvm: .venv/.project
 	@echo "3/4 Java and the JVM jars"
-	@$(BIN)/python -m local_stack.java
-	@$(BIN)/python -m local_stack.jars
+	@$(BIN)/python -m jvm.java
+	@$(BIN)/python -m jvm.jars
 
 dbt_project/target/manifest.json: .venv/.project $(DBT_FILES)
 	@echo "4/4 The dbt project, parsed"

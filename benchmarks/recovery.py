@@ -22,8 +22,8 @@ from benchmarks.instruments.tables import Part, Table
 from database.connect import connect
 from database.locks import DBT, FOLLOWER, is_held
 from database.roles import TRANSFORMER
+from landfall.processes import free_port
 from landfall.settings import Settings
-from local_stack.processes import free_port
 from simulator.simulation import STREAMS
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble

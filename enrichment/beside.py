@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from enrichment.addresses import AddressRules
+from landfall.children import how
 from landfall.errors import EXIT_GAVE_UP
+from landfall.lifeline import prefix
 from landfall.settings import DSN_VARIABLES, Settings
-from local_stack.children import how
-from local_stack.lifeline import prefix
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from landfall.plain_text import printable
 PACKAGES = (
     "landfall",
     "database",
+    "jvm",
     "landing_stream",
     "enrichment",
     "warehouse",

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from landfall.children import Child, Children, how
 from landfall.errors import EXIT_FENCED
+from landfall.lifeline import prefix
+from landfall.processes import is_free, last_lines
+from landfall.services import ServiceRecord, service_port
 from landfall.settings import Settings
-from local_stack.children import Child, Children, how
-from local_stack.lifeline import prefix
-from local_stack.processes import is_free, last_lines
-from local_stack.services import ServiceRecord, service_port
-from local_stack.state import open_state
+from landfall.state import open_state
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ import psycopg
 
 from database.connect import connect
 from enrichment.beside import EnricherProcess
+from jvm.jars import spark_jars
 from landfall.errors import UserError
 from landfall.logs import configure_logging
 from landfall.settings import Settings
@@ -25,7 +26,6 @@ from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session
 from landing_stream.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
-from local_stack.jars import spark_jars
 
 logger = logging.getLogger(__name__)
 

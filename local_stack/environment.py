@@ -4,15 +4,15 @@ import os
 import sys
 from pathlib import Path
 
+from jvm.jars import spark_jars
+from jvm.java import java_home
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
+from landfall.layout import PROJECT, venv_bin
 from landfall.settings import DSN_VARIABLES, Settings
+from landfall.state import open_state
 from landfall.surroundings import UTF8_MODE
-from local_stack.jars import spark_jars
-from local_stack.java import java_home
-from local_stack.layout import PROJECT, venv_bin
 from local_stack.postgres import package_folder
-from local_stack.state import open_state
 from orchestration.instance import READ_ONLY_VARIABLE, write_instance
 from warehouse.dbt_session import libpq_variables
 

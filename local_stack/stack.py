@@ -3,11 +3,11 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from landfall.endpoints import FILE_NAME, Endpoints, read_endpoints, write_endpoints
 from landfall.settings import Settings
-from local_stack.endpoints import FILE_NAME, Endpoints, read_endpoints, write_endpoints
+from landfall.state import locked, open_state, passwords, require_state
 from local_stack.kafka import Kafka
 from local_stack.postgres import ADMIN, DATABASE, Postgres
-from local_stack.state import locked, open_state, passwords, require_state
 
 LOGINS = (ADMIN, "landing_writer", "transformer", "bi_reader")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 
+from landfall.children import begin
 from landfall.errors import UserError
+from landfall.layout import PROJECT
+from landfall.processes import free_port, wait_while_it_moves, work_done
 from landfall.settings import Settings, without_admin
-from local_stack.children import begin
 from local_stack.environment import exports
-from local_stack.layout import PROJECT
-from local_stack.processes import free_port, wait_while_it_moves, work_done
 from orchestration.instance import write_instance
 
 HOST = "127.0.0.1"

@@ -19,9 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from database.locks import DBT, held
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
-from local_stack.state import open_state
+from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
 from warehouse.dbt_manifest import load_manifest
 

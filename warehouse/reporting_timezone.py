@@ -10,8 +10,8 @@ import yaml
 
 from database.connect import connect
 from database.roles import TRANSFORMER
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
 
 PROJECT_FILE = PROJECT / "dbt_project" / "dbt_project.yml"
 COUNTED = """

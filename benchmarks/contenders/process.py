@@ -19,8 +19,8 @@ import psutil
 
 from benchmarks.instruments.cpu import descendants
 from benchmarks.instruments.servers import environment
+from landfall.processes import last_lines
 from landfall.settings import Settings
-from local_stack.processes import last_lines
 
 NAMES = {
     "landfall": "Landfall",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
+from landfall.state import MARKER
 from local_stack.signals import interrupt_when_told
 from local_stack.stack import down, up
-from local_stack.state import MARKER
 
 
 @contextmanager

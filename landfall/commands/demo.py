@@ -38,7 +38,7 @@ def command(duration: float | None, headless: bool, rate: float) -> None:
     from landfall.demo.servers import forget_other_servers, only_demo
     from landfall.demo.signals import stop_on_every_signal
     from landfall.settings import Settings
-    from local_stack.state import open_state
+    from landfall.state import open_state
 
     home = Settings.load().home
     open_state(home)

@@ -53,10 +53,10 @@ def collect(settings: Settings) -> dict[str, Any]:
     from health.findings import worst
     from health.limits import load_limits
     from landfall.commands.up import address
+    from landfall.services import kept_services
     from landfall.stream_status import model_progress, stream_statuses
     from landing_stream.contract import load_contracts
     from landing_stream.topics import KafkaUnavailable, Topics
-    from local_stack.services import kept_services
 
     topics: Topics | None = Topics(settings.kafka.client_config())
     contracts = list(load_contracts().values())

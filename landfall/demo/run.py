@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from landfall.children import Child, Children
 from landfall.demo.background import Background
 from landfall.demo.closing import closing_lines
 from landfall.demo.kpis import TABLES
@@ -19,11 +20,10 @@ from landfall.demo.servers import load_simulated_reference, refusal
 from landfall.demo.summary import account_lines, stopped_lines
 from landfall.demo.watcher import Watcher
 from landfall.errors import UserError
+from landfall.lifeline import prefix
+from landfall.processes import free_port
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from local_stack.children import Child, Children
-from local_stack.lifeline import prefix
-from local_stack.processes import free_port
 from local_stack.stack import down, running
 from orchestration.serve import HOST, DagsterServer, start_dagster
 from simulator.simulation import STREAMS

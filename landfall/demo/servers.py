@@ -9,10 +9,10 @@ from pathlib import Path
 
 from database.connect import connect
 from database.roles import TRANSFORMER
+from landfall.children import Child
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
-from local_stack.children import Child
 from simulator import reference
 from warehouse.reference import load_reference
 

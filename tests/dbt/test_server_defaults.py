@@ -15,11 +15,11 @@ from database.locks import DBT, connection_for_a_lock, held, try_to_take
 from database.migrate import migrate
 from database.roles import TRANSFORMER, WRITER, session_defaults
 from database.session_settings import session_settings
+from landfall.layout import venv_bin
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.files import find_files
 from landing_stream.ingest import ingest
-from local_stack.layout import venv_bin
 from tests.conftest import Connection, land_nothing_older
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events, web_requests

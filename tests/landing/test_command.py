@@ -17,9 +17,9 @@ from confluent_kafka import Producer
 
 from database.connect import connect
 from database.roles import TRANSFORMER
+from landfall.layout import venv_bin
+from landfall.processes import alive
 from landfall.settings import Settings
-from local_stack.layout import venv_bin
-from local_stack.processes import alive
 from tests.conftest import Connection
 from tests.landing.streams import wait_until
 

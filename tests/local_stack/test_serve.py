@@ -11,10 +11,10 @@ import pytest
 
 from health.checks.services import judge
 from health.limits import Limits
+from landfall.children import Child, Children
+from landfall.processes import free_port
 from landfall.serve import HEALTHY_SECONDS, Service, Supervisor, command
-from local_stack.children import Child, Children
-from local_stack.processes import free_port
-from local_stack.services import End, ServiceRecord, kept_services, service_port
+from landfall.services import End, ServiceRecord, kept_services, service_port
 
 PORT = free_port(None)
 

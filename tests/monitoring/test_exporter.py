@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from landfall.kafka_settings import KafkaSettings
+from landfall.layout import PROJECT
 from landfall.settings import Settings
 from landing_stream.ledger import Span, close_empty, draw_load, finish_load, start_writer
-from local_stack.layout import PROJECT
 from monitoring.catalogue import CATALOGUE
 from monitoring.collector import LandfallCollector
 from tests.conftest import Connection

@@ -11,8 +11,8 @@ import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
 from database.connect import connect
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
 from orchestration.lost_runs import report_lost_runs
 from orchestration.refresh import JOB_NAME, read_situation
 

@@ -120,7 +120,7 @@ def test_plain_lines_name_the_stream_and_its_counts() -> None:
 
 def test_a_child_of_a_killed_demo_ends_also_where_signals_were_ignored() -> None:
     code = (
-        "import signal, subprocess, sys; from local_stack.lifeline import prefix;"
+        "import signal, subprocess, sys; from landfall.lifeline import prefix;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "child = subprocess.Popen([*prefix(), '/bin/sleep', '60']); print(child.pid, flush=True); child.wait()"
     )

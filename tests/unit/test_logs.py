@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from landfall.layout import PROJECT
 from landfall.logs import JsonFormatter, as_json_line, message_of
-from local_stack.layout import PROJECT
 from orchestration.serve import JSON_LINES
 
 NOW = dt.datetime(2026, 3, 28, 10, 15, tzinfo=dt.UTC)

@@ -8,9 +8,9 @@ import click
 
 from landfall.cli import group
 from landfall.kafka_settings import PREFIX, KafkaSettings
+from landfall.layout import PROJECT
 from landfall.settings import DSN_VARIABLES
 from landing_stream.contract import load_contracts
-from local_stack.layout import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from landfall.endpoints import Endpoints, write_endpoints
 from landfall.errors import UserError
 from landfall.settings import Settings, without_admin
-from local_stack.endpoints import Endpoints, write_endpoints
+from landfall.state import open_state
 from local_stack.environment import exports
-from local_stack.state import open_state
 
 OWN_SERVERS = {
     "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall",

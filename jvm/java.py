@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from landfall.errors import UserError
-from local_stack.layout import PROJECT, build_folder
+from landfall.layout import build_folder
 
 SUPPORTED = (17, 21)
 """What Spark 4.2 and Kafka 4.3 are both released for."""
-REQUIREMENTS = PROJECT / "requirements-jdk.lock"
+REQUIREMENTS = Path(__file__).parent / "requirements-jdk.lock"
 ADVICE = "run `make setup`, which installs one, or set JAVA_HOME to a JDK 17 or 21"
 
 

@@ -1,6 +1,6 @@
 """The JVM jars: the Kafka broker's, Spark's Kafka source, a JDBC driver. Resolved by the Ivy that PySpark carries.
 
-`python -m local_stack.jars` makes build/jars complete; `python -m local_stack.jars lock` pins what ivy.xml resolves to.
+`python -m jvm.jars` makes build/jars complete; `python -m jvm.jars lock` pins what ivy.xml resolves to.
 """
 
 import hashlib
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from jvm.java import java
 from landfall.errors import UserError
-from local_stack.java import java
-from local_stack.layout import build_folder
+from landfall.layout import build_folder
 
 HERE = Path(__file__).parent
 IVY_FILE = HERE / "ivy.xml"
@@ -70,7 +70,7 @@ def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | Non
         if name not in found:
             return f"{name} is missing"
         if found[name] != digest:
-            return f"{name} has another SHA-256 ({found[name]}) than local_stack/jars.lock ({digest})"
+            return f"{name} has another SHA-256 ({found[name]}) than jvm/jars.lock ({digest})"
     return None
 
 

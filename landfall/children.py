@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 
 from landfall.errors import EXIT_FENCED, UserError
+from landfall.layout import venv_bin
+from landfall.lifeline import prefix
+from landfall.processes import last_lines
 from landfall.settings import without_admin
-from local_stack.layout import venv_bin
-from local_stack.lifeline import prefix
-from local_stack.processes import last_lines
 
 GRACE_SECONDS = 3.0
 """How long children may take to stop cleanly: 2 s on a quiet machine. All of them write in transactions, so that

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from local_stack.processes import alive, free_port
-from local_stack.state import write_private
+from landfall.processes import alive, free_port
+from landfall.state import write_private
 
 FOLDER = "services"
 ENDS_KEPT = 50

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from landfall.errors import UserError
+from landfall.state import write_private
 
 FILE_NAME = "endpoints.json"
 
@@ -36,6 +37,4 @@ def read_endpoints(home: Path) -> Endpoints | None:
 
 def write_endpoints(home: Path, endpoints: Endpoints) -> None:
     """Write the file with mode 600, whole or not at all."""
-    from local_stack.state import write_private
-
     write_private(home / FILE_NAME, json.dumps(asdict(endpoints), indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Runs a program that is to end with its parent: python -m local_stack.lifeline PARENT PROGRAM [ARGUMENT…].
+"""Runs a program that is to end with its parent: python -m landfall.lifeline PARENT PROGRAM [ARGUMENT…].
 
 The parent (a demo, `landfall serve`) stops its children itself. This is for the day on which it cannot, because it was
 killed: the kernel then sends each child a SIGTERM. Linux only; elsewhere the program just runs.
