@@ -22,6 +22,7 @@ COPY landfall ./landfall
 RUN python -m jvm.jars && rm -rf build/ivy
 
 COPY pyproject.toml README.md LICENSE ./
+COPY cli ./cli
 COPY database ./database
 COPY local_stack ./local_stack
 COPY landing_stream ./landing_stream

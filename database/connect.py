@@ -67,3 +67,9 @@ def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int
     """Let this transaction last, with nothing to do, for as long as its process does, behind a pooler too."""
     limits = {"idle_in_transaction_session_timeout": "0", "lock_timeout": f"{lock_timeout_ms}ms"}
     connection.execute(set_statement(limits, local=True))
+
+
+def address(dsn: str) -> str:
+    """host:port/database of a DSN, without its user and password."""
+    parts = conninfo_to_dict(dsn)
+    return f"{parts['host']}:{parts['port']}/{parts['dbname']}"

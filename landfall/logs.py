@@ -18,6 +18,7 @@ from typing import Any
 from landfall.plain_text import printable
 
 PACKAGES = (
+    "cli",
     "landfall",
     "database",
     "jvm",

@@ -16,8 +16,8 @@ from database.connect import connect
 from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
-from landfall.stream_status import records_between
 from landing_stream.contract import Contract, load_contracts
+from landing_stream.progress import records_between
 from landing_stream.topics import Topics
 from monitoring.catalogue import family
 from monitoring.ledger import Ledger, next_offsets

@@ -139,7 +139,7 @@ def start_command(environ_of: Callable[[Settings], dict[str, str]]) -> Iterator[
     started: list[subprocess.Popen[str]] = []
 
     def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-        code = "from landfall.cli import main; main()"
+        code = "from cli.main import main; main()"
         started.append(
             subprocess.Popen(
                 [sys.executable, "-c", code, *arguments],

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 import warehouse.backfill as warehouse_backfill
+from cli.prepare import prepare
 from database.connect import connect
 from database.roles import TRANSFORMER
-from local_stack.stack import prepare
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import DAY, Event, job_events
 from warehouse.backfill import Batch, Load, backfill, next_batch

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.serve import HEALTHY_SECONDS, Service, Supervisor, command
 from health.checks.services import judge
 from health.limits import Limits
 from landfall.children import Child, Children
 from landfall.processes import free_port
-from landfall.serve import HEALTHY_SECONDS, Service, Supervisor, command
 from landfall.services import End, ServiceRecord, kept_services, service_port
 
 PORT = free_port(None)

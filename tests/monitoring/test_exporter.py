@@ -124,7 +124,7 @@ def exporter(
     database: Settings, environ_of: Callable[[Settings], dict[str, str]]
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`landfall metrics` on a free port, and its address."""
-    command = [sys.executable, "-c", "from landfall.cli import main; main()", "metrics", "--port", "0"]
+    command = [sys.executable, "-c", "from cli.main import main; main()", "metrics", "--port", "0"]
     with subprocess.Popen(command, env=environ_of(database), stderr=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:\d+/metrics", process.stderr.readline())

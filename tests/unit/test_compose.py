@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from landfall.cli import group
+from cli.main import group
 from landfall.layout import PROJECT
 from landfall.settings import Settings
 

@@ -12,12 +12,12 @@ import psutil
 import pytest
 from rich.console import Console
 
-from landfall.demo.kpis import KpiTable
-from landfall.demo.latency import Age, percentiles
-from landfall.demo.observer import StreamView, View
-from landfall.demo.reconcile import StreamAccount
-from landfall.demo.refreshes import Refreshes
-from landfall.demo.screen import Moment, drawn, plain_lines
+from cli.demo.kpis import KpiTable
+from cli.demo.latency import Age, percentiles
+from cli.demo.observer import StreamView, View
+from cli.demo.reconcile import StreamAccount
+from cli.demo.refreshes import Refreshes
+from cli.demo.screen import Moment, drawn, plain_lines
 
 GOOD = StreamAccount(
     stream="web_logs",

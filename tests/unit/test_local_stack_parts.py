@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.environment import search_path
 from jvm import jars, java
 from landfall.errors import UserError
 from landfall.processes import free_port, wait_while_it_moves, work_done
 from landfall.state import write_private
-from local_stack.environment import search_path
 from local_stack.kafka import cluster_id
 from local_stack.postgres import cache_sizes
 from local_stack.scram import scram_verifier

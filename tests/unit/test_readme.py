@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from landfall.cli import group
+from cli.main import group
 from landfall.kafka_settings import PREFIX, KafkaSettings
 from landfall.layout import PROJECT
 from landfall.settings import DSN_VARIABLES
