@@ -26,6 +26,7 @@ COPY cli ./cli
 COPY database ./database
 COPY local_stack ./local_stack
 COPY landing_stream ./landing_stream
+COPY erasure ./erasure
 COPY enrichment ./enrichment
 COPY warehouse ./warehouse
 COPY simulator ./simulator

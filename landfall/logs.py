@@ -23,6 +23,7 @@ PACKAGES = (
     "database",
     "jvm",
     "landing_stream",
+    "erasure",
     "enrichment",
     "warehouse",
     "local_stack",

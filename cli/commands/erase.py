@@ -56,7 +56,7 @@ def command(
       master data (schemas reference and snapshots)
     """
     # Imported here for start-up time.
-    from warehouse.erase import NAMES, erase, given_identifiers
+    from erasure.erase import NAMES, erase, given_identifiers
 
     if follow_links and no_links:
         raise UserError("--follow-links and --no-links exclude each other.")

@@ -15,13 +15,13 @@ from psycopg.types.json import Jsonb
 
 from database.connect import connect
 from database.roles import TRANSFORMER, WRITER
+from erasure.identifiers import KINDS, Identifier, Replacer, is_email, normal, salted_key, shape_of, text_key
+from erasure.person import Links, Person, Word, find_person
+from erasure.sweep import Renamed, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
-from warehouse.identifiers import KINDS, Identifier, Replacer, is_email, normal, salted_key, shape_of, text_key
-from warehouse.person import Links, Person, Word, find_person
-from warehouse.sweep import Renamed, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 LOCK_TIMEOUT_MS = 300_000

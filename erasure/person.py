@@ -11,9 +11,9 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from erasure.identifiers import KINDS, Identifier, salted_key
+from erasure.sweep import field_of, kinds_by_column, kinds_of
 from landing_stream.contract import Contract
-from warehouse.identifiers import KINDS, Identifier, salted_key
-from warehouse.sweep import field_of, kinds_by_column, kinds_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = dict[str, str]

@@ -13,10 +13,8 @@ from psycopg import sql
 
 from database.connect import connect
 from database.roles import WRITER
-from landfall.settings import Settings
-from landing_stream.contract import Contract
-from warehouse.encodings import open_record
-from warehouse.identifiers import (
+from erasure.encodings import open_record
+from erasure.identifiers import (
     Identifier,
     Replacer,
     emails_in_words,
@@ -25,8 +23,10 @@ from warehouse.identifiers import (
     salted_key,
     words_of_shape,
 )
-from warehouse.person import compared
-from warehouse.sweep import Renamed, Table, field_of, kinds_of, sweep_landing, sweep_quarantine, sweep_table
+from erasure.person import compared
+from erasure.sweep import Renamed, Table, field_of, kinds_of, sweep_landing, sweep_quarantine, sweep_table
+from landfall.settings import Settings
+from landing_stream.contract import Contract
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Word = tuple[str, str]

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from uuid import UUID
 
 from database.spellings import address_of
-from warehouse.encodings import open_record
+from erasure.encodings import open_record
 
 KINDS = ("user", "device", "email", "address")
 DISTINCTIVE = 10

@@ -12,9 +12,9 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from erasure.identifiers import Replacer, salted_key, text_key
 from landing_stream.classify import deep_recursion
 from landing_stream.contract import Contract
-from warehouse.identifiers import Replacer, salted_key, text_key
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Change = Callable[[Mapping[str, Any]], dict[str, Any]]
