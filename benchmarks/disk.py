@@ -76,6 +76,7 @@ class Day:
     """The minutes of a day, without the waiting between."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance, home: Path) -> None:
+        # Imported here for start-up time.
         from orchestration.definitions import defs
 
         self._history, self._session = History(settings), DbtSession(settings)

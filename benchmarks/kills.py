@@ -50,6 +50,7 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
 
     Exit code 0: nothing lost, nothing doubled. The state folder is kept, and named, when anything is wrong.
     """
+    # Imported here for start-up time.
     from benchmarks.kill_test.trial import Plan, run
     from cli.prepare import up
     from cli.stop_signals import interrupt_when_told

@@ -1,5 +1,6 @@
 """What the tools of the trade need in their environment to reach the same servers as Landfall."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -51,8 +52,6 @@ def dagster_home(home: Path) -> Path:
 
 def spark_variables(home: Path) -> dict[str, str]:
     """What `spark-submit` needs: this Python, its PySpark, a Java, and a configuration that names the Kafka jars."""
-    import importlib.util
-
     found = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     spec = importlib.util.find_spec("pyspark")
     if spec is not None and spec.origin is not None:

@@ -124,6 +124,7 @@ def resolve(total: int | None) -> Path:
 
 def ivy_jar() -> Path:
     """The Ivy that PySpark carries."""
+    # Imported here for start-up time.
     import pyspark
 
     return next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))

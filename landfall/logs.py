@@ -66,6 +66,7 @@ def safe_message(error: BaseException) -> str:
 
     Postgres puts values into DETAIL and CONTEXT, never its primary message alone for the statements used here.
     """
+    # Imported here for start-up time.
     import psycopg
 
     if isinstance(error, psycopg.Error) and error.diag.message_primary:

@@ -190,6 +190,7 @@ class Kafka:
 
     def ended_or_answers(self) -> Callable[[], bool]:
         """Asks whether the broker has ended, or answers a client."""
+        # Imported here for start-up time.
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 

@@ -67,6 +67,7 @@ class WarmReports:
 
     def report(self) -> bool:
         """Report what waits, now, where a Dagster lives; whether anything was reported."""
+        # Imported here for start-up time.
         from orchestration.figures import materializations, together, views_above, written
 
         while self._passes:

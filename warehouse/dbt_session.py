@@ -90,6 +90,7 @@ class DbtSession:
         A run that writes waits until no other process writes (see locks).
         Raises psycopg.OperationalError when Postgres does not answer.
         """
+        # Imported here for start-up time.
         from dbt.cli.main import dbtRunner
 
         command, *options = arguments

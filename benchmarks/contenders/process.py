@@ -78,9 +78,11 @@ class Contender:
 def contender(name: str, settings: Settings, scratch: Path) -> Drains:
     """The contender of a name, its Spark session started."""
     if name == "landfall":
+        # Imported here for start-up time.
         from benchmarks.contenders.landfall import Landfall
 
         return Landfall(settings, scratch)
+    # Imported here for start-up time.
     from benchmarks.contenders.spark import SparkSink, jdbc, write_nothing
 
     write = write_nothing if name == "noop" else jdbc(rewrite=name == "jdbc")

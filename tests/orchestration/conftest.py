@@ -80,6 +80,7 @@ def records(topic_id: bytes, first: int, values: Sequence[bytes]) -> pa.RecordBa
 @pytest.fixture(scope="session")
 def defs() -> dg.Definitions:
     """What `dagster dev` loads."""
+    # Imported here for start-up time.
     from orchestration.definitions import defs
 
     return defs

@@ -66,6 +66,7 @@ def clicks(settings: Settings) -> int:
 def test_a_build_materializes_every_model_and_runs_its_checks(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
+    # Imported here for start-up time.
     from orchestration.definitions import enrichment, models
 
     job = defs.resolve_job_def("build")
@@ -96,6 +97,7 @@ def test_a_build_materializes_every_model_and_runs_its_checks(
 def test_the_nightly_build_makes_everything_and_leaves_tests_to_their_schedule(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
+    # Imported here for start-up time.
     from orchestration.definitions import enrichment, models
 
     with dg.build_schedule_context() as context:
