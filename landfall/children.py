@@ -95,7 +95,7 @@ def session_members(session: int) -> list[int]:
 def begin(log: Path) -> Path:
     """Empty a child's log, once in the life of this process: what a child said last stays when it is started again.
 
-    Open it to append: it is cut meanwhile (orchestration/old_logs.py).
+    Open it to append: it is cut meanwhile (orchestration/upkeep/logs.py).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")

@@ -19,8 +19,8 @@ from orchestration.manifest import Manifest, layer
 from orchestration.streams import topics_of
 
 SECONDS_BETWEEN_LOOKS = 60
-# A report of every check costs some 300 KB until orchestration/old_reports.py forgets it; without it a check that has
-# been well for hours looks as if nobody had asked.
+# A report of every check costs some 300 KB until upkeep/reports.py forgets it; without it a check that has been well
+# for hours looks as if nobody had asked.
 SECONDS_BETWEEN_REPORTS = 900
 
 

@@ -16,11 +16,11 @@ from database.connect import connect
 from database.roles import WRITER
 from landfall.settings import Settings
 from orchestration.instance import DRIVER, write_instance
-from orchestration.old_logs import cut_logs, vacuum
-from orchestration.old_reports import forget_reports
-from orchestration.old_runs import FinishedRun, files_of, forget_orphans, forget_runs, runs_to_forget
-from orchestration.old_ticks import forget_ticks
 from orchestration.retention import old_reports
+from orchestration.upkeep.logs import cut_logs, vacuum
+from orchestration.upkeep.reports import forget_reports
+from orchestration.upkeep.runs import FinishedRun, files_of, forget_orphans, forget_runs, runs_to_forget
+from orchestration.upkeep.ticks import forget_ticks
 
 NOW = dt.datetime.now(dt.UTC)
 LATER = NOW + dt.timedelta(days=30)

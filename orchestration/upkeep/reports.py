@@ -12,7 +12,7 @@ from dagster._core.instance.utils import RUNLESS_RUN_ID
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
-from orchestration.excess import Connect, Excess, beyond, delete
+from orchestration.upkeep.excess import Connect, Excess, beyond, delete
 
 
 def forget_reports(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from dagster._core.storage.schedules.schema import JobTickTable
 from dagster._core.storage.schedules.sql_schedule_storage import SqlScheduleStorage
 
-from orchestration.excess import Excess, beyond, delete
+from orchestration.upkeep.excess import Excess, beyond, delete
 
 
 def forget_ticks(instance: dg.DagsterInstance, *, keep: int, most: int | None = None, dry_run: bool = False) -> int:

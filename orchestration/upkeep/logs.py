@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.old_runs import is_run_id
+from orchestration.upkeep.runs import is_run_id
 
 MEGABYTE = 1_000_000
 # A vacuum writes what stays anew, and writers wait for it: a second or so for 100 MB.
