@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from cli.children import begin
 from cli.environment import shell_variables
-from landfall.children import begin
 from landfall.errors import UserError
 from landfall.layout import PROJECT
 from landfall.processes import free_port, wait_while_it_moves, work_done

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from cli.children import Child, Children
 from cli.dagster_server import start_dagster
-from landfall.children import Child, Children, how
 from landfall.errors import EXIT_FENCED
 from landfall.lifeline import prefix
-from landfall.processes import is_free, last_lines
+from landfall.processes import exit_in_words, is_free, last_lines
 from landfall.services import ServiceRecord, service_port
 from landfall.settings import Settings
 from landfall.state import open_state
@@ -51,7 +51,7 @@ class Service:
         """How it has ended, in words; None while it runs and serves."""
         assert self.child is not None
         if (code := self.child.process.poll()) is not None:
-            return how(code)
+            return exit_in_words(code)
         if self.child.port is None or now < max(self.started + HEALTHY_SECONDS, self.asked_again):
             return None
         # `dagster dev` goes on when its webserver found the port taken

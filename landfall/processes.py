@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -144,6 +145,11 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def exit_in_words(code: int) -> str:
+    """An exit code in words."""
+    return f"with exit code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
 
 
 def last_lines(log: Path, count: int = 5) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from cli.children import Child, Children
 from cli.dagster_server import HOST, DagsterServer, start_dagster
 from cli.demo.background import Background
 from cli.demo.closing import closing_lines
@@ -19,7 +20,6 @@ from cli.demo.screen import Moment, Screen
 from cli.demo.servers import load_simulated_reference, refusal
 from cli.demo.summary import account_lines, stopped_lines
 from cli.demo.watcher import Watcher
-from landfall.children import Child, Children
 from landfall.errors import UserError
 from landfall.lifeline import prefix
 from landfall.processes import free_port

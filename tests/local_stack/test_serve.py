@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.children import Child, Children
 from cli.serve import HEALTHY_SECONDS, Service, Supervisor, command
 from health.checks.services import judge
 from health.limits import Limits
-from landfall.children import Child, Children
 from landfall.processes import free_port
 from landfall.services import End, ServiceRecord, kept_services, service_port
 

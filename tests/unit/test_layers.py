@@ -47,19 +47,22 @@ def test_no_room_knows_the_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "line"),
+    ("files", "said"),
     [
-        ("landfall", "from cli.main import main"),
-        ("health", "def check() -> None:\n    from reports.write import write_report"),
+        ({"landfall/wrong.py": "from cli.main import main"}, "landfall.wrong ->"),
+        ({"health/wrong.py": "def check() -> None:\n    from reports.write import write_report"}, "health.wrong ->"),
+        ({"health/one.py": "import health.two", "health/two.py": "def of() -> None:\n    import health.one"}, "health"),
     ],
+    ids=["upwards", "to a room beside", "in a circle"],
 )
-def test_an_import_that_does_not_go_down_is_found(room: str, line: str, tmp_path: Path) -> None:
+def test_an_import_that_does_not_go_down_is_found(files: dict[str, str], said: str, tmp_path: Path) -> None:
     for name in ROOMS:
         shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", tmp_path)
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache", "--no-logo"]
     assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0
-    (tmp_path / room / "wrong.py").write_text(f"{line}\n", encoding="utf-8")
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}\n", encoding="utf-8")
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"{room}.wrong ->" in done.stdout
+    assert said in done.stdout.partition("Broken contracts")[2]

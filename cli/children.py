@@ -14,7 +14,7 @@ import psutil
 from landfall.errors import EXIT_FENCED, UserError
 from landfall.layout import venv_bin
 from landfall.lifeline import prefix
-from landfall.processes import last_lines
+from landfall.processes import exit_in_words, last_lines
 from landfall.settings import without_admin
 
 GRACE_SECONDS = 3.0
@@ -41,7 +41,7 @@ class Child:
             return
         if self.name == "landfall land" and code == EXIT_FENCED:
             raise UserError("Another `landfall land` on the same servers has taken over: stop it, then try again.")
-        raise UserError(f"`{self.name}` ended {how(code)}; {self.log} says: {last_lines(self.log, 3)}")
+        raise UserError(f"`{self.name}` ended {exit_in_words(code)}; {self.log} says: {last_lines(self.log, 3)}")
 
     def ask(self) -> None:
         """Ask it to stop."""
@@ -76,11 +76,6 @@ class Child:
         return session_members(self.process.pid)
 
 
-def how(code: int) -> str:
-    """An exit code in words."""
-    return f"with exit code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
-
-
 def session_members(session: int) -> list[int]:
     """Ids of the session's processes, those that ended and were not waited for left out."""
     found = []
@@ -103,7 +98,7 @@ def begin(log: Path) -> Path:
 
 
 class Children:
-    """The children of this process, with logs in `folder`. Starting belongs to the main thread (lifeline.py)."""
+    """The children of this process, with logs in `folder`. Started from the main thread: see landfall/lifeline.py."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
