@@ -17,12 +17,16 @@ WORKDIR /opt/landfall
 COPY requirements.lock ./
 RUN python -m pip install --no-deps --require-hashes --requirement requirements.lock
 
-COPY local_stack ./local_stack
+COPY jvm ./jvm
 COPY landfall ./landfall
-RUN python -m local_stack.jars && rm -rf build/ivy
+RUN python -m jvm.jars && rm -rf build/ivy
 
 COPY pyproject.toml README.md LICENSE ./
+COPY cli ./cli
+COPY database ./database
+COPY local_stack ./local_stack
 COPY landing_stream ./landing_stream
+COPY erasure ./erasure
 COPY enrichment ./enrichment
 COPY warehouse ./warehouse
 COPY simulator ./simulator

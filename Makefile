@@ -17,7 +17,7 @@ help:
 	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
 	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
-	@echo "make lint              ruff, mypy, sqlfluff; make format formats"
+	@echo "make lint              ruff, mypy, import-linter, sqlfluff; make format formats"
 	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
 	@echo "make bench             measure, side by side with Spark's own JDBC sink"
 	@echo "make clean             remove what set-up made; the data in .landfall stays"
@@ -35,6 +35,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(if $(SQL_FOLDERS),$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 $(SQL_FOLDERS))
 
 format: setup
@@ -49,7 +50,7 @@ bench: setup
 
 clean:
 	@if [ -x $(BIN)/landfall ] && [ -e .landfall/landfall-state.json ]; then $(BIN)/landfall down; fi
-	rm -rf .venv build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	@if [ -e .landfall ]; then echo "Kept: .landfall, the data of the local servers. Remove it by hand if you do not need it."; fi
 
 # A stamp stands in the folder that it speaks of, so that it vanishes with it.
@@ -72,8 +73,8 @@ clean:
 # Without a stamp: a look takes 0.3 s, and a JDK can go away.
 jvm: .venv/.project
 	@echo "3/4 Java and the JVM jars"
-	@$(BIN)/python -m local_stack.java
-	@$(BIN)/python -m local_stack.jars
+	@$(BIN)/python -m jvm.java
+	@$(BIN)/python -m jvm.jars
 
 dbt_project/target/manifest.json: .venv/.project $(DBT_FILES)
 	@echo "4/4 The dbt project, parsed"

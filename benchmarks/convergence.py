@@ -21,6 +21,7 @@ def command(events: int, refreshes: int, seed: int) -> None:
 
     Exit code 0: all tables are equal.
     """
+    # Imported here for start-up time.
     from benchmarks.convergence_trial.trial import Plan, run
     from benchmarks.instruments.output import say
     from benchmarks.instruments.servers import temporary_servers

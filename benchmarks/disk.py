@@ -21,14 +21,14 @@ from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import environment, temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.instance import write_instance
 from orchestration.retention import run_retention
 from orchestration.warm import WarmReports
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
-from warehouse.roles import TRANSFORMER
 
 REFRESHES = 1_440
 """As many as a day has minutes: an asset is reported once a minute at most, however many passes there are."""
@@ -76,6 +76,7 @@ class Day:
     """The minutes of a day, without the waiting between."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance, home: Path) -> None:
+        # Imported here for start-up time.
         from orchestration.definitions import defs
 
         self._history, self._session = History(settings), DbtSession(settings)

@@ -17,9 +17,9 @@ from benchmarks.instruments.figures import median
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from warehouse.connect import connect
 
 WARM_UP = 300_000
 ORDER = ("landfall", "jdbc", "noop")

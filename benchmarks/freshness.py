@@ -22,12 +22,12 @@ from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from cli.dagster_server import start_dagster
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.manifest import Manifest, layer, read_manifest
-from orchestration.serve import start_dagster
 from simulator.simulation import STREAMS
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 Mode = Literal["warm", "sensor"]
 MODES: tuple[Mode, ...] = ("warm", "sensor")

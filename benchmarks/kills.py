@@ -50,9 +50,11 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
 
     Exit code 0: nothing lost, nothing doubled. The state folder is kept, and named, when anything is wrong.
     """
+    # Imported here for start-up time.
     from benchmarks.kill_test.trial import Plan, run
-    from local_stack.signals import interrupt_when_told
-    from local_stack.stack import down, up
+    from cli.prepare import up
+    from cli.stop_signals import interrupt_when_told
+    from local_stack.stack import down
 
     interrupt_when_told()
     chosen = {kind: KINDS[kind] for kind in kinds} or KINDS

@@ -13,8 +13,8 @@ from benchmarks.instruments.landing import landing
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
 from landfall.settings import Settings
-from warehouse.connect import connect
 
 # Every row of a slice commits with it. `readable`: when its load is finished, which is when the models may read it.
 _DELAYS = """

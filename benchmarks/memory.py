@@ -14,8 +14,8 @@ from benchmarks.instruments.landing import Landing, landing
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
 from landfall.settings import Settings
-from warehouse.connect import connect
 
 PARTS = (DRIVER, JVM, WORKERS)
 MARKS = (10, 25, 50, 75, 100)

@@ -19,14 +19,14 @@ from benchmarks.instruments.landing import command as running_command
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
+from database.locks import DBT, FOLLOWER, is_held
+from database.roles import TRANSFORMER
+from landfall.processes import free_port
 from landfall.settings import Settings
-from local_stack.processes import free_port
 from simulator.simulation import STREAMS
-from warehouse.connect import connect
 from warehouse.dbt_session import DbtSession
-from warehouse.locks import DBT, FOLLOWER, is_held
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 
 GIVE_UP_SECONDS = 300.0
 RATE = 100.0

@@ -14,12 +14,12 @@ from benchmarks.instruments.history import STREAM, History
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 
 HISTORIES = (100_000, 1_000_000, 10_000_000)
 FIRST = 10

@@ -10,7 +10,7 @@ from benchmarks.instruments.landing import START_SECONDS, Landing, landing
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
-from warehouse.connect import connect
+from database.connect import connect
 
 
 @click.command(name="restart")

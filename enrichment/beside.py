@@ -18,9 +18,9 @@ from contextlib import suppress
 
 from enrichment.addresses import AddressRules
 from landfall.errors import EXIT_GAVE_UP
+from landfall.lifeline import prefix
+from landfall.processes import exit_in_words
 from landfall.settings import DSN_VARIABLES, Settings
-from local_stack.children import how
-from local_stack.lifeline import prefix
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class EnricherProcess:
         return self._went_well
 
     def _run(self) -> None:
-        """One process after the other. All from this thread, which lives as long as they do: see lifeline.py."""
+        """One process after the other. All from this thread, which lives as long as they do (landfall/lifeline.py)."""
         failures, last = 0, None
         while not self._stop.is_set():
             began = time.monotonic()
@@ -139,7 +139,7 @@ class EnricherProcess:
                 code = watched.process.wait()
                 if code == 0 and self._landed.is_set():
                     return None
-                return Ended(how(code), watched.judging, code == EXIT_GAVE_UP)
+                return Ended(exit_in_words(code), watched.judging, code == EXIT_GAVE_UP)
             allowed = SILENT_SECONDS if watched.was_heard else START_SECONDS
             if watched.silent_for() > allowed:
                 return Ended(f"without a sign of life for {allowed:g} s", watched.judging)

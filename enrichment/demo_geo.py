@@ -83,6 +83,7 @@ def record(place: str) -> dict[str, object]:
 
 def write_demo_geo_file(path: Path) -> None:
     """Write the file. Its build epoch is the time of the call."""
+    # Packages of development: the product runs without them.
     from mmdb_writer import MMDBWriter
     from netaddr import IPSet  # comes with it
 

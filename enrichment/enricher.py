@@ -13,16 +13,16 @@ from uuid import UUID
 
 import psycopg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, SPELLINGS, find_new_texts
+from erasure.erase_again import erase_again
 from landfall.logs import safe_message
 from landfall.settings import Settings
 from landing_stream.abandoned import seal_abandoned
 from landing_stream.contract import Contract, load_contracts
-from warehouse.connect import connect
-from warehouse.erase_again import erase_again
-from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 

@@ -21,14 +21,14 @@ from uuid import UUID
 
 import psycopg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from enrichment.enricher import Enricher
 from enrichment.judging import Care
 from enrichment.rules import all_rules
 from landfall.errors import EXIT_GAVE_UP, UserError
 from landfall.logs import configure_logging, safe_message
 from landfall.settings import Settings
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 

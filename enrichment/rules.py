@@ -33,6 +33,7 @@ class Rules(Protocol):
 
 def all_rules(settings: Settings, *, geo_file_required: bool = True) -> list[Rules]:
     """The rules of every table. Raises UserError when the geo file cannot be used, unless it is not required."""
+    # Imported here for start-up time.
     from enrichment.addresses import AddressRules
     from enrichment.referrers import ReferrerRules
     from enrichment.user_agents import UserAgentRules

@@ -10,16 +10,16 @@ from typing import Any
 
 import psycopg
 
+from database.connect import connect
+from database.roles import marts_login
+from database.session_settings import session_settings, set_statement
 from exports.day_files import day_path, existing_files, read_manifest, remove, write_days, write_manifest, write_text
 from exports.marts import Mart, read_marts
 from exports.redshift import load_script
 from exports.snapshot import Day, DayContent, open_snapshot, read_days, read_rows
 from landfall.filesystems import Location, locate
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays
-from warehouse.roles import marts_login
-from warehouse.session_settings import session_settings, set_statement
 
 logger = logging.getLogger(__name__)
 

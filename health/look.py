@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 
 from health.limits import Limits
+from landfall.services import ServiceRecord
 from landing_stream.contract import Contract
 from landing_stream.topics import Topics
-from local_stack.services import ServiceRecord
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

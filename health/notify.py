@@ -37,6 +37,7 @@ class Slack:
     name = "slack"
 
     def __init__(self, url: str) -> None:
+        # Imported here for start-up time.
         from slack_sdk.webhook import WebhookClient
 
         # slack_sdk logs the URL at level DEBUG.

@@ -1,1 +1,1 @@
-"""The `landfall` command: settings, and one module a subcommand."""
+"""The foundation: settings, errors, logs, words, the state folder, processes. It knows no other room."""

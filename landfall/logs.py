@@ -17,7 +17,19 @@ from typing import Any
 
 from landfall.plain_text import printable
 
-PACKAGES = ("landfall", "landing_stream", "enrichment", "warehouse", "local_stack", "orchestration", "monitoring")
+PACKAGES = (
+    "cli",
+    "landfall",
+    "database",
+    "jvm",
+    "landing_stream",
+    "erasure",
+    "enrichment",
+    "warehouse",
+    "local_stack",
+    "orchestration",
+    "monitoring",
+)
 """Whose loggers speak from INFO on; other libraries from WARNING on."""
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -54,6 +66,7 @@ def safe_message(error: BaseException) -> str:
 
     Postgres puts values into DETAIL and CONTEXT, never its primary message alone for the statements used here.
     """
+    # Imported here for start-up time.
     import psycopg
 
     if isinstance(error, psycopg.Error) and error.diag.message_primary:

@@ -14,10 +14,10 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from landfall.endpoints import Endpoints, read_endpoints
 from landfall.errors import UserError
 from landfall.kafka_settings import KafkaSettings
 from landfall.own_names import is_own
-from local_stack.endpoints import Endpoints, read_endpoints
 
 LogFormat = Literal["text", "json"]
 AlertSeverity = Literal["warn", "error"]

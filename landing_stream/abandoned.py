@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from database.advisory_locks import advisory_lock
+from database.roles import WRITER
 from landing_stream.ledger import Writer
-from warehouse.connect import advisory_lock
-from warehouse.roles import WRITER
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from uuid import UUID
 import psycopg
 import pyarrow as pa
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted
@@ -40,8 +42,6 @@ from landing_stream.parse import Parser
 from landing_stream.slice import Slice, land_slice
 from landing_stream.starting_offsets import next_offsets
 from landing_stream.tables import ensure_tables
-from warehouse.connect import connect
-from warehouse.roles import WRITER
 
 logger = logging.getLogger(__name__)
 

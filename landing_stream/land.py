@@ -1,4 +1,4 @@
-"""The landing stream as a process: `landfall land`, or `spark-submit landing_stream/land.py`."""
+"""The landing stream as a process, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -6,34 +6,44 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import psycopg
 
-from enrichment.beside import EnricherProcess
+from database.connect import connect
+from jvm.jars import spark_jars
 from landfall.errors import UserError
-from landfall.logs import configure_logging
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.scratch import scratch_folder
 from landing_stream.session import spark_session
 from landing_stream.supervisor import EXIT_FAILED, EXIT_OK, Supervisor
-from local_stack.jars import spark_jars
-from warehouse.connect import connect
 
 logger = logging.getLogger(__name__)
 
 
-def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) -> int:
+class Beside(Protocol):
+    """What works beside the landing on what has landed."""
+
+    def start(self) -> None:
+        """Begin; it ends with the event that it was made with."""
+
+    def finish(self) -> bool:
+        """All has landed: return when it is worked on, or soon after that event; False when it could not be done."""
+
+
+def land(
+    settings: Settings, beside: Callable[[Settings, threading.Event], Beside], streams: Sequence[str], once: bool
+) -> int:
     """Lands all contracts' streams (or those named) until SIGTERM or SIGINT; with `once`, drains them and ends.
 
-    A process of its own beside it enriches what has landed; `once` waits for that.
+    `beside`: makes what works on what has landed, and ends when the event is set; `once` waits for it.
 
     Returns the exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer.
     Raises UserError for a setting that does not fit.
@@ -42,7 +52,7 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
     _check_ready(settings)
     kafka = settings.kafka
     stop = threading.Event()
-    beside = EnricherProcess(settings, stop)
+    companion = beside(settings, stop)
     with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
         _on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
         try:
@@ -54,9 +64,9 @@ def land(settings: Settings, streams: Sequence[str] = (), once: bool = False) ->
         queries = [
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
-        beside.start()
+        companion.start()
         exit_code = Supervisor(spark, queries, once, stop).run()
-        if not beside.finish():
+        if not companion.finish():
             exit_code = max(exit_code, EXIT_FAILED)
         landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
         logger.info("landed %d and quarantined %d events", landed, quarantined)
@@ -109,9 +119,3 @@ def _check_ready(settings: Settings) -> None:
         raise UserError("The database has no ledger yet: run `landfall migrate` (or `landfall up`) first.") from None
     except psycopg.OperationalError as error:
         logger.warning("Postgres does not answer yet (%s); waiting for it", str(error).strip().splitlines()[0])
-
-
-if __name__ == "__main__":
-    _settings = Settings.load()
-    configure_logging(_settings.log_format)
-    sys.exit(land(_settings))

@@ -2,7 +2,7 @@
 
 Postgres is the authority. Each function is one transaction (or takes part in the caller's), and fails with Fenced when
 a newer
-writer has taken the stream's door. See docs of the tables in warehouse/migrations/0001_landing.sql.
+writer has taken the stream's door. See docs of the tables in database/migrations/0001_landing.sql.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import psycopg
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from database.connect import connect
 from landfall.kafka_settings import KafkaSettings
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
@@ -32,7 +33,6 @@ from landing_stream.starting_offsets import last_topic_id, starting_offsets
 from landing_stream.tables import ensure_tables
 from landing_stream.task import Report, Task, run_tasks
 from landing_stream.topics import Topics
-from warehouse.connect import connect
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from local_stack.processes import processes_with
+from landfall.processes import processes_with
 
 _PREFIX = "spark-"
 _LOCK = "in-use"

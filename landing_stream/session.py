@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
-from local_stack.java import java_home
+from jvm.java import java_home
 
 _SECRET = re.compile(r"LANDFALL_\w+_DSN|LANDFALL_\w+_URL|LANDFALL_\w+_PASSWORD|PGPASSWORD|DAGSTER_POSTGRES_URL")
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties").as_uri()

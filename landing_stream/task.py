@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from database.connect import connect
 from landfall.logs import safe_message
 from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced, LedgerError, LoadNotOpen
@@ -17,7 +18,6 @@ from landing_stream.parse import Parser
 from landing_stream.records import OffsetsLost, RecordReader
 from landing_stream.slice import Account, Slice, land_slice
 from landing_stream.topics import KafkaUnavailable, TopicReplaced, Topics
-from warehouse.connect import connect
 
 
 @dataclass(frozen=True)

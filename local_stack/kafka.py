@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from jvm.jars import broker_classpath
+from jvm.java import java
 from landfall.errors import UserError
-from local_stack.jars import broker_classpath
-from local_stack.java import java
-from local_stack.processes import (
+from landfall.processes import (
     alive,
     free_port,
     gone,
@@ -26,7 +26,7 @@ from local_stack.processes import (
     wait_while_it_moves,
     work_done,
 )
-from local_stack.state import damaged
+from landfall.state import damaged
 
 STOP_SECONDS = 60.0
 
@@ -190,6 +190,7 @@ class Kafka:
 
     def ended_or_answers(self) -> Callable[[], bool]:
         """Asks whether the broker has ended, or answers a client."""
+        # Imported here for start-up time.
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from landfall.errors import UserError
-from local_stack.processes import (
+from landfall.processes import (
     alive,
     free_port,
     gone,
@@ -25,9 +25,9 @@ from local_stack.processes import (
     wait_while_it_moves,
     work_done,
 )
+from landfall.state import damaged
 from local_stack.scram import scram_verifier
 from local_stack.service_user import ServiceUser, give, let_through, service_user
-from local_stack.state import damaged
 
 DATABASE = "landfall"
 ADMIN = "landfall_admin"

@@ -3,26 +3,13 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from landfall.settings import Settings
-from local_stack.endpoints import FILE_NAME, Endpoints, read_endpoints, write_endpoints
+from landfall.endpoints import FILE_NAME, Endpoints, read_endpoints, write_endpoints
+from landfall.errors import UserError
+from landfall.state import locked, passwords, require_state
 from local_stack.kafka import Kafka
 from local_stack.postgres import ADMIN, DATABASE, Postgres
-from local_stack.state import locked, open_state, passwords, require_state
 
 LOGINS = (ADMIN, "landing_writer", "transformer", "bi_reader")
-
-
-def up(home: Path, *, models: bool = True) -> Endpoints:
-    """Start Postgres and Kafka in `home` unless they run, and bring topics, schemas, roles and relations up to date.
-
-    With models=False the relations of dbt's models are left out (they take seconds). Idempotent; two at once follow
-    one another. Raises UserError for a foreign or damaged folder, a missing set-up, or a server that does not start.
-    """
-    open_state(home)
-    with locked(home):
-        endpoints = start_servers(home)
-        prepare(Settings.of_home(home), topics=True, models=models)
-    return endpoints
 
 
 def down(home: Path) -> list[str]:
@@ -64,39 +51,8 @@ def start_servers(home: Path) -> Endpoints:
     return endpoints
 
 
-def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
-    """Bring the servers of `settings` to this release; returns what was done, in words.
-
-    In order: roles, schemas and migrations; topics of the contracts; landing tables; empty relations of the models;
-    columns that facts gained, filled from landing.
-    """
-    from landing_stream.contract import load_contracts
-    from landing_stream.tables import ensure_tables
-    from local_stack.topics import create_topics
-    from warehouse.connect import connect
-    from warehouse.migrate import migrate
-    from warehouse.roles import WRITER
-
-    contracts = list(load_contracts().values())
-    done = [f"migration {name} applied" for name in migrate(settings)]
-    if topics:
-        made = create_topics(settings.kafka, [contract.topic for contract in contracts])
-        done += [f"topic {name} made" for name in made]
-    with connect(settings.landing_dsn, role=WRITER, application_name="landfall migrate", autocommit=True) as landing:
-        ensure_tables(landing, contracts)
-    if models:
-        from warehouse.backfill import backfill
-        from warehouse.refresh import create_relations
-
-        create_relations(settings)
-        done += [str(filled) for filled in backfill(settings)]
-    return done
-
-
 def read_endpoints_or_none(home: Path) -> Endpoints | None:
     """The endpoints file, None when it is damaged: `up` writes it anew."""
-    from landfall.errors import UserError
-
     try:
         return read_endpoints(home)
     except UserError:

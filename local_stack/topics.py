@@ -14,6 +14,7 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[str], partitions: int =
 
     Raises UserError when Kafka does not answer or refuses.
     """
+    # Imported here for start-up time.
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic

@@ -12,18 +12,18 @@ import psycopg
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
-from landfall.stream_status import records_between
 from landing_stream.contract import Contract, load_contracts
+from landing_stream.progress import records_between
 from landing_stream.topics import Topics
 from monitoring.catalogue import family
 from monitoring.ledger import Ledger, next_offsets
 from monitoring.quality import health_metrics, quality_metrics
 from monitoring.refreshes import Refreshes, check_metrics, model_metrics
 from monitoring.source import Source
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import psycopg
 from prometheus_client.metrics_core import Metric
 
 from health.findings import SEVERITIES, Finding
-from landfall.stream_status import quarantine_reasons
+from landing_stream.progress import quarantine_reasons
 from monitoring.catalogue import family
 
 Connection = psycopg.Connection[tuple[Any, ...]]

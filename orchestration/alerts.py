@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import dagster as dg
 import psycopg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from health.alerts import Alert, Rules, Trouble, troubles_of
 from health.memory import from_text, read_alerts, to_text, write_alerts
 from health.notify import channels
@@ -14,8 +16,6 @@ from health.tell import tell
 from landfall.settings import Settings
 from orchestration.failures import failed_checks, failed_runs
 from orchestration.health import look_at
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 SECONDS_BETWEEN_LOOKS = 30
 

@@ -9,15 +9,16 @@ from typing import Any
 import dagster as dg
 import psycopg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.refresh import UNFINISHED
 from orchestration.translator import OWNER
 from reports.catalog import CHARTS
 from reports.chart import Chart, day_of, open_marts
+from reports.style import draw, png, preview
 from reports.write import replace
-from warehouse.connect import connect
 from warehouse.reporting_timezone import zone_of_marts
-from warehouse.roles import TRANSFORMER
 
 GROUP = "charts"
 JOB_NAME = "draw_charts"
@@ -109,8 +110,6 @@ def drawn(
     settings: Settings, chart: Chart, marts: psycopg.Connection[Any], reader: psycopg.Connection[Any]
 ) -> dg.MaterializeResult[None]:
     """Draw one chart into its file; the asset gets a small picture of it, and what it says."""
-    from reports.style import draw, png, preview
-
     zone = zone_of_marts(settings)
     rows = chart.read(marts, None, zone)
     figure = draw(chart, rows, None, zone)

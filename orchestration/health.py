@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from health.catalogue import Asked, asked_of_assets
 from health.checks import evaluate
 from health.checks.data_age import is_judged
@@ -15,12 +17,10 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from orchestration.manifest import Manifest, layer
 from orchestration.streams import topics_of
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 SECONDS_BETWEEN_LOOKS = 60
-# A report of every check costs some 300 KB until orchestration/old_reports.py forgets it; without it a check that has
-# been well for hours looks as if nobody had asked.
+# A report of every check costs some 300 KB until upkeep/reports.py forgets it; without it a check that has been well
+# for hours looks as if nobody had asked.
 SECONDS_BETWEEN_REPORTS = 900
 
 

@@ -4,13 +4,13 @@ import json
 
 import dagster as dg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
 from orchestration.ledger import Connection, Landed, TopicEnds, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key, topics_of
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 # Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
 # all the time. The daemon's own floor is about 5 s.

@@ -13,10 +13,10 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
 
+from database.advisory_locks import held_advisory, is_held_advisory
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from warehouse.connect import connect
-from warehouse.locks import held_advisory, is_held_advisory
-from warehouse.roles import TRANSFORMER
 
 # By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on
 # a quiet machine and ten times that on a busy one.

@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
+from database.locks import DBT, held
+from landfall.layout import venv_bin
 from landfall.settings import Settings
-from local_stack.layout import venv_bin
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
 from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
-from warehouse.locks import DBT, held
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"

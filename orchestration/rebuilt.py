@@ -4,12 +4,12 @@ from typing import Any
 
 import dagster as dg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.figures import BUILT, materializations, written
-from warehouse.connect import connect
 from warehouse.dbt_session import NodeOutcome, Outcome
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 
 
 def rebuilt(settings: Settings, outcome: Outcome) -> list[dg.AssetMaterialization]:

@@ -8,9 +8,9 @@ import dagster as dg
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 SCHEMA = "reference"
 

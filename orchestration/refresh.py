@@ -11,17 +11,17 @@ import dagster as dg
 import psycopg
 from pydantic import Field
 
+from database.connect import connect
+from database.locks import FOLLOWER, is_held
+from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.figures import Written, materializations, together, views_above, written
 from orchestration.lost_runs import report_lost_runs
 from orchestration.manifest import Manifest, progress_relations
-from warehouse.connect import connect
 from warehouse.dbt_arguments import refresh_arguments
 from warehouse.dbt_session import DbtSession, Outcome
-from warehouse.locks import FOLLOWER, is_held
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 from warehouse.watch import Follower
 
 JOB_NAME = "refresh"

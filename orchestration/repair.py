@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import Field
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream import quarantine
@@ -21,11 +23,9 @@ from orchestration.manifest import Manifest
 from orchestration.models import DBT_POOL
 from orchestration.rebuilt import outcome_metadata, rebuilt, refuse_failure
 from orchestration.translator import OWNER
-from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays, day_of
 from warehouse.refresh import rebuild, recount, streams_without_full_landing
 from warehouse.reporting_timezone import zone_set
-from warehouse.roles import WRITER
 
 GROUP = "repair"
 RECOUNTED_DAYS = dg.AssetKey([GROUP, "recounted_days"])

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from landfall.errors import UserError
 from landfall.settings import Settings
-from orchestration.old_logs import cut_logs, vacuum
-from orchestration.old_reports import forget_reports
-from orchestration.old_runs import forget_orphans, forget_runs
-from orchestration.old_ticks import forget_ticks
+from orchestration.upkeep.logs import cut_logs, vacuum
+from orchestration.upkeep.reports import forget_reports
+from orchestration.upkeep.runs import forget_orphans, forget_runs
+from orchestration.upkeep.ticks import forget_ticks
 from warehouse.retention import retain
 
 # A look may take 60 s at most: deleting a run takes 20-50 ms, a thousand rows 0.1 s.

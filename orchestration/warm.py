@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_session import Outcome
-from warehouse.roles import TRANSFORMER
 
 if TYPE_CHECKING:
     from orchestration.figures import Written
@@ -67,6 +67,7 @@ class WarmReports:
 
     def report(self) -> bool:
         """Report what waits, now, where a Dagster lives; whether anything was reported."""
+        # Imported here for start-up time.
         from orchestration.figures import materializations, together, views_above, written
 
         while self._passes:

@@ -89,6 +89,7 @@ class GuardedInstance(dg.DagsterInstance):
 
 def guard_webserver(names: tuple[str, ...]) -> None:
     """Put the guard before every page of Dagster's webserver that is made from now on in this process."""
+    # Imported here for start-up time.
     from dagster_webserver.webserver import DagsterWebserver
 
     own = DagsterWebserver.build_middleware

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg.rows import dict_row
 
+from database.connect import connect
+from database.roles import marts_login
 from landfall.errors import UserError
 from landfall.settings import Settings
-from warehouse.connect import connect
-from warehouse.roles import marts_login
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

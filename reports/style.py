@@ -27,6 +27,7 @@ LONGEST_LABEL = 36
 
 def text_as_sent() -> AbstractContextManager[None]:
     """Texts are no formulas: a product `$\\frac{$` ends the drawing otherwise, and `US$ 5 $` loses its signs."""
+    # Imported here for start-up time.
     from matplotlib import rc_context
 
     return rc_context({"text.parse_math": False})
@@ -39,6 +40,7 @@ def label(name: object) -> str:
 
 def draw(chart: Chart, rows: Rows, day: dt.date | None, zone: str) -> Figure:
     """The chart of these rows; without any it says so. `day`: the day that was asked for, None for the newest."""
+    # Imported here for start-up time.
     import seaborn
     from matplotlib.figure import Figure
 
@@ -81,6 +83,7 @@ def png(figure: Figure) -> bytes:
 
 def preview(figure: Figure) -> bytes:
     """A small PNG of the picture, in few colours."""
+    # Imported here for start-up time.
     from PIL import Image
 
     small = Image.open(io.BytesIO(render(figure, PREVIEW_DPI))).convert("RGB").quantize(PREVIEW_COLOURS)
@@ -91,6 +94,7 @@ def preview(figure: Figure) -> bytes:
 
 def render(figure: Figure, dpi: int) -> bytes:
     """The same bytes for the same figure, whenever it is drawn."""
+    # Imported here for start-up time.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
@@ -111,6 +115,7 @@ def ranked_bars(
     per_cent: bool = False,
 ) -> None:
     """Horizontal bars, the first on top: all of it light, and over it dark what people did, where it is known."""
+    # Imported here for start-up time.
     import seaborn
 
     axes = figure.add_subplot()
@@ -133,6 +138,7 @@ def ranked_bars(
 
 def quiet_axes(axes: Axes, grid: Literal["x", "y"], unit: str = "") -> None:
     """Only the grid lines that help to read values; thousands with commas."""
+    # Imported here for start-up time.
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set(xlabel="", ylabel="")

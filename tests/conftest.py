@@ -15,15 +15,16 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from psycopg import sql
 
+from cli.environment import shell_variables
+from cli.prepare import prepare, up
+from cli.stop_signals import interrupt_when_told
+from database.connect import connect
+from database.migrate import migrate
+from database.roles import TRANSFORMER, WRITER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
-from local_stack.environment import exports
-from local_stack.signals import interrupt_when_told
-from local_stack.stack import down, prepare, up
-from warehouse.connect import connect
-from warehouse.migrate import migrate
-from warehouse.roles import TRANSFORMER, WRITER
+from local_stack.stack import down
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -152,7 +153,7 @@ def make_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
 @pytest.fixture(scope="session")
 def environ_of() -> Callable[[Settings], dict[str, str]]:
     """environ_of(settings): the environment in which `landfall`, dbt and dagster reach those very servers."""
-    return lambda settings: {**os.environ, **exports(settings), "LANDFALL_ADMIN_DSN": settings.admin_dsn}
+    return lambda settings: {**os.environ, **shell_variables(settings), "LANDFALL_ADMIN_DSN": settings.admin_dsn}
 
 
 def land_nothing_older(settings: Settings) -> None:

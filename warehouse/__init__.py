@@ -1,1 +1,1 @@
-"""The Postgres side: connections, roles, numbered migrations, reference data."""
+"""The models' side of Postgres: dbt and its sessions, refreshing, reference data, retention."""

@@ -12,11 +12,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted, listed
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
+from warehouse.refresh import first_trouble, rebuild
 
 logger = logging.getLogger(__name__)
 
@@ -269,8 +270,6 @@ def fill(connection: Connection, request: Request, batch: Batch) -> tuple[int, i
 
 def count_values_again(settings: Settings, request: Request) -> None:
     """What data quality counts of casts that failed is counted by load, and does not see what changes later."""
-    from warehouse.refresh import first_trouble, rebuild
-
     model = f"int_{request.stream}__values"
     outcome = rebuild(settings, model, downstream=False)
     if not outcome.ok:

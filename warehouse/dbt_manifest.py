@@ -17,6 +17,7 @@ def load_manifest(project: Path, database: str) -> Any:
 
     Raises UserError when it is missing or older than a file of the project.
     """
+    # Imported here for start-up time.
     from dbt.contracts.graph.manifest import Manifest  # first: the schemas below are complete only after it
     from dbt.artifacts.schemas.manifest import WritableManifest  # isort: skip
     from dbt.contracts.graph.nodes import GenericTestNode

@@ -17,13 +17,13 @@ from typing import Any
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from database.locks import DBT, held
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
-from local_stack.state import open_state
+from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
 from warehouse.dbt_manifest import load_manifest
-from warehouse.locks import DBT, held
 
 DBT_PROJECT = PROJECT / "dbt_project"
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
@@ -90,6 +90,7 @@ class DbtSession:
         A run that writes waits until no other process writes (see locks).
         Raises psycopg.OperationalError when Postgres does not answer.
         """
+        # Imported here for start-up time.
         from dbt.cli.main import dbtRunner
 
         command, *options = arguments

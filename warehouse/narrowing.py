@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from warehouse.locks import Connection
+from database.locks import Connection
 from warehouse.model_tables import ModelTable
 
 DATA_ERRORS = ("21", "22", "23", "44", "54", "P0")

@@ -17,9 +17,9 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.reference_sources import Record, read_database, read_folder
 
 ROLE = "transformer"

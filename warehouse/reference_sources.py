@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from database.session_settings import NOTATION, set_statement
 from landfall.errors import UserError
 from landing_stream.csv_file import BadRow, BlankLine, CsvFile
-from warehouse.session_settings import NOTATION, set_statement
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def _read_csv(path: Path) -> list[Record]:
 
 def read_database(url: str, names: list[str]) -> dict[str, list[Record]]:
     """The rows of the table of each name. Raises UserError; a message never shows the password."""
+    # Imported here for start-up time.
     import sqlalchemy
     from sqlalchemy import exc
 
@@ -93,6 +94,7 @@ def connect_arguments(driver: str) -> dict[str, Any]:
 
 
 def _read_table(connection: Any, name: str) -> list[Record]:
+    # Imported here for start-up time.
     import sqlalchemy
 
     table = sqlalchemy.Table(name, sqlalchemy.MetaData(), autoload_with=connection)

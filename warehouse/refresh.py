@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+from database.connect import connect
 from enrichment.enricher import enrich
 from landfall.errors import UserError
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_arguments import (
     EventDays,
     create_arguments,

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import yaml
 
+from database.connect import connect
+from database.roles import TRANSFORMER
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 PROJECT_FILE = PROJECT / "dbt_project" / "dbt_project.yml"
 COUNTED = """

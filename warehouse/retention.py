@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER, WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER, WRITER
 from warehouse.shorten import shorten_identifiers
 
 logger = logging.getLogger(__name__)

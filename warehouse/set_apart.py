@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import sql
 
+from database.connect import connect
+from database.locks import DBT, Connection, held
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
-from warehouse.locks import DBT, Connection, held
 from warehouse.model_tables import ModelTable, fact_of, model_tables
 from warehouse.narrowing import MOST_EVENTS, BeyondHelp, Culprit, Reading, Trials, identifier, one
-from warehouse.roles import TRANSFORMER
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from erasure.sweep import SHORTENED, kinds_by_column
 from landfall.errors import UserError
 from landing_stream.contract import Contract
-from warehouse.sweep import SHORTENED, kinds_by_column
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import psycopg
 
+from database.connect import connect
+from database.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
+from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
-from warehouse.connect import connect
 from warehouse.dbt_arguments import cold_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
-from warehouse.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
-from warehouse.roles import TRANSFORMER
 from warehouse.set_apart import Refresher
 
 logger = logging.getLogger(__name__)

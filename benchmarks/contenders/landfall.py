@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.instruments.events import STREAM
+from jvm.jars import spark_jars
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.session import spark_session
-from local_stack.jars import spark_jars
 
 
 class Landfall:

@@ -19,8 +19,8 @@ import psutil
 
 from benchmarks.instruments.cpu import descendants
 from benchmarks.instruments.servers import environment
+from landfall.processes import last_lines
 from landfall.settings import Settings
-from local_stack.processes import last_lines
 
 NAMES = {
     "landfall": "Landfall",
@@ -78,9 +78,11 @@ class Contender:
 def contender(name: str, settings: Settings, scratch: Path) -> Drains:
     """The contender of a name, its Spark session started."""
     if name == "landfall":
+        # Imported here for start-up time.
         from benchmarks.contenders.landfall import Landfall
 
         return Landfall(settings, scratch)
+    # Imported here for start-up time.
     from benchmarks.contenders.spark import SparkSink, jdbc, write_nothing
 
     write = write_nothing if name == "noop" else jdbc(rewrite=name == "jdbc")

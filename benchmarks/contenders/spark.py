@@ -20,10 +20,10 @@ from pyspark.sql import functions as f
 from pyspark.sql.types import StringType, StructField, StructType
 
 from benchmarks.instruments.events import STREAM
+from jvm.jars import jdbc_jars, spark_jars
+from jvm.java import java_home
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
-from local_stack.jars import jdbc_jars, spark_jars
-from local_stack.java import java_home
 
 JDBC_TABLE = "benchmark.product_views"
 ROWS_PER_BATCH = 10_000

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from landing_stream.copy_rows import RECORD_SCHEMA, land_records, quarantine_records
 from landing_stream.ledger import draw_load, finish_load, start_writer
 from landing_stream.parse import Parser
 from landing_stream.tables import ensure_day_partitions
-from warehouse.connect import connect
-from warehouse.roles import WRITER
 
 TOPIC = uuid.UUID(int=1)
 PARTITIONS = 3

@@ -16,15 +16,15 @@ import psycopg
 from benchmarks.convergence_trial.compare import Tables, differences, read_tables
 from benchmarks.convergence_trial.events import in_order, records
 from benchmarks.convergence_trial.hand import Hand
+from cli.environment import shell_variables
+from database.connect import connect
+from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from local_stack.environment import exports
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments, refresh_arguments
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
-from warehouse.roles import TRANSFORMER
 
 BLOCKED = "intermediate.int_product_events"
 """Where the killed refresh is held: by then some models have been refreshed and others have not."""
@@ -126,8 +126,8 @@ def _killed_refresh(settings: Settings) -> None:
     with connect(settings.postgres_dsn, role=TRANSFORMER) as blocker:
         blocker.execute(f"lock table {BLOCKED} in share mode")
         process = subprocess.Popen(
-            [sys.executable, "-c", "from landfall.cli import main; main()", "refresh"],
-            env={**os.environ, **exports(settings)},
+            [sys.executable, "-c", "from cli.main import main; main()", "refresh"],
+            env={**os.environ, **shell_variables(settings)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

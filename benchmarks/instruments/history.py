@@ -10,13 +10,13 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.convergence_trial.hand import TOPIC, Hand
+from database.connect import connect
+from database.roles import WRITER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.ledger import draw_load, finish_load, start_writer
 from simulator.simulation import Options, ticks
-from warehouse.connect import connect
-from warehouse.roles import WRITER
 
 STREAM = "product_views"
 EVENTS_A_DAY = 100_000

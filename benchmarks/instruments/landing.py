@@ -14,10 +14,10 @@ import psutil
 from benchmarks.instruments.cpu import application, descendants
 from benchmarks.instruments.events import STREAM
 from benchmarks.instruments.servers import environment
+from database.connect import connect
+from landfall.layout import venv_bin
+from landfall.processes import last_lines
 from landfall.settings import Settings
-from local_stack.layout import venv_bin
-from local_stack.processes import last_lines
-from warehouse.connect import connect
 
 START_SECONDS = 180.0
 _STOP_SECONDS = 60.0

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from cli.prepare import up
+from cli.stop_signals import interrupt_when_told
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
-from local_stack.signals import interrupt_when_told
-from local_stack.stack import down, up
-from local_stack.state import MARKER
+from landfall.state import MARKER
+from local_stack.stack import down
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from local_stack.layout import venv_bin
-from local_stack.processes import alive, gone, wait_until
+from landfall.layout import venv_bin
+from landfall.processes import alive, gone, wait_until
 
 PARTS = ("driver", "jvm", "daemon", "worker", "enricher")
 _ALONE_SECONDS = 40.0

@@ -14,11 +14,11 @@ import psutil
 import psycopg
 
 from benchmarks.kill_test.copies import Copy
+from database.connect import connect
+from landfall.processes import gone, wait_until
 from landfall.settings import Settings
 from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
-from local_stack.processes import gone, wait_until
-from warehouse.connect import connect
 
 EXIT_STOPPED, EXIT_FENCED = 0, 3
 

@@ -12,7 +12,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from warehouse.connect import connect
+from database.connect import connect
 
 Positions = NDArray[np.int64]
 

@@ -17,10 +17,10 @@ from benchmarks.kill_test.copies import Copy
 from benchmarks.kill_test.disasters import DISASTERS, Scene
 from benchmarks.kill_test.feed import SHARES, Feed
 from benchmarks.kill_test.reader import Reader
+from cli.environment import shell_variables
+from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.topics import Topics
-from local_stack.environment import exports
-from warehouse.connect import connect
 
 DRAIN_SECONDS = 900.0
 
@@ -71,7 +71,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     outcome, rng = Outcome(), random.Random(plan.seed)
     environ = {
         **os.environ,
-        **exports(settings),
+        **shell_variables(settings),
         "LANDFALL_TRIGGER_SECONDS": "0.2",
         "LANDFALL_MAX_OFFSETS_PER_TRIGGER": str(plan.offsets_per_trigger),
     }

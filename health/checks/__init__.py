@@ -23,10 +23,10 @@ from health.checks import (
 from health.findings import Finding
 from health.limits import load_limits
 from health.look import Connection, Look
+from landfall.services import kept_services
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
-from local_stack.services import kept_services
 from warehouse.reporting_timezone import zone_set
 
 CHECKS: dict[str, Callable[[Look], list[Finding]]] = {

@@ -8,9 +8,9 @@ from uuid import UUID
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
-from landfall.stream_status import ledger_offsets
 from landfall.wording import at_utc, counted, duration
 from landing_stream.contract import Contract
+from landing_stream.progress import ledger_offsets
 from landing_stream.topics import KafkaUnavailable, Topics
 
 FIRST_KAFKA_MS = 1_293_840_000_000

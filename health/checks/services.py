@@ -6,8 +6,8 @@ from datetime import datetime
 from health.findings import Finding, Severity, graded
 from health.limits import Limits
 from health.look import Look
+from landfall.services import ServiceRecord
 from landfall.wording import counted, duration
-from local_stack.services import ServiceRecord
 
 
 def look(look: Look) -> list[Finding]:

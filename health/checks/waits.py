@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from database.locks import Waiter, waiters
 from health.findings import Finding, graded
 from health.limits import Limits
 from health.look import Look
 from landfall.plain_text import printable
 from landfall.wording import duration
-from warehouse.locks import Waiter, waiters
 
 
 def look(look: Look) -> list[Finding]:

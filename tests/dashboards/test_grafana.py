@@ -13,11 +13,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.grafana.build import BOARDS, FOLDER, text_of
 from dashboards.grafana.macros import expanded
 from dashboards.grafana.panels import MARTS, PROMETHEUS
+from database.connect import connect
 from monitoring.catalogue import CATALOGUE
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import views_at, web_requests
 from tests.dbt.test_analyses import people
-from warehouse.connect import connect
 
 NOW = dt.datetime.now(dt.UTC)
 PROVISIONING = FOLDER.parent / "provisioning"

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER, WRITER
 from enrichment.enricher import Enricher
 from landfall.settings import Settings
 from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
 from landing_stream.tables import ensure_day_partitions
 from tests.conftest import Connection, MakeDatabase
 from tests.dbt.events import Event
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
-from warehouse.roles import TRANSFORMER, WRITER
 
 TOPIC = uuid.UUID(int=1)
 POSITION = ("load_id", "topic_id", "kafka_partition", "kafka_offset")
@@ -139,7 +139,7 @@ def start_command(environ_of: Callable[[Settings], dict[str, str]]) -> Iterator[
     started: list[subprocess.Popen[str]] = []
 
     def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-        code = "from landfall.cli import main; main()"
+        code = "from cli.main import main; main()"
         started.append(
             subprocess.Popen(
                 [sys.executable, "-c", code, *arguments],

@@ -5,9 +5,9 @@ import json
 
 import psycopg
 
+from database.connect import connect
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events, views_at, web_requests
-from warehouse.connect import connect
 from warehouse.dbt_session import DBT_PROJECT
 
 NAMES = sorted(path.stem for path in (DBT_PROJECT / "analyses").glob("*.sql"))

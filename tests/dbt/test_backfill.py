@@ -8,14 +8,14 @@ from uuid import UUID
 import pytest
 
 import warehouse.backfill as warehouse_backfill
-from local_stack.stack import prepare
+from cli.prepare import prepare
+from database.connect import connect
+from database.roles import TRANSFORMER
+from erasure.identifiers import salted_key
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import DAY, Event, job_events
 from warehouse.backfill import Batch, Load, backfill, next_batch
-from warehouse.connect import connect
-from warehouse.identifiers import salted_key
 from warehouse.refresh import create_relations
-from warehouse.roles import TRANSFORMER
 
 FACT, JOBS = "intermediate.int_product_events", "intermediate.int_job_events"
 KEPT = (

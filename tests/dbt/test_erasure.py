@@ -14,15 +14,15 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER
+from erasure.erase import erase, given_identifiers
+from erasure.identifiers import salted_key, text_key
 from landfall.errors import UserError
 from tests.dbt.conftest import Warehouse, wait_until
 from tests.dbt.events import DAY, Event, uuid_v1
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
-from warehouse.connect import connect
-from warehouse.erase import erase, given_identifiers
-from warehouse.identifiers import salted_key, text_key
-from warehouse.roles import TRANSFORMER
 
 USER, EMAIL = "502567", "Ada.Lovelace@Example.com"
 PHONE, LAPTOP = "beb2cacb-20af-4f05-9c03-c98e54a1b71a", "0d1e55f0-77aa-4b0e-9a55-52a1c0ffee00"

@@ -6,8 +6,8 @@ import pyarrow.dataset as ds
 
 from exports.export import export
 from health.checks import evaluate
-from landfall.stream_status import stream_statuses
 from landing_stream.contract import load_contracts
+from landing_stream.progress import stream_statuses
 from monitoring.quality import quality_metrics
 from orchestration.figures import read_figures
 from reports.catalog import CHARTS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from landfall.layout import venv_bin
 from landfall.settings import Settings
-from local_stack.layout import venv_bin
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events, shop_events, web_requests
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.conftest import MakeDatabase
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events, jobs_hourly, shop_events
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
-from warehouse.roles import TRANSFORMER
 
 FACT, HOURLY = "intermediate.int_job_events", "intermediate.int_job_events__hourly"
 EVENTS = job_events(60, seed=11)

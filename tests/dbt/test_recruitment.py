@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import DAY, Event, job_events, uuid_v1
 from tests.dbt.recruitment import CAMPAIGN, JOB, PUBLISHER, tracks_daily
-from warehouse.connect import connect
 from warehouse.reference import ENTITIES, load_reference
 from warehouse.refresh import keep_history
-from warehouse.roles import TRANSFORMER
 
 EVENTS = job_events(400, seed=31)
 COMPANIES: dict[int, int | None] = {1: 10, 2: 10, 3: 20}

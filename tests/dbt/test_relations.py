@@ -10,10 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from database.connect import connect
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events
-from warehouse.connect import connect
 from warehouse.dbt_arguments import NO_TESTS
 from warehouse.dbt_session import DBT_PROJECT
 from warehouse.refresh import create_relations

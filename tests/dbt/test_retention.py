@@ -8,16 +8,16 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landing_stream.tables import ensure_day_partitions
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, web_requests
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
-from warehouse.connect import connect
 from warehouse.refresh import refresh
 from warehouse.retention import Partition, Reader, retain, split_partitions
-from warehouse.roles import TRANSFORMER
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]
 

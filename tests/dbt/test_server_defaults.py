@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from database.connect import connect
+from database.locks import DBT, connection_for_a_lock, held, try_to_take
+from database.migrate import migrate
+from database.roles import TRANSFORMER, WRITER, session_defaults
+from database.session_settings import session_settings
+from landfall.layout import venv_bin
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.files import find_files
 from landing_stream.ingest import ingest
-from local_stack.layout import venv_bin
 from tests.conftest import Connection, land_nothing_older
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events, web_requests
 from tests.pooler import pooled
-from warehouse.connect import connect
-from warehouse.locks import DBT, connection_for_a_lock, held, try_to_take
-from warehouse.migrate import migrate
 from warehouse.refresh import refresh
-from warehouse.roles import TRANSFORMER, WRITER, session_defaults
-from warehouse.session_settings import session_settings
 
 HOSTILE = {
     "datestyle": "SQL, DMY",

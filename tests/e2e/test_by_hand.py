@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.layout import PROJECT
+from landfall.layout import PROJECT
 from simulator import reference
 from tests.dbt.events import Event, job_events, jobs_hourly
 from tests.e2e.commands import LANDFALL, environment, landfall, processes_of

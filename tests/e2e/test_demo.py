@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from local_stack.stack import running
 from simulator.simulation import STREAMS
 from tests.e2e.commands import demo, landfall, processes_of
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 STOP_SECONDS = 10.0
 START_SECONDS = 150.0

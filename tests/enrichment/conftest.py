@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from psycopg import sql
 
+from database.connect import connect
+from database.roles import TRANSFORMER, WRITER
 from enrichment.enricher import Enricher
 from landfall.settings import Settings
 from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
 from landing_stream.tables import ensure_day_partitions
 from tests.conftest import Connection
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER, WRITER
 
 TOPIC = uuid.UUID(int=1)
 Event = Mapping[str, str | None]

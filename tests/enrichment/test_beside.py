@@ -17,9 +17,9 @@ import pytest
 from enrichment.beside import EnricherProcess, environment
 from health.checks import evaluate
 from landfall.errors import UserError
+from landfall.layout import PROJECT
+from landfall.processes import alive
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
-from local_stack.processes import alive
 from tests.enrichment.conftest import Lake
 from tests.enrichment.deadly import FREEZES, KILLS
 from tests.landing.streams import wait_until

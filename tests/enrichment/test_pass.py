@@ -12,8 +12,8 @@ import pytest
 
 from enrichment.enricher import Enriched, Enricher
 from enrichment.tables import IP_ADDRESS, LANDED, SALTED_KEY, TEXT_KEY, URL_HOST
+from landfall.layout import PROJECT
 from landing_stream.ledger import Load
-from local_stack.layout import PROJECT
 from tests.enrichment.conftest import Lake
 
 MACROS = PROJECT / "dbt_project" / "macros" / "rules"

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
-from enrichment.spellings import address_of, host_of
+from database.connect import connect
+from database.roles import TRANSFORMER
+from database.spellings import address_of, host_of
 from enrichment.tables import IP_ADDRESS, SPELLINGS, URL_HOST
 from landfall.settings import Settings
 from tests.conftest import Connection
 from tests.enrichment.conftest import Lake
 from tests.growth import grows_too_fast
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 ADDRESSES: dict[str, str | None] = {
     "203.0.113.7": "203.0.113.7",

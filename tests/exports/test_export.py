@@ -17,11 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from cli.commands.export import command
+from database.connect import connect
+from database.roles import marts_login
 from exports import export as exporting
 from exports.day_files import read_manifest, write_days
 from exports.export import Exported, export, plan_files
 from exports.snapshot import DayContent
-from landfall.commands.export import command
 from landfall.errors import UserError
 from landfall.filesystems import locate
 from landfall.settings import Settings
@@ -31,9 +33,7 @@ from landing_stream.ingest import ingest
 from tests.conftest import Connection
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event
-from warehouse.connect import connect
 from warehouse.dbt_arguments import EventDays
-from warehouse.roles import marts_login
 
 SALES = "kpi_sales_daily"
 

@@ -9,11 +9,12 @@ from typing import Protocol
 import pytest
 from pyspark.sql import SparkSession
 
+from cli.prepare import up
+from jvm.jars import spark_jars
 from landfall.settings import Settings
 from landing_stream.contract import Contract, Field
 from landing_stream.session import spark_session
-from local_stack.jars import spark_jars
-from local_stack.stack import down, up
+from local_stack.stack import down
 from tests.landing.streams import Stream
 
 

@@ -16,13 +16,13 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from pyspark.sql import SparkSession
 
+from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.supervisor import Supervisor
 from landing_stream.tables import ensure_tables
 from tests.conftest import Connection
-from warehouse.connect import connect
 
 Row = dict[str, Any]
 

@@ -15,13 +15,13 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
+from database.connect import connect
+from database.roles import TRANSFORMER
+from landfall.layout import venv_bin
+from landfall.processes import alive
 from landfall.settings import Settings
-from local_stack.layout import venv_bin
-from local_stack.processes import alive
 from tests.conftest import Connection
 from tests.landing.streams import wait_until
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 SECRET = "visitor-4711"
 EXIT_FENCED = 3

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import LEDGER_RELATIONS
@@ -33,7 +34,6 @@ from landing_stream.tables import ensure_day_partitions, ensure_tables, existing
 from tests.conftest import Connection
 from tests.landing.conftest import contract
 from tests.landing.streams import wait_until
-from warehouse.connect import connect
 
 TOPIC = UUID(int=7)
 

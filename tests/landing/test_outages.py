@@ -14,11 +14,11 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 
+from cli.prepare import prepare
+from landfall.processes import gone
 from landfall.settings import Settings
 from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
-from local_stack.processes import gone
-from local_stack.stack import prepare
 from tests.conftest import at_database, create
 from tests.landing.conftest import contract
 from tests.landing.streams import Stream, wait_until

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import pytest
 
+from landfall.layout import venv_bin
 from landfall.settings import Settings
 from landing_stream import quarantine
 from landing_stream.contract import load_contracts
 from landing_stream.ledger import Span, draw_load, finish_load, start_writer
 from landing_stream.tables import ensure_tables
-from local_stack.layout import venv_bin
 from tests.conftest import Connection
 from tests.landing.conftest import MakeStream
 from tests.landing.streams import Stream

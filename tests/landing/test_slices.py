@@ -12,6 +12,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import (
@@ -32,7 +33,6 @@ from landing_stream.tables import ensure_tables
 from landing_stream.topics import TopicReplaced
 from tests.conftest import Connection
 from tests.landing.conftest import contract
-from warehouse.connect import connect
 
 THINGS = contract("things")
 TOPIC = UUID(int=7)

@@ -27,7 +27,7 @@ def landfall(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[st
 
 def test_help_lists_every_command_and_imports_none_of_them() -> None:
     asked = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "from landfall.cli import main; main()", "--help"],
+        [sys.executable, "-X", "importtime", "-c", "from cli.main import main; main()", "--help"],
         capture_output=True,
         text=True,
         timeout=60,

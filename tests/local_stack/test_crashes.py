@@ -13,12 +13,13 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from cli.prepare import up
+from database.connect import connect
+from landfall.processes import alive, gone, processes_in, wait_until
 from landfall.settings import Settings
 from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
-from local_stack.processes import alive, gone, processes_in, wait_until
-from local_stack.stack import down, up
-from warehouse.connect import connect
+from local_stack.stack import down
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.children import Child, Children
+from cli.serve import HEALTHY_SECONDS, Service, Supervisor, command
 from health.checks.services import judge
 from health.limits import Limits
-from landfall.serve import HEALTHY_SECONDS, Service, Supervisor, command
-from local_stack.children import Child, Children
-from local_stack.processes import free_port
-from local_stack.services import End, ServiceRecord, kept_services, service_port
+from landfall.processes import free_port
+from landfall.services import End, ServiceRecord, kept_services, service_port
 
 PORT = free_port(None)
 

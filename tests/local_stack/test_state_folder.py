@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.prepare import up
 from landfall.errors import UserError
 from landfall.settings import Settings
+from landfall.state import MARKER, SECRETS
 from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
-from local_stack.stack import down, up
-from local_stack.state import MARKER, SECRETS
+from local_stack.stack import down
 
 
 def test_a_folder_with_other_files_is_refused_and_left_as_it_was(tmp_path: Path) -> None:

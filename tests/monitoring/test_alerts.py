@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from landfall.errors import UserError
-from local_stack.layout import PROJECT
+from landfall.layout import PROJECT
 from monitoring.catalogue import CATALOGUE
 from monitoring.promtool import check, fetch, promtool
 

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from landfall.kafka_settings import KafkaSettings
+from landfall.layout import PROJECT
 from landfall.settings import Settings
 from landing_stream.ledger import Span, close_empty, draw_load, finish_load, start_writer
-from local_stack.layout import PROJECT
 from monitoring.catalogue import CATALOGUE
 from monitoring.collector import LandfallCollector
 from tests.conftest import Connection
@@ -124,7 +124,7 @@ def exporter(
     database: Settings, environ_of: Callable[[Settings], dict[str, str]]
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`landfall metrics` on a free port, and its address."""
-    command = [sys.executable, "-c", "from landfall.cli import main; main()", "metrics", "--port", "0"]
+    command = [sys.executable, "-c", "from cli.main import main; main()", "metrics", "--port", "0"]
     with subprocess.Popen(command, env=environ_of(database), stderr=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:\d+/metrics", process.stderr.readline())

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import Producer
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.copy_rows import RECORD_SCHEMA
@@ -18,8 +20,6 @@ from landing_stream.parse import Parser
 from landing_stream.slice import Slice, land_slice
 from landing_stream.topics import Topics
 from tests.conftest import MakeDatabase, land_nothing_older
-from warehouse.connect import connect
-from warehouse.roles import WRITER
 
 Land = Callable[[str, Sequence[object]], int]
 
@@ -80,6 +80,7 @@ def records(topic_id: bytes, first: int, values: Sequence[bytes]) -> pa.RecordBa
 @pytest.fixture(scope="session")
 def defs() -> dg.Definitions:
     """What `dagster dev` loads."""
+    # Imported here for start-up time.
     from orchestration.definitions import defs
 
     return defs

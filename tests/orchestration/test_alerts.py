@@ -8,6 +8,8 @@ import dagster as dg
 import pytest
 from confluent_kafka import Producer
 
+from database.connect import connect
+from database.roles import TRANSFORMER, WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -15,8 +17,6 @@ from landing_stream.topics import Topics
 from orchestration.alerts import alerts
 from tests.orchestration.conftest import Land
 from tests.orchestration.receiver import Receiver, receiver
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER, WRITER
 
 REQUEST = {"event_id": "1", "timestamp": "2026-01-01T00:00:00Z", "action": "view_product"}
 Look = Callable[[], str]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from health.catalogue import CHECKS, asked_of_assets
 from health.checks import evaluate
 from health.findings import Finding
@@ -16,8 +18,6 @@ from orchestration.health import health_sensor, judged_marts
 from orchestration.manifest import read_manifest
 from tests.conftest import Connection
 from tests.orchestration.conftest import Land
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 REQUEST = {"event_id": "1", "timestamp": "2026-01-01T00:00:00Z", "action": "view_product"}
 MINUTE = dt.timedelta(minutes=1)

@@ -14,10 +14,10 @@ import psutil
 import pytest
 import yaml
 
+from cli.dagster_server import DagsterServer, group_members, start_dagster
 from landfall.errors import UserError
 from landfall.settings import Settings
 from orchestration.instance import instance_config, write_instance
-from orchestration.serve import DagsterServer, group_members, start_dagster
 from tests.orchestration.conftest import Land
 
 

@@ -4,6 +4,8 @@ import json
 
 import dagster as dg
 
+from database.connect import connect
+from database.roles import WRITER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -11,8 +13,6 @@ from landing_stream.ledger import draw_load, start_writer
 from landing_stream.topics import Topics
 from orchestration.landing_sensor import landing_ledger
 from tests.orchestration.conftest import Land
-from warehouse.connect import connect
-from warehouse.roles import WRITER
 
 WEB_LOGS = dg.AssetKey(["landing", "web_logs"])
 REQUEST = {"event_id": "1", "timestamp": "2026-01-01T00:00:00Z", "action": "view_product"}

@@ -10,11 +10,11 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
+from database.connect import connect
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
 from orchestration.lost_runs import report_lost_runs
 from orchestration.refresh import JOB_NAME, read_situation
-from warehouse.connect import connect
 
 Environ = Callable[[Settings], dict[str, str]]
 HOLD = """
@@ -30,8 +30,8 @@ RUN = """
 import dagster as dg
 from landfall.settings import Settings
 from orchestration.lost_runs import living_executor, lock_name
-from warehouse.connect import connect
-from warehouse.locks import is_held_advisory
+from database.connect import connect
+from database.advisory_locks import is_held_advisory
 
 @dg.op
 def nothing(): ...

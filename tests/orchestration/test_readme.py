@@ -4,7 +4,7 @@ import re
 
 import dagster as dg
 
-from local_stack.layout import PROJECT
+from landfall.layout import PROJECT
 
 
 def test_every_job_schedule_and_sensor_is_in_the_tables(defs: dg.Definitions) -> None:

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.reference_sensor import reference_sensor
-from warehouse.connect import connect
-from warehouse.roles import TRANSFORMER
 
 TABLES = [dg.AssetSpec(["reference", "company"]), dg.AssetSpec(["reference", "group"]), dg.AssetSpec(["other", "x"])]
 

@@ -8,6 +8,9 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
+from database.connect import connect
+from database.locks import FOLLOWER, held
+from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.figures import read_rows
@@ -15,11 +18,8 @@ from orchestration.models import dbt_target_folder
 from orchestration.refresh import FollowConfig, Situation, reason_to_wait
 from orchestration.warm import WarmReports
 from tests.orchestration.conftest import Land
-from warehouse.connect import connect
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
-from warehouse.locks import FOLLOWER, held
-from warehouse.roles import TRANSFORMER
 
 KPI = dg.AssetKey(["marts", "kpi_jobs_hourly"])
 HOURLY = dg.AssetKey(["intermediate", "int_job_events__hourly"])
@@ -66,6 +66,7 @@ def clicks(settings: Settings) -> int:
 def test_a_build_materializes_every_model_and_runs_its_checks(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
+    # Imported here for start-up time.
     from orchestration.definitions import enrichment, models
 
     job = defs.resolve_job_def("build")
@@ -96,6 +97,7 @@ def test_a_build_materializes_every_model_and_runs_its_checks(
 def test_the_nightly_build_makes_everything_and_leaves_tests_to_their_schedule(
     defs: dg.Definitions, warehouse: Settings, land: Land
 ) -> None:
+    # Imported here for start-up time.
     from orchestration.definitions import enrichment, models
 
     with dg.build_schedule_context() as context:

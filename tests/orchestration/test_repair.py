@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from orchestration.repair import event_days
 from tests.dbt.events import DAY, job_events
 from tests.orchestration.conftest import Land
-from warehouse.connect import connect
 from warehouse.refresh import refresh
-from warehouse.roles import TRANSFORMER
 
 HOURLY = dg.AssetKey(["intermediate", "int_job_events__hourly"])
 DAYS = [(DAY + dt.timedelta(days=number)).date() for number in range(3)]

@@ -12,15 +12,15 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
+from database.connect import connect
+from database.roles import WRITER
 from landfall.settings import Settings
 from orchestration.instance import DRIVER, write_instance
-from orchestration.old_logs import cut_logs, vacuum
-from orchestration.old_reports import forget_reports
-from orchestration.old_runs import FinishedRun, files_of, forget_orphans, forget_runs, runs_to_forget
-from orchestration.old_ticks import forget_ticks
 from orchestration.retention import old_reports
-from warehouse.connect import connect
-from warehouse.roles import WRITER
+from orchestration.upkeep.logs import cut_logs, vacuum
+from orchestration.upkeep.reports import forget_reports
+from orchestration.upkeep.runs import FinishedRun, files_of, forget_orphans, forget_runs, runs_to_forget
+from orchestration.upkeep.ticks import forget_ticks
 
 NOW = dt.datetime.now(dt.UTC)
 LATER = NOW + dt.timedelta(days=30)

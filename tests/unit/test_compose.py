@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 import yaml
 
-from landfall.cli import group
+from cli.main import group
+from landfall.layout import PROJECT
 from landfall.settings import Settings
-from local_stack.layout import PROJECT
 
 FENCE_GUARD = PROJECT / "orchestration" / "compose" / "unless-fenced.sh"
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
@@ -86,7 +86,7 @@ def test_images_are_pinned_to_a_full_version(services: dict[str, dict[str, Any]]
 
 
 def test_servers_are_those_of_the_local_stack(services: dict[str, dict[str, Any]]) -> None:
-    jars = (PROJECT / "local_stack" / "jars.lock").read_text(encoding="ascii")
+    jars = (PROJECT / "jvm" / "jars.lock").read_text(encoding="ascii")
     broker = re.search(r"broker/kafka_2\.13-([\d.]+)\.jar", jars)
     assert broker is not None
     assert services["kafka"]["image"] == f"apache/kafka:{broker[1]}"

@@ -12,12 +12,12 @@ import psutil
 import pytest
 from rich.console import Console
 
-from landfall.demo.kpis import KpiTable
-from landfall.demo.latency import Age, percentiles
-from landfall.demo.observer import StreamView, View
-from landfall.demo.reconcile import StreamAccount
-from landfall.demo.refreshes import Refreshes
-from landfall.demo.screen import Moment, drawn, plain_lines
+from cli.demo.kpis import KpiTable
+from cli.demo.latency import Age, percentiles
+from cli.demo.observer import StreamView, View
+from cli.demo.reconcile import StreamAccount
+from cli.demo.refreshes import Refreshes
+from cli.demo.screen import Moment, drawn, plain_lines
 
 GOOD = StreamAccount(
     stream="web_logs",
@@ -120,7 +120,7 @@ def test_plain_lines_name_the_stream_and_its_counts() -> None:
 
 def test_a_child_of_a_killed_demo_ends_also_where_signals_were_ignored() -> None:
     code = (
-        "import signal, subprocess, sys; from local_stack.lifeline import prefix;"
+        "import signal, subprocess, sys; from landfall.lifeline import prefix;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "child = subprocess.Popen([*prefix(), '/bin/sleep', '60']); print(child.pid, flush=True); child.wait()"
     )

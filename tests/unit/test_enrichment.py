@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from database.spellings import address_of, host_of
 from enrichment.addresses import NOWHERE, AddressRules, GeoFile, place_in
 from enrichment.bots import CLASSES, RULES, BotRules
 from enrichment.demo_geo import DESCRIPTION, networks, record, write_demo_geo_file
 from enrichment.referrers import ReferrerRules
-from enrichment.spellings import address_of, host_of
 from enrichment.user_agents import UserAgentRules
 from landfall.errors import UserError
 from landfall.settings import DEMO_GEO_FILE, Settings

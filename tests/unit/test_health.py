@@ -16,8 +16,8 @@ from health.findings import Finding
 from health.limits import Limits, load_limits
 from health.look import Look
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 from landfall.wording import duration
-from local_stack.layout import PROJECT
 
 NOW = dt.datetime(2026, 3, 28, 12, 30, tzinfo=dt.UTC)
 HOUR = dt.datetime(2026, 3, 28, 11)

@@ -19,17 +19,17 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from cli.demo.kpis import KpiTable, shown
+from cli.demo.observer import View
+from cli.demo.screen import Moment, drawn, plain_lines
+from cli.status_screen import as_text
 from health.alerts import News, Rules, Trouble, observe
 from health.findings import Finding
 from health.messages import as_json, as_slack_blocks
 from health.notify import Slack
-from landfall.demo.kpis import KpiTable, shown
-from landfall.demo.observer import View
-from landfall.demo.screen import Moment, drawn, plain_lines
 from landfall.errors import UserError
 from landfall.logs import JsonFormatter, configure_logging, safe_message
 from landfall.plain_text import printable, shortened
-from landfall.status_screen import as_text
 from monitoring.catalogue import family
 from orchestration.charts import picture
 from orchestration.health import described

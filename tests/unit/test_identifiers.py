@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from erasure.identifiers import Identifier, Replacer, emails_in_words, identifiers_in, normal, salted_key, spellings
 from landing_stream.classify import nesting
-from warehouse.identifiers import Identifier, Replacer, emails_in_words, identifiers_in, normal, salted_key, spellings
 
 SALT = "salt"
 EMAIL, USER, DEVICE = "ada@example.com", "502567", "beb2cacb-20af-4f05-9c03-c98e54a1b71a"

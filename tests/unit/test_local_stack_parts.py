@@ -11,15 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cli.environment import search_path
+from jvm import jars, java
 from landfall.errors import UserError
-from local_stack import jars, java
-from local_stack.environment import search_path
+from landfall.processes import free_port, wait_while_it_moves, work_done
+from landfall.state import write_private
 from local_stack.kafka import cluster_id
 from local_stack.postgres import cache_sizes
-from local_stack.processes import free_port, wait_while_it_moves, work_done
 from local_stack.scram import scram_verifier
 from local_stack.service_user import access_list
-from local_stack.state import write_private
 
 
 def test_the_old_port_is_kept_while_it_is_free() -> None:

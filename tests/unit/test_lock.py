@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local_stack.layout import PROJECT
+from landfall.layout import PROJECT
 
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
 PARSER = "dbt-core-experimental-parser"

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from cli.dagster_server import JSON_LINES
+from landfall.layout import PROJECT
 from landfall.logs import JsonFormatter, as_json_line, message_of
-from local_stack.layout import PROJECT
-from orchestration.serve import JSON_LINES
 
 NOW = dt.datetime(2026, 3, 28, 10, 15, tzinfo=dt.UTC)
 

@@ -18,6 +18,7 @@ import pytest
 
 from landfall.errors import UserError
 from landing_stream import unpacking
+from landing_stream.arrow_json import _date
 from landing_stream.classify import classify
 from landing_stream.contract import Contract, Field
 from landing_stream.file_records import FileRecord
@@ -193,7 +194,5 @@ def test_gzip_that_unpacks_to_more_than_events_do_is_refused(tmp_path: Path, mon
 
 
 def test_dates_of_all_years_agree_with_python_where_it_knows_them() -> None:
-    from landing_stream.arrow_json import _date
-
     for day in (dt.date.min, dt.date(1600, 2, 29), dt.date(1969, 12, 31), dt.date(2000, 3, 1), dt.date.max):
         assert _date((day - dt.date(1970, 1, 1)).days) == day.isoformat()

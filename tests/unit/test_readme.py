@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from landfall.cli import group
+from cli.main import group
 from landfall.kafka_settings import PREFIX, KafkaSettings
+from landfall.layout import PROJECT
 from landfall.settings import DSN_VARIABLES
 from landing_stream.contract import load_contracts
-from local_stack.layout import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.environment import shell_variables
+from landfall.endpoints import Endpoints, write_endpoints
 from landfall.errors import UserError
 from landfall.settings import Settings, without_admin
-from local_stack.endpoints import Endpoints, write_endpoints
-from local_stack.environment import exports
-from local_stack.state import open_state
+from landfall.state import open_state
 
 OWN_SERVERS = {
     "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall",
@@ -52,7 +52,7 @@ def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> N
 
 def test_what_landfall_env_prints_is_the_local_stack_whose_admin_is_known_all_the_same(home: Path) -> None:
     local = Settings.load({"LANDFALL_HOME": str(home)})
-    environ = {"LANDFALL_HOME": str(home), **exports(local)}
+    environ = {"LANDFALL_HOME": str(home), **shell_variables(local)}
     assert "LANDFALL_ADMIN_DSN" not in environ
     assert Settings.load(environ).admin_dsn == local.admin_dsn
 

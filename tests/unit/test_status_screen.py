@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from landfall.status_screen import headline, summary
+from cli.status_screen import headline, summary
 
 
 def finding(check: str, subject: str, severity: str = "ok", message: str = "") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Lag: what Kafka still has and the ledger has not."""
 
-from landfall.stream_status import records_between
+from landing_stream.progress import records_between
 
 
 def test_lag_counts_from_the_ledger_to_the_end_of_each_partition() -> None:

@@ -1,0 +1,28 @@
+"""Serve metrics for Prometheus on loopback, until stopped."""
+
+import click
+
+from cli.stop_signals import stop_on_signals
+from landfall.logs import configure_logging
+from landfall.settings import Settings
+
+
+@click.command(name="metrics")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port on 127.0.0.1; 0 takes a free one, which the log names. Default: LANDFALL_METRICS_PORT, or 9464.",
+)
+def command(port: int | None) -> None:
+    """Serve metrics for Prometheus at http://127.0.0.1:9464/metrics, until stopped.
+
+    Postgres and Kafka are asked when somebody scrapes, and not before. Where one is away, what the other says is
+    served, and landfall_up tells. monitoring/README.md lists the metrics; monitoring/alerts.yml has rules over them.
+    """
+    # Imported here for start-up time.
+    from monitoring.exporter import serve
+
+    settings = Settings.load()
+    configure_logging(settings.log_format)
+    with stop_on_signals() as stop:
+        serve(settings, settings.metrics_port if port is None else port, stop)

@@ -1,0 +1,41 @@
+"""Drop old landing partitions and quarantined records, and shorten old addresses and identifiers."""
+
+import click
+
+from landfall.settings import Settings
+
+
+@click.command(name="retention")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def command(dry_run: bool) -> None:
+    """Let go of what is older than the settings say.
+
+    \b
+    LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day (30)
+    LANDFALL_QUARANTINE_RETENTION_DAYS   records in quarantine (90)
+    LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
+    LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
+                                         counted on; addresses of pages: then without query and fragment (90)
+
+    A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. Facts
+    and marts keep everything. Once a partition has gone, a full refresh rebuilds the marts from the facts and leaves
+    the facts as they are.
+    """
+    # Imported here for start-up time.
+    from warehouse.retention import retain
+
+    done = retain(Settings.load(), dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    for stream in sorted({partition.stream for partition in done.dropped}):
+        gone = [partition for partition in done.dropped if partition.stream == stream]
+        rows = sum(partition.rows for partition in gone)
+        days = f"{gone[0].day}" if len(gone) == 1 else f"{gone[0].day} to {gone[-1].day}"
+        click.echo(f"{stream}: {len(gone)} day(s) of landing {would}dropped, {days}, {rows:,} rows")
+    for partition, reader in done.held:
+        click.echo(
+            f"{partition.stream}: {partition.day} stays: {reader.name} has read to load {max(reader.position, 0)} of"
+            f" {partition.last_load_id}; run `landfall refresh`, or drop that table when it is nobody's"
+        )
+    click.echo(f"quarantine: {done.quarantined:,} record(s) {would}deleted")
+    click.echo(f"addresses: {done.addresses:,} {would}shortened")
+    click.echo(f"identifiers: {done.identifiers:,}, addresses of pages: {done.pages:,} {would}shortened")

@@ -1,0 +1,37 @@
+"""Keep everything running: landing, refresh, Dagster, metrics; what dies is started again."""
+
+import click
+
+from cli.stop_signals import stop_on_signals
+from landfall.logs import configure_logging
+from landfall.settings import Settings
+
+SERVICES = ("land", "refresh", "dagster", "metrics")
+
+
+@click.command(name="serve")
+@click.option(
+    "--only",
+    "names",
+    multiple=True,
+    type=click.Choice(SERVICES),
+    help="Only this service; may be given more than once. Default: all four.",
+)
+@click.option("--port", type=int, help="Port of Dagster's page on 127.0.0.1. Default: 3000, or a free one.")
+def command(names: tuple[str, ...], port: int | None) -> None:
+    """Run `landfall land`, `landfall refresh --watch`, `dagster dev` and `landfall metrics`, until Ctrl-C or SIGTERM.
+
+    On the local servers (`landfall up` first) or on servers of your own. A service that dies, whatever killed it, is
+    started again after 1 s, then 2, up to 30; nothing is lost or doubled by it, and `landfall status` says what dies
+    again and again. Dagster and metrics serve on the ports that they had last, else on 3000 and 9464, and on free
+    ones where somebody else has these. Logs are in LANDFALL_HOME/serve and LANDFALL_HOME/dagster. On a machine with
+    systemd or Docker, those do the same with the four commands.
+    """
+    # Imported here for start-up time.
+    from cli.serve import supervise
+
+    settings = Settings.load()
+    configure_logging(settings.log_format)
+    _ = settings.postgres_dsn, settings.kafka  # a missing address is said once, and not by each child
+    with stop_on_signals() as stop:
+        supervise(settings, names or SERVICES, port, stop)

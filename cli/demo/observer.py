@@ -1,0 +1,275 @@
+"""What the demo knows at a moment: Kafka's offsets, the ledger, the KPI tables. Read only."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from cli.demo.kpis import KpiTable, read_kpis
+from cli.demo.latency import Age, percentiles
+from database.connect import connect
+from database.roles import READER, TRANSFORMER
+from landfall.errors import UserError
+from landfall.settings import Settings
+from landing_stream.contract import Contract
+from landing_stream.progress import ledger_offsets, records_between
+from landing_stream.topics import Topics
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+LATEST_LOADS = 10
+"""The live latency is that of so many loads, about as many seconds."""
+SLICES_OF_A_RUN = 20_000
+"""The latency of a run is that of its last slices, so many at most: an hour of a stream with six partitions."""
+
+
+LAST_LOAD = """
+select coalesce(max(s.load_id), %(load_id)s)
+from landing.slices as s
+inner join unnest(%(partitions)s::int[], %(ends)s::bigint[]) as t (kafka_partition, until_offset)
+    on s.kafka_partition = t.kafka_partition and s.from_offset < t.until_offset
+where s.stream = %(stream)s and s.topic_id = %(topic_id)s and s.load_id > %(load_id)s
+"""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Where a stream stood before the demo produced: everything below has landed, and is another run's."""
+
+    contract: Contract
+    topic_id: UUID
+    ends: Mapping[int, int]
+    load_id: int
+
+    @property
+    def stream(self) -> str:
+        return self.contract.stream
+
+
+@dataclass(frozen=True)
+class StreamView:
+    """One stream since its baseline. `p50`, `p95`: seconds from produced to landed of the newest loads."""
+
+    stream: str
+    produced: int
+    landed: int
+    quarantined: int
+    lag: int
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All of it at one moment."""
+
+    streams: tuple[StreamView, ...]
+    kpis: tuple[KpiTable, ...]
+
+
+@dataclass(frozen=True)
+class Span:
+    """What one run of the demo produced into a stream: from the baseline up to `ends`, all of it in the loads up to
+    `load_id`. Others may produce into the same topic, before and after.
+    """
+
+    baseline: Baseline
+    ends: Mapping[int, int]
+    load_id: int
+
+    @property
+    def produced(self) -> int:
+        """Messages, by Kafka's offsets."""
+        return records_between(self.baseline.ends, {}, self.ends)
+
+
+@dataclass
+class Tally:
+    """Sums over the slices of loads that have ended, which never change: each look adds the new ones."""
+
+    up_to: int
+    landed: int = 0
+    quarantined: int = 0
+    holes: int = 0
+
+
+class Observer:
+    """Looks at the servers of `settings`; for one thread."""
+
+    def __init__(self, settings: Settings, contracts: Iterable[Contract]) -> None:
+        self._settings = settings
+        self._contracts = list(contracts)
+        self._topics = Topics(settings.kafka.client_config())
+        self._transformer: Connection | None = None
+        self._bi: Connection | None = None
+        self._tallies: dict[str, Tally] = {}
+        self._kpis: tuple[KpiTable, ...] = ()
+        self._kpis_of: dt.datetime | None = None
+
+    def generations(self) -> dict[str, int]:
+        """How often each stream's door was taken over: `landfall land` lands once it has raised all of them."""
+        rows = self.ledger().execute("select stream, generation from landing.writers where door = 'stream'")
+        return {contract.stream: 0 for contract in self._contracts} | dict(rows.fetchall())
+
+    def lag(self) -> int:
+        """Records in Kafka that have not landed, over all streams, those of loads not finished included."""
+        found = 0
+        for contract in self._contracts:
+            topic_id, partitions = self._topics.describe(contract.topic)
+            latest = self._topics.latest(contract.topic, partitions)
+            earliest = self._topics.earliest(contract.topic, partitions)
+            found += records_between(ledger_offsets(self.ledger(), contract.stream, topic_id), earliest, latest)
+        unfinished = self.ledger().execute("select count(*) from landing.loads where state = 'open'").fetchone()
+        return max(found, unfinished[0] if unfinished else 0)
+
+    def baselines(self) -> list[Baseline]:
+        """Where the streams stand now; to be taken while nothing is produced and nothing waits to land."""
+        horizons = self._horizons()
+        found = []
+        for contract in self._contracts:
+            topic_id, partitions = self._topics.describe(contract.topic)
+            ends = self._topics.latest(contract.topic, partitions)
+            found.append(Baseline(contract, topic_id, ends, horizons.get(contract.stream, 0)))
+        self._tallies = {baseline.stream: Tally(baseline.load_id) for baseline in found}
+        return found
+
+    def look(self, baselines: Iterable[Baseline]) -> View:
+        """What there is now. Raises psycopg.OperationalError or KafkaUnavailable when a server is away."""
+        horizons = self._horizons()
+        streams = tuple(self._stream(baseline, horizons[baseline.stream]) for baseline in baselines)
+        return View(streams, self._kpis_now())
+
+    def ends(self, baselines: Iterable[Baseline]) -> dict[str, dict[int, int]]:
+        """The end offsets of each stream's topic now."""
+        return {b.stream: self._topics.latest(b.contract.topic, self._partitions(b)) for b in baselines}
+
+    def spans(self, baselines: Iterable[Baseline], ends: Mapping[str, Mapping[int, int]]) -> list[Span] | None:
+        """The spans up to `ends` once all of them has landed; None before."""
+        horizons = self._horizons()
+        found = []
+        for baseline in baselines:
+            wanted = ends[baseline.stream]
+            if records_between(ledger_offsets(self.ledger(), baseline.stream, baseline.topic_id), {}, wanted):
+                return None
+            row = (
+                self.ledger()
+                .execute(
+                    LAST_LOAD,
+                    {
+                        "stream": baseline.stream,
+                        "topic_id": baseline.topic_id,
+                        "load_id": baseline.load_id,
+                        "partitions": list(wanted),
+                        "ends": list(wanted.values()),
+                    },
+                )
+                .fetchone()
+            )
+            assert row is not None
+            if row[0] > horizons[baseline.stream]:
+                return None  # its slices are there, and the load is not finished yet
+            found.append(Span(baseline, wanted, row[0]))
+        return found
+
+    def models_behind(self, spans: Iterable[Span]) -> list[str]:
+        """Relations that have not read all of these spans."""
+        rows = self.ledger().execute(
+            # A developer's own relations (dev_…) are not refreshed by the demo.
+            "select relation, source, position from ops.model_progress"
+            " where relation ~ '^(staging|intermediate|marts)[.]' order by 1"
+        )
+        wanted = {span.baseline.stream: span.load_id for span in spans}
+        return [relation for relation, source, position in rows if position < wanted.get(source, 0)]
+
+    def run_latency(self, baseline: Baseline) -> list[float] | None:
+        """p50 and p95 in seconds of what was produced once the stream's first load was there: that one warms up."""
+        first = self.ledger().execute(
+            "select max(committed_at) from landing.slices where stream = %(stream)s and load_id = ("
+            "select min(load_id) from landing.slices where stream = %(stream)s and load_id > %(load)s)",
+            {"stream": baseline.stream, "load": baseline.load_id},
+        )
+        row = first.fetchone()
+        since = row[0] if row else None
+        if since is None:
+            return None
+        return percentiles(
+            self._ages("load_id > %s and min_kafka_timestamp >= %s", baseline, baseline.load_id, since), (0.5, 0.95)
+        )
+
+    def ledger(self) -> Connection:
+        """A connection that reads everything; a new one when the old one broke."""
+        self._transformer = alive_or(self._transformer, self._settings.postgres_dsn, TRANSFORMER)
+        return self._transformer
+
+    def _bi_reader(self) -> Connection:
+        self._bi = alive_or(self._bi, self._settings.bi_dsn or self._settings.postgres_dsn, READER)
+        return self._bi
+
+    def _kpis_now(self) -> tuple[KpiTable, ...]:
+        """The KPI tables, read again only when a model has moved: reading takes Postgres some 20 ms."""
+        row = self.ledger().execute("select max(updated_at) from ops.model_progress").fetchone()
+        moved = row[0] if row else None
+        if moved != self._kpis_of or not self._kpis:
+            self._kpis, self._kpis_of = read_kpis(self._bi_reader()), moved
+        return self._kpis
+
+    def _horizons(self) -> dict[str, int]:
+        return dict(self.ledger().execute("select stream, hi from landing.horizons").fetchall())
+
+    def _stream(self, baseline: Baseline, horizon: int) -> StreamView:
+        stream, topic = baseline.stream, baseline.contract.topic
+        tally = self._add_up(baseline, horizon)
+        ages = self._ages(
+            "load_id > %s and load_id <= %s", baseline, max(tally.up_to - LATEST_LOADS, baseline.load_id), horizon
+        )
+        p50, p95 = percentiles(ages, (0.5, 0.95)) or (None, None)
+        # Kafka is asked last, so that no more can have landed than was produced.
+        produced = records_between(baseline.ends, {}, self._topics.latest(topic, self._partitions(baseline)))
+        done = tally.landed + tally.quarantined
+        lag = max(0, produced - done - tally.holes)
+        return StreamView(stream, produced, tally.landed, tally.quarantined, lag, p50, p95)
+
+    def _partitions(self, baseline: Baseline) -> list[int]:
+        topic_id, partitions = self._topics.describe(baseline.contract.topic)
+        if topic_id != baseline.topic_id:
+            raise UserError(
+                f"Topic {baseline.contract.topic} was deleted and made again while the demo ran: start the demo anew."
+            )
+        return partitions
+
+    def _add_up(self, baseline: Baseline, horizon: int) -> Tally:
+        tally = self._tallies[baseline.stream]
+        row = (
+            self.ledger()
+            .execute(
+                "select coalesce(sum(landed), 0)::bigint, coalesce(sum(quarantined), 0)::bigint,"
+                " coalesce(sum(holes), 0)::bigint from landing.slices"
+                " where stream = %s and topic_id = %s and load_id > %s and load_id <= %s",
+                (baseline.stream, baseline.topic_id, tally.up_to, horizon),
+            )
+            .fetchone()
+        )
+        assert row is not None
+        tally.landed, tally.quarantined = tally.landed + row[0], tally.quarantined + row[1]
+        tally.holes, tally.up_to = tally.holes + row[2], horizon
+        return tally
+
+    def _ages(self, condition: str, baseline: Baseline, *values: Any) -> list[Age]:
+        rows = self.ledger().execute(
+            "select landed + quarantined, extract(epoch from committed_at - max_kafka_timestamp)::float8,"
+            " extract(epoch from committed_at - min_kafka_timestamp)::float8 from landing.slices"
+            f" where stream = %s and topic_id = %s and min_kafka_timestamp is not null and {condition}"
+            " order by load_id desc limit %s",
+            (baseline.stream, baseline.topic_id, *values, SLICES_OF_A_RUN),
+        )
+        return [Age(*row) for row in rows]
+
+
+def alive_or(connection: Connection | None, dsn: str, role: str) -> Connection:
+    """The connection, or a new one in its place when it is broken."""
+    if connection is not None and not connection.closed and not connection.broken:
+        return connection
+    return connect(dsn, role=role, autocommit=True, application_name="landfall demo")

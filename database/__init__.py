@@ -1,0 +1,1 @@
+"""Postgres as such: connections, roles, locks, numbered migrations."""

@@ -1,0 +1,1 @@
+"""Making a person unknown: which identifiers are theirs, and where these stand."""

@@ -1,0 +1,1 @@
+"""Java, and the jars that run on it: found or fetched by set-up, each as pinned."""

@@ -1,1 +1,0 @@
-"""One module a subcommand; each exports a click command named `command`."""
