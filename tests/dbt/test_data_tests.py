@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from database.connect import connect
+from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events
 from tests.dbt.web_counts import web_traffic
-from warehouse.connect import connect
 from warehouse.dbt_manifest import load_manifest
 from warehouse.dbt_session import DBT_PROJECT
-from warehouse.roles import TRANSFORMER
 
 KEYS = {"not_null", "unique", "unique_together"}
 DAMAGES = {
