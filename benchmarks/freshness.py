@@ -26,8 +26,9 @@ from cli.dagster_server import start_dagster
 from database.connect import connect
 from database.roles import TRANSFORMER
 from landfall.settings import Settings
-from orchestration.manifest import Manifest, layer, read_manifest
+from orchestration.manifest import Manifest, layer
 from simulator.simulation import STREAMS
+from warehouse.dbt_manifest import read_manifest
 
 Mode = Literal["warm", "sensor"]
 MODES: tuple[Mode, ...] = ("warm", "sensor")

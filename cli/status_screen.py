@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from landfall.plain_text import printable
-from landfall.wording import counted, duration, listed
+from landfall.wording import aligned, counted, duration, listed
 
 COLUMNS = ("stream", "lag", "landed", "quarantined", "holes", "gaps", "loads", "open", "sealed", "newest")
 NOT_WELL = ("error", "warn")
@@ -36,7 +36,7 @@ def as_text(report: Report, *, show_all: bool = False, width: int = 110) -> str:
         *map(printable, service_lines(report["services"])),
     ]
     if report["streams"]:
-        lines += ["", *columns([COLUMNS, *(stream_row(stream, now) for stream in report["streams"])])]
+        lines += ["", *aligned([COLUMNS, *(stream_row(stream, now) for stream in report["streams"])])]
     if report["findings"]:
         lines += ["", *map(printable, summary(report))]
         shown = [found for found in report["findings"] if show_all or found["severity"] in NOT_WELL]
@@ -142,15 +142,3 @@ def group_lines(group: Sequence[Found], width: int) -> list[str]:
     body = [line for text in texts for line in textwrap.wrap(text, max(width - MARGIN, 40), break_on_hyphens=False)]
     sign = click.style(f"{first['severity']:<{MARGIN}}", fg=COLOURS[first["severity"]])
     return [sign + body[0], *(" " * MARGIN + line for line in body[1:])]
-
-
-def columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Rows as aligned lines: the first column to the left, the others to the right."""
-    table = list(rows)
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from exports.snapshot import Day, DayContent, open_snapshot, read_days, read_row
 from landfall.filesystems import Location, locate
 from landfall.settings import Settings
 from warehouse.dbt_arguments import EventDays
-
-logger = logging.getLogger(__name__)
 
 REDSHIFT = "redshift"
 # A snapshot waits for the network between two queries; a minute may be too short for a large file.

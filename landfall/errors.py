@@ -1,6 +1,8 @@
 """Mistakes a user can mend."""
 
+import difflib
 import logging
+from collections.abc import Collection
 
 import click
 
@@ -27,3 +29,11 @@ class UserError(click.ClickException):
         else:
             # It may quote a name or a value of somebody else.
             click.echo(f"landfall: {printable(' '.join(self.format_message().split()))}", err=True)
+
+
+def known(name: str, names: Collection[str], what: str) -> str:
+    """`name`, which must be one of `names`. Raises UserError with those that look like it, or with all of a few."""
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or sorted(names)[:10]
+    raise UserError(f"There is no {what} {name!r}: did you mean {' or '.join(near)}?")

@@ -17,7 +17,7 @@ import psycopg
 
 from database.connect import connect
 from jvm.jars import spark_jars
-from landfall.errors import UserError
+from landfall.errors import UserError, known
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.query import LandingOptions, LandingQuery
@@ -105,9 +105,7 @@ def _on_signals(then: Callable[[], object]) -> None:
 
 
 def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Contract]:
-    if unknown := [stream for stream in streams if stream not in contracts]:
-        raise UserError(f"There is no stream {unknown[0]!r}: the contracts name {', '.join(contracts)}.")
-    return [contracts[stream] for stream in streams] or list(contracts.values())
+    return [contracts[known(stream, contracts, "stream")] for stream in streams] or list(contracts.values())
 
 
 def _check_ready(settings: Settings) -> None:

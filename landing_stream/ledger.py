@@ -19,7 +19,6 @@ from landing_stream.tables import ensure_day_partitions
 
 logger = logging.getLogger(__name__)
 
-DOORS = ("stream", "file", "replay", "change")
 _TAKE_OVER_TIMEOUT = "5s"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,8 +16,6 @@ from landing_stream.copy_rows import RECORD_SCHEMA, land_records
 from landing_stream.ledger import LedgerError, Writer, check_generation, draw_load, finish_load, prepare_partitions
 from landing_stream.ledger import start_writer as take_door
 from landing_stream.parse import Parser
-
-logger = logging.getLogger(__name__)
 
 DOOR = "replay"
 Position = tuple[int, UUID, int, int]

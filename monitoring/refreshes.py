@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 
 from monitoring.catalogue import family, histogram_family
 from monitoring.histogram import Histogram
+from warehouse.dbt_session import REFRESHING
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -19,9 +20,6 @@ REFRESH_BOUNDS = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """A warm pass takes about a second, a full refresh minutes."""
 OVERLAP = dt.timedelta(minutes=1)
 """A run commits a little after the `ended_at` that it writes: the last minute is read again, each run counted once."""
-
-DOORS = ("watch", "refresh", "dagster", "dbt")
-"""Who may run dbt; shown from the start, as Prometheus sees no increase in a counter that appears at 1."""
 
 # Through the door `up` relations are made, empty: no refresh.
 RUNS = """
@@ -73,7 +71,8 @@ class Refreshes:
         them as new after each start of the exporter."""
         for door, at in connection.execute(NEWEST_SUCCESSES):
             self._successes[door] = at
-        for door in dict.fromkeys((*DOORS, *self._successes)):
+        # from the start, as Prometheus sees no increase in a counter that appears at 1
+        for door in dict.fromkeys((*REFRESHING, *self._successes)):
             self._appears(door)
         ((now,),) = connection.execute("select clock_timestamp()").fetchall()
         self._counted = {run[0]: now for run in connection.execute(RUNS, (now - OVERLAP,))}

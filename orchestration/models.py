@@ -14,7 +14,8 @@ from landfall.layout import venv_bin
 from landfall.settings import Settings
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
-from warehouse.dbt_session import DBT_PROJECT, environment, libpq_variables
+from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_session import environment, libpq_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"

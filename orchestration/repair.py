@@ -4,7 +4,6 @@ Each does what its command does (`landfall refresh --from DAY --to DAY`, `landfa
 assets it rebuilt. They wait for a refresh that is under way, and are safe to repeat.
 """
 
-import difflib
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from database.connect import connect
 from database.roles import WRITER
-from landfall.errors import UserError
+from landfall.errors import UserError, known
 from landfall.settings import Settings
 from landing_stream import quarantine
 from landing_stream.classify import Reason
@@ -157,14 +156,6 @@ def replay_job() -> dg.JobDefinition:
         replay()
 
     return replay_quarantine
-
-
-def known(name: str, names: Collection[str], what: str) -> str:
-    """`name`, which must be one of `names`. Raises UserError with those that look like it, or with all of a few."""
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or sorted(names)[:10]
-    raise UserError(f"There is no {what} {name!r}: did you mean {' or '.join(near)}?")
 
 
 @contextmanager

@@ -76,11 +76,7 @@ PAYMENTS = """
         (
             extract(epoch from windows.window_start - chosen.event_date::timestamp at time zone %(zone)s) / 60
         )::int as minute,
-        -- what the mart's ratio is over: checkouts, and payment errors that are no checkout
-        case
-            when windows.payment_errors > 0 then round(windows.payment_errors / windows.error_ratio)
-            else windows.checkouts
-        end::bigint as attempts,
+        windows.attempts,
         windows.payment_errors,
         windows.is_complete
     from marts.kpi_web_payment_errors_5min as windows

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 
+DBT_PROJECT = PROJECT / "dbt_project"
 NOT_SOURCES = ("target", "logs", "dbt_packages")
 
 
@@ -22,12 +24,7 @@ def load_manifest(project: Path, database: str) -> Any:
     from dbt.artifacts.schemas.manifest import WritableManifest  # isort: skip
     from dbt.contracts.graph.nodes import GenericTestNode
 
-    path = project / "target" / "manifest.json"
-    if not path.is_file():
-        raise UserError(f"{path} is missing: run `make setup`, which parses the dbt project.")
-    if newer := newest_change(project, path.stat().st_mtime):
-        raise UserError(f"{path} is stale, {newer.relative_to(project)} is newer: run `make setup`.")
-    written = json.loads(path.read_text(encoding="utf-8"))
+    written = read_manifest(project)
     manifest = Manifest.from_writable_manifest(WritableManifest.from_dict(written))
     for key, node in written["nodes"].items():
         if node.get("test_metadata"):
@@ -38,6 +35,19 @@ def load_manifest(project: Path, database: str) -> Any:
     # What models see as `graph`; dbt builds it only for a manifest that it parsed itself.
     manifest.build_flat_graph()
     return manifest
+
+
+def read_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
+    """The manifest of `project` as it was written. Raises UserError when it is missing or older than a file of the
+    project.
+    """
+    path = project / "target" / "manifest.json"
+    if not path.is_file():
+        raise UserError(f"{path} is missing: run `make setup`, which parses the dbt project.")
+    if newer := newest_change(project, path.stat().st_mtime):
+        raise UserError(f"{path} is stale, {newer.relative_to(project)} is newer: run `make setup`.")
+    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return written
 
 
 def move_to_prod(node: Any, database: str) -> None:

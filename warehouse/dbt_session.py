@@ -19,17 +19,17 @@ from psycopg.conninfo import conninfo_to_dict
 
 from database.locks import DBT, held
 from landfall.errors import UserError
-from landfall.layout import PROJECT
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
-from warehouse.dbt_manifest import load_manifest
+from warehouse.dbt_manifest import DBT_PROJECT, load_manifest
 
-DBT_PROJECT = PROJECT / "dbt_project"
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
 _ONE_RUN = threading.Lock()
 WRITING = ("run", "build", "seed", "snapshot")
 """Commands of dbt that write relations."""
+REFRESHING = ("watch", "refresh", "repair", "dagster", "dbt")
+"""Doors through which a run refreshes models. Through `up` they are made, empty; `reference` writes snapshots."""
 
 
 @dataclass(frozen=True)

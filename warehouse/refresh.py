@@ -16,8 +16,8 @@ from warehouse.dbt_arguments import (
     recount_arguments,
     refresh_arguments,
 )
-from warehouse.dbt_manifest import project_checksum
-from warehouse.dbt_session import DBT_PROJECT, DbtSession, NodeOutcome, Outcome
+from warehouse.dbt_manifest import DBT_PROJECT, project_checksum
+from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
 from warehouse.set_apart import Refresher, read_again
 
 ROLE = "transformer"

@@ -6,7 +6,7 @@ import time
 import click
 
 from cli.stop_signals import stop_on_signals
-from landfall.errors import EXIT_FENCED, UserError
+from landfall.errors import EXIT_FENCED, UserError, known
 from landfall.logs import configure_logging
 from landfall.plain_text import printable
 from landfall.settings import Settings
@@ -43,8 +43,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     from landing_stream.ledger import Fenced
 
     contracts = load_contracts()
-    if stream not in contracts:
-        raise UserError(f"There is no stream {stream}: contracts exist for {', '.join(contracts)}.")
+    known(stream, contracts, "stream")
     settings = Settings.load()
     configure_logging(settings.log_format)
     hidden: list[UserError] = []

@@ -14,6 +14,9 @@ def command(topics: bool, no_models: bool) -> None:
     For servers of your own: LANDFALL_ADMIN_DSN is a login that owns the database and may create roles (no superuser),
     LANDFALL_LANDING_DSN, LANDFALL_POSTGRES_DSN and (if you like) LANDFALL_BI_DSN name the logins to give the roles
     landing_writer, transformer and bi_reader; those that do not exist are made with the password of the DSN.
+
+    Columns that facts gained are filled for older events from what landing still has of them, in short transactions
+    beside everything else. Interrupted, it goes on where it stopped when it is run again.
     """
     # Imported here for start-up time.
     from cli.prepare import prepare

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landfall.errors import UserError
+from landfall.errors import UserError, known
 from landfall.plain_text import printable
 from landfall.settings import Settings
 
@@ -107,10 +107,9 @@ def replay(stream: str | None, reason: str | None) -> None:
     from landing_stream.contract import load_contracts
 
     contracts = load_contracts()
-    if stream is not None and stream not in contracts:
-        raise UserError(f"There is no stream {stream!r}: the contracts name {', '.join(contracts)}.")
+    chosen = list(contracts.values()) if stream is None else [contracts[known(stream, contracts, "stream")]]
     with _connection() as connection:
-        for contract in [contracts[stream]] if stream else contracts.values():
+        for contract in chosen:
             landed, waiting = quarantine.replay(connection, contract, reason)
             click.echo(f"{contract.stream}: {landed} landed, {waiting} still in quarantine")
 

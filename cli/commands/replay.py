@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli.stop_signals import stop_on_signals
-from landfall.errors import UserError
+from landfall.errors import UserError, known
 from landfall.plain_text import printable
 from landfall.settings import Settings
 from landfall.wording import counted
@@ -41,8 +41,7 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     from simulator.replay import replay
 
     contracts = load_contracts()
-    if stream not in contracts:
-        raise UserError(f"There is no stream {stream}: contracts exist for {', '.join(contracts)}.")
+    known(stream, contracts, "stream")
     settings = Settings.load()
     with stop_on_signals() as stop:
         done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)

@@ -1,11 +1,12 @@
 """The end of a demo in words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from cli.demo.observer import View
 from cli.demo.reconcile import Account
 from cli.demo.refreshes import Refreshes
 from cli.demo.screen import seconds
+from landfall.wording import aligned
 
 
 def account_lines(account: Account, latency: Mapping[str, list[float] | None], refreshes: Refreshes) -> list[str]:
@@ -48,10 +49,3 @@ def refresh_line(refreshes: Refreshes) -> str:
         f"Refreshes of the models: {len(refreshes.seconds)}, half of them within {middle:.1f} s,"
         f" {len(refreshes.failures)} failed"
     )
-
-
-def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Rows as lines: the first column to the left, the others to the right."""
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table]

@@ -41,10 +41,9 @@ BY_HOUR = {
         group by 1
     """,
 }
-# A window's attempts are not in the mart: errors over their ratio, and checkouts alone where none failed.
 PAYMENTS = """
 select date_trunc('hour', window_start at time zone %(zone)s),
-    sum(case when payment_errors > 0 then round(payment_errors / error_ratio) else checkouts end)::bigint,
+    sum(attempts)::bigint,
     sum(payment_errors)::bigint
 from marts.kpi_web_payment_errors_5min
 where date_trunc('hour', window_start at time zone %(zone)s) = any(%(hours)s) and window_start > %(first)s

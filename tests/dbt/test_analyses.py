@@ -8,7 +8,7 @@ import psycopg
 from database.connect import connect
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events, views_at, web_requests
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT
 
 NAMES = sorted(path.stem for path in (DBT_PROJECT / "analyses").glob("*.sql"))
 # The six questions about the shop: of these the rows are looked at too.

@@ -10,8 +10,7 @@ from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events
 from tests.dbt.web_counts import web_traffic
-from warehouse.dbt_manifest import load_manifest
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT, load_manifest
 
 KEYS = {"not_null", "unique", "unique_together"}
 DAMAGES = {

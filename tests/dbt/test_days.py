@@ -16,7 +16,8 @@ from tests.conftest import Connection
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, uuid_v1
 from warehouse.dbt_arguments import EventDays, create_arguments, pass_arguments, recount_arguments, refresh_arguments
-from warehouse.dbt_session import DBT_PROJECT, DbtSession
+from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
 from warehouse.reporting_timezone import zone_of_marts, zones_counted
 

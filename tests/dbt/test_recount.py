@@ -13,7 +13,7 @@ from tests.dbt.events import DAY, job_events
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
 from warehouse.dbt_arguments import EventDays
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT
 from warehouse.refresh import recount
 
 StartCommand = Callable[..., "object"]

@@ -15,7 +15,7 @@ from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events
 from warehouse.dbt_arguments import NO_TESTS
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT
 from warehouse.refresh import create_relations
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]

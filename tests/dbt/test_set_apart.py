@@ -16,8 +16,7 @@ from tests.dbt.hostile_values import ordinary_events
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
 from warehouse.dbt_arguments import pass_arguments
-from warehouse.dbt_manifest import load_manifest
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT, load_manifest
 from warehouse.model_tables import ModelTable, model_tables
 from warehouse.narrowing import smallest_failing
 from warehouse.set_apart import Refresher

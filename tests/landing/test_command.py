@@ -173,7 +173,7 @@ def test_a_stream_that_does_not_exist_is_a_sentence(command: Command) -> None:
     assert command.start("--stream", "shoes").wait(60) == 1
     (said,) = command.log(0).read_text().splitlines()
     assert json.loads(said)["message"] == (
-        "There is no stream 'shoes': the contracts name job_tracking, product_views, web_logs."
+        "There is no stream 'shoes': did you mean job_tracking or product_views or web_logs?"
     )
 
 

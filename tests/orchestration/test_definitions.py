@@ -10,9 +10,10 @@ import pytest
 
 from landfall.errors import UserError
 from landing_stream.contract import load_contracts
-from orchestration.manifest import progress_relations, read_manifest
+from orchestration.manifest import progress_relations
 from orchestration.models import dbt_build_arguments
 from tests.orchestration.describe import SNAPSHOT, describe
+from warehouse.dbt_manifest import read_manifest
 
 MARTS = {
     "job_tracking": "kpi_jobs_hourly",

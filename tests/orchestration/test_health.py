@@ -15,9 +15,9 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
 from orchestration.health import health_sensor, judged_marts
-from orchestration.manifest import read_manifest
 from tests.conftest import Connection
 from tests.orchestration.conftest import Land
+from warehouse.dbt_manifest import read_manifest
 
 REQUEST = {"event_id": "1", "timestamp": "2026-01-01T00:00:00Z", "action": "view_product"}
 MINUTE = dt.timedelta(minutes=1)

@@ -180,7 +180,7 @@ def test_replay_as_typed_says_how_much_it_did(environ: dict[str, str], tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["replay", "no_stream", "x.csv"], "There is no stream no_stream: contracts exist for job_tracking"),
+        (["replay", "no_stream", "x.csv"], "There is no stream 'no_stream': did you mean"),
         (["replay", "web_logs", "absent.csv"], "absent.csv: there is no such file"),
         (["simulate", "--late", "0.7", "--malformed", "0.7"], "together at most 1"),
         (["simulate", "--count", "1", "--start", "soon"], "--start is 'soon': write an instant such as"),

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from landing_stream.contract import ContractError, load_contracts, read_contract
-from warehouse.dbt_session import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT
 
 VALID = """\
 apiVersion: v3.0.2

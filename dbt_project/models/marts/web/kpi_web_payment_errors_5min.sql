@@ -34,7 +34,8 @@ final as (
         windows.human_checkouts,
         windows.human_payment_errors,
         windows.human_payment_errors / nullif(windows.human_attempts, 0) as human_error_ratio,
-        {{ is_complete_window('windows.window_start', 'watermark.newest_event_at') }} as is_complete
+        {{ is_complete_window('windows.window_start', 'watermark.newest_event_at') }} as is_complete,
+        windows.attempts::bigint as attempts
     from windows
     cross join watermark
 )
