@@ -177,32 +177,38 @@ class Span:
 
 def close_empty(connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, span: Span) -> None:
     """Closes a planned span in which Kafka had no record at all (compacted, or transaction markers only): all holes."""
-    if lock_offset(connection, writer.stream, topic_id, span) >= span.until_offset:
+    position = lock_offset(connection, writer.stream, topic_id, span)
+    if position >= span.until_offset:
         return
-    place = {
-        "stream": writer.stream,
-        "topic_id": topic_id,
-        "partition": span.kafka_partition,
-        "load_id": load.load_id,
-        "until": span.until_offset,
-    }
+    left = Span(span.kafka_partition, position, span.until_offset)
     connection.execute(
         """
         insert into landing.slices
             (stream, load_id, topic_id, kafka_partition, from_offset, until_offset, landed, quarantined, holes)
-        select stream, %(load_id)s, topic_id, kafka_partition, next_offset, %(until)s, 0, 0, %(until)s - next_offset
-        from landing.offsets
-        where stream = %(stream)s and topic_id = %(topic_id)s and kafka_partition = %(partition)s
+        values (%s, %s, %s, %s, %s, %s, 0, 0, %s)
         """,
-        place,
+        (
+            *(writer.stream, load.load_id, topic_id),
+            *(left.kafka_partition, left.from_offset, left.until_offset, left.until_offset - left.from_offset),
+        ),
     )
-    connection.execute(
+    advance(connection, writer.stream, topic_id, left)
+
+
+def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, span: Span) -> None:
+    """Moves the ledger of a partition over a span that is accounted for: the only way in which it moves.
+
+    Raises LedgerError when the ledger does not stand where the span begins.
+    """
+    moved = connection.execute(
         """
-        update landing.offsets set next_offset = %(until)s
-        where stream = %(stream)s and topic_id = %(topic_id)s and kafka_partition = %(partition)s
+        update landing.offsets set next_offset = %s
+        where stream = %s and topic_id = %s and kafka_partition = %s and next_offset = %s
         """,
-        place,
+        (span.until_offset, stream, topic_id, span.kafka_partition, span.from_offset),
     )
+    if moved.rowcount != 1:
+        raise LedgerError(f"stream {stream}: the ledger moved under {span}")
 
 
 def lock_offset(connection: psycopg.Connection, stream: str, topic_id: UUID, span: Span) -> int:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landing_stream.copy_rows import land_records, quarantine_records
-from landing_stream.ledger import LedgerError, Load, LoadNotOpen, Span, Writer, check_generation, lock_offset
+from landing_stream.ledger import LedgerError, Load, LoadNotOpen, Span, Writer, advance, check_generation, lock_offset
 from landing_stream.parse import Parser
 
 
@@ -128,12 +128,5 @@ def _close(connection: psycopg.Connection, job: Slice, account: Account) -> None
             account.holes, account.first_timestamp, account.last_timestamp,
         ),
     )  # fmt: skip
-    moved = connection.execute(
-        """
-        update landing.offsets set next_offset = %s
-        where stream = %s and topic_id = %s and kafka_partition = %s and next_offset = %s
-        """,
-        (account.until_offset, *key, account.from_offset),
-    )
-    if moved.rowcount != 1:
-        raise LedgerError(f"stream {job.writer.stream}: the ledger moved under the slice {job.span}")
+    owed = Span(job.span.kafka_partition, account.from_offset, account.until_offset)
+    advance(connection, job.writer.stream, job.topic_id, owed)

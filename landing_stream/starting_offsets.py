@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from landing_stream.ledger import LedgerError, Span, Writer, check_generation, lock_offset
+from landing_stream.ledger import LedgerError, Span, Writer, advance, check_generation, lock_offset
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +74,11 @@ def _record_gap(connection: psycopg.Connection, stream: str, topic_id: UUID, gap
         gap.from_offset,
         gap.until_offset - 1,
     )
-    key = (stream, topic_id, gap.kafka_partition)
     connection.execute(
         """
         insert into landing.gaps (stream, topic_id, kafka_partition, from_offset, until_offset)
         values (%s, %s, %s, %s, %s)
         """,
-        (*key, gap.from_offset, gap.until_offset),
+        (stream, topic_id, gap.kafka_partition, gap.from_offset, gap.until_offset),
     )
-    connection.execute(
-        """
-        update landing.offsets set next_offset = %s
-        where stream = %s and topic_id = %s and kafka_partition = %s
-        """,
-        (gap.until_offset, *key),
-    )
+    advance(connection, stream, topic_id, gap)
