@@ -178,7 +178,7 @@ TABLES = (USER_AGENTS, ADDRESSES, REFERRER_HOSTS)
 def find_new_texts(contract: Contract) -> str | None:
     """Fill new_texts with what a stretch of loads holds and the tables do not; None when no field is marked.
 
-    One read of the landing for all fields. Parameters: stream, after, upto.
+    One read of the landing for all fields. Parameters: after, upto (loads), first_landed_at, last_landed_at.
     """
     values = [
         f"('{table.kind}', {table.value_of.format(text=landed, url=landed)})"

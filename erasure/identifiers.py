@@ -256,7 +256,7 @@ class Replacer:
             if old.startswith('"'):
                 return replaced(old, sought)
             new = replaced(without_zero_fraction(old), sought)
-            return json.dumps(new) if EMPTY_NUMBER.fullmatch(new) is None else old
+            return json.dumps(new) if NUMBER.fullmatch(new) is None else old
 
         return _JSON_SCALARS.sub(scalar, value) if sought else value
 
@@ -298,7 +298,7 @@ def replaced(value: str, sought: Iterable[Sought]) -> str:
     return value
 
 
-EMPTY_NUMBER = re.compile(r"-?\d[\d.eE+-]*")
+NUMBER = re.compile(r"-?\d[\d.eE+-]*")
 
 
 def without_zero_fraction(number: str) -> str:

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["ok", "warn", "error"]
+Unit = Literal[
+    "", "seconds", "records", "events", "ratio", "spans", "runs", "models", "tests", "ends", "hosts", "types", "texts",
+    "zones", "rows",
+]  # fmt: skip
 SEVERITIES: tuple[Severity, ...] = ("ok", "warn", "error")
 """From well to wrong."""
 
@@ -26,9 +30,7 @@ class Finding:
     """What to do; empty where all is well."""
     value: float | None = None
     """The figure that was judged, in `unit`; None where there is nothing to measure."""
-    unit: str = ""
-    """`seconds`, `records`, `events`, `ratio`, `spans`, `runs`, `tests`, `ends`, `hosts`, `types`, `texts`
-    or `rows`."""
+    unit: Unit = ""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -33,8 +33,9 @@ POSITION_COLUMNS = (
 EXTRA_COLUMN = "extra"
 
 ENRICHMENTS = ("user_agent", "ip", "referrer")
-IDENTIFIED = ("user", "device", "email")
 """What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
+IDENTIFIED = ("user", "device", "email")
+"""Whom a field can identify."""
 
 _SECONDS_OF = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")

@@ -1,8 +1,7 @@
 """The ledger: who may write a stream, which loads there are, and up to which offset everything has landed.
 
 Postgres is the authority. Each function is one transaction (or takes part in the caller's), and fails with Fenced when
-a newer
-writer has taken the stream's door. See docs of the tables in database/migrations/0001_landing.sql.
+a newer writer has taken the stream's door. See docs of the tables in database/migrations/0001_landing.sql.
 """
 
 from __future__ import annotations

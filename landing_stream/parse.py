@@ -1,10 +1,8 @@
 """Raw record values to the columns of a landing table, one Arrow batch at a time.
 
 Measured per event of 960 bytes and 32 fields, one core: the strict check by msgspec 0.8 µs, DuckDB's json_transform 2.0
-µs;
-Spark's from_json costs 20 µs over both cores. msgspec decides what is JSON (RFC 8259) and whether a field is unknown;
-DuckDB,
-whose own reader is laxer, only splits what msgspec has let through.
+µs; Spark's from_json costs 20 µs over both cores. msgspec decides what is JSON (RFC 8259) and whether a field is
+unknown; DuckDB, whose own reader is laxer, only splits what msgspec has let through.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What Spark has planned for a micro-batch: the spans of offsets, read from the query's checkpoint.
 
 Spark writes the planned end of a batch, per partition, as the last line of `offsets/<batch id>` before it calls the
-batch function;
-the start is the end of the batch before, or `startingOffsets` (seen on 4.2.0).
+batch function; the start is the end of the batch before, or `startingOffsets` (seen on 4.2.0).
 """
 
 from __future__ import annotations

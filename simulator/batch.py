@@ -29,8 +29,7 @@ class MixedBatch(Batch):
     """A batch with late, repeated and broken messages mixed in, by position.
 
     `malformed`: position → why the landing stream is to quarantine it. `partitions`: position → a number from 0 to 1
-    that stands
-    for a partition; every other message goes where its key sends it.
+    that stands for a partition; every other message goes where its key sends it.
     """
 
     late: list[int] = field(default_factory=list)
@@ -50,8 +49,7 @@ def population(pace: float, *, seconds_between: float, count: int | None, visit_
     """How many visits are under way at once.
 
     With `pace` events a second and one event a visit every `seconds_between`; fewer when only `count` events will be
-    made, so
-    that visits of `visit_length` events come to their end; at most 10,000, which take 20 MB.
+    made, so that visits of `visit_length` events come to their end; at most 10,000, which take 20 MB.
     """
     wanted = pace * seconds_between
     if count is not None:

@@ -21,8 +21,7 @@ _MOST_IN_FLIGHT = 100_000
 
 # Measured on 2 cores with the broker beside it, events of all streams, made while they are sent: lz4 104,000 to 139,000
 # events/s, none 91,000 to 121,000, snappy 99,000, zstd 111,000 (it costs 2 µs an event more). `produce_batch` was no
-# faster
-# than `produce` (81,000 to 117,000): it wants a dict a message.
+# faster than `produce` (81,000 to 117,000): it wants a dict a message.
 _THROUGHPUT = {
     "enable.idempotence": True,
     "compression.type": "lz4",

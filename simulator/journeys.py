@@ -1,9 +1,8 @@
 """How a visit goes: the order of event types, and each page of it rendered once as JSON.
 
 A visit walks listing → detail → option → add to cart → cart → checkout → success and may leave at any step. A rendered
-visit is
-shared by many visitors (the same pages are seen by many people), which is what makes 50,000 events a second possible:
-rendering a page with `json.dumps` costs about 15 µs, reusing it 0.1 µs.
+visit is shared by many visitors (the same pages are seen by many people), which is what makes 50,000 events a second
+possible: rendering a page with `json.dumps` costs about 15 µs, reusing it 0.1 µs.
 """
 
 import json
@@ -16,9 +15,8 @@ from simulator.stores import ODD_HOST_SHARE, ODD_ORIGINS, Store, stores
 # A checkout's number is of the one visit, not of the shared page.
 ORDER_PLACEHOLDER = b"@ORDER@"
 
-# After an event of the first type comes one of the others by weight; "" ends the visit. The weights were chosen so
-# that the
-# shares of the 27 types come out near those counted over 41 million real events (see
+# After an event of the first type comes one of the others by weight; "" ends the visit. The weights were chosen so that
+# the shares of the 27 types come out near those counted over 41 million real events (see
 # tests/unit/test_simulator_product_views.py).
 _NEXT: dict[str, dict[str, float]] = {
     "": {

@@ -14,8 +14,7 @@ class StreamCounts:
     """One stream. `produced` counts acknowledged messages, all kinds together; the others are parts of it.
 
     `late`: event time 15 minutes to 3 days early; `duplicates`: an earlier message again; `malformed`: by the reason
-    that the
-    quarantine is to give; `unusable`: events that land and dbt rejects, as they have no key or no usable time.
+    that the quarantine is to give; `unusable`: events that land and dbt rejects, as they have no key or no usable time.
     """
 
     produced: int = 0

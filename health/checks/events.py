@@ -95,7 +95,7 @@ def judge_unknown(stream: str, check: str, noun: str, advice: str, seen: Sequenc
         ),
         advice=advice if seen else "",
         value=len(seen),
-        unit=f"{noun}s",
+        unit="hosts" if noun == "host" else "types",
     )
 
 

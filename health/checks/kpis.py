@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from health.findings import Finding, Severity, graded
+from health.findings import Finding, Severity, Unit, graded
 from health.limits import Limits
 from health.look import Look
 from landfall.wording import counted, share
@@ -132,7 +132,7 @@ def last_whole_hour(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def finding(
-    check: str, mart: str, severity: Severity, message: str, advice: str, value: float | None, unit: str
+    check: str, mart: str, severity: Severity, message: str, advice: str, value: float | None, unit: Unit
 ) -> Finding:
     """A finding of a mart."""
     return Finding(
@@ -140,7 +140,7 @@ def finding(
     )
 
 
-def unjudged(check: str, mart: str, unit: str) -> Finding:
+def unjudged(check: str, mart: str, unit: Unit) -> Finding:
     """The hour is not whole in the mart: what is late or away is said by other checks."""
     return finding(check, mart, "ok", "The last hour is not whole in the mart, so it is not judged.", "", None, unit)
 
