@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from landing_stream.contract import Contract
-from landing_stream.topics import Topics
+from landing_stream.topics import TopicOffsets, Topics
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -113,17 +113,27 @@ def stream_statuses(connection: Connection, contracts: Iterable[Contract], topic
 
 
 def lag_of(connection: Connection, contract: Contract, topics: Topics) -> int:
-    """Records of the contract's topic, as it is now, that have not landed."""
-    topic_id, partitions = topics.describe(contract.topic)
-    earliest, latest = topics.earliest(contract.topic, partitions), topics.latest(contract.topic, partitions)
-    return records_between(ledger_offsets(connection, contract.stream, topic_id), earliest, latest)
+    """Records of the contract's topic, as it is now, that have not landed. Raises KafkaUnavailable."""
+    topic = topics.offsets(contract.topic)
+    return lag(topic, ledger_offsets(connection, contract.stream, topic.topic_id))
 
 
-def records_between(landed: Mapping[int, int], earliest: Mapping[int, int], latest: Mapping[int, int]) -> int:
-    """Offsets from the ledger's next one (or the earliest that Kafka has, if later) to the end, over partitions."""
-    return sum(
-        max(0, end - max(landed.get(partition, 0), earliest.get(partition, 0))) for partition, end in latest.items()
-    )
+def lag(topic: TopicOffsets, next_offsets: Mapping[int, int]) -> int:
+    """Records of the topic that have not landed, over all partitions."""
+    return sum(map(len, waiting(topic, next_offsets).values()))
+
+
+def waiting(topic: TopicOffsets, next_offsets: Mapping[int, int]) -> dict[int, range]:
+    """Offsets that have not landed, by partition; those in which nothing waits are left out.
+
+    From the ledger's next offset, or from the first that Kafka still has, where it deleted records before they landed,
+    or where the ledger does not know the partition yet.
+    """
+    spans = {
+        partition: range(max(next_offsets.get(partition, 0), topic.earliest.get(partition, 0)), end)
+        for partition, end in topic.latest.items()
+    }
+    return {partition: span for partition, span in spans.items() if span}
 
 
 def ledger_offsets(connection: Connection, stream: str, topic_id: UUID) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,16 @@ class KafkaUnavailable(RuntimeError):
 
 class TopicReplaced(RuntimeError):
     """The topic was deleted and made again under the same name: other records, from offset 0."""
+
+
+@dataclass(frozen=True)
+class TopicOffsets:
+    """A topic as Kafka has it now: its id, and by partition the first offset that it still has (`earliest`) and the one
+    that its next record will have (`latest`)."""
+
+    topic_id: UUID
+    earliest: Mapping[int, int]
+    latest: Mapping[int, int]
 
 
 class Topics:
@@ -39,6 +50,11 @@ class Topics:
         except (KafkaException, TimeoutError) as error:
             raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
         return _uuid(found.topic_id), sorted(partition.id for partition in found.partitions)
+
+    def offsets(self, topic: str) -> TopicOffsets:
+        """The topic's id, its first offsets and its ends. Raises KafkaUnavailable."""
+        topic_id, partitions = self.describe(topic)
+        return TopicOffsets(topic_id, self.earliest(topic, partitions), self.latest(topic, partitions))
 
     def check_same(self, topic: str, topic_id: UUID) -> None:
         """Raises TopicReplaced when the topic is not the one of `topic_id`, KafkaUnavailable when it cannot be told."""

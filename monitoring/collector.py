@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,8 +16,8 @@ from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
-from landing_stream.progress import records_between
-from landing_stream.topics import Topics
+from landing_stream.progress import lag
+from landing_stream.topics import TopicOffsets, Topics
 from monitoring.catalogue import family
 from monitoring.ledger import Ledger, next_offsets
 from monitoring.quality import health_metrics, quality_metrics
@@ -33,15 +32,6 @@ DEADLINE_SECONDS = 4.0
 """Less than Prometheus waits (10 s by default, and by the sample configuration)."""
 PACE = 20.0
 STATEMENT_TIMEOUT_MS = 30_000
-
-
-@dataclass(frozen=True)
-class TopicEnds:
-    """A stream's topic as Kafka has it now, by partition."""
-
-    topic_id: UUID
-    earliest: dict[int, int]
-    latest: dict[int, int]
 
 
 class LandfallCollector(Collector):
@@ -120,19 +110,11 @@ def within_time(read: Callable[[Connection], T]) -> Callable[[Connection], T]:
     return limited
 
 
-def ask_kafka(topics: Topics, contracts: Iterable[Contract]) -> dict[str, TopicEnds]:
+def ask_kafka(topics: Topics, contracts: Iterable[Contract]) -> dict[str, TopicOffsets]:
     """Each stream's topic. Raises KafkaUnavailable."""
-    found = {}
-    for contract in contracts:
-        topic_id, partitions = topics.describe(contract.topic)
-        earliest, latest = topics.earliest(contract.topic, partitions), topics.latest(contract.topic, partitions)
-        found[contract.stream] = TopicEnds(topic_id, earliest, latest)
-    return found
+    return {contract.stream: topics.offsets(contract.topic) for contract in contracts}
 
 
-def lags(topics: dict[str, TopicEnds], landed: Offsets) -> dict[tuple[str, ...], int]:
+def lags(topics: dict[str, TopicOffsets], landed: Offsets) -> dict[tuple[str, ...], int]:
     """Records of each stream that have not landed; a topic that was made again has landed nothing yet."""
-    return {
-        (stream,): records_between(landed.get((stream, ends.topic_id), {}), ends.earliest, ends.latest)
-        for stream, ends in topics.items()
-    }
+    return {(stream,): lag(topic, landed.get((stream, topic.topic_id), {})) for stream, topic in topics.items()}

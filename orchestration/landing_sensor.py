@@ -9,7 +9,7 @@ from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
-from orchestration.ledger import Connection, Landed, TopicEnds, landed_since, landing_metadata, topic_metadata
+from orchestration.ledger import Connection, Landed, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key, topics_of
 
 # Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
@@ -47,14 +47,13 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
 def events_of(landed: Landed, contract: Contract, topics: Topics) -> list[dg.AssetMaterialization]:
     """What to report of one stream: its landing table, and before it its topic where Kafka answers."""
     try:
-        topic_id, partitions = topics.describe(contract.topic)
-        ends = TopicEnds(topic_id, topics.latest(contract.topic, partitions))
+        topic = topics.offsets(contract.topic)
     except KafkaUnavailable:
         # What landed is known all the same; the next look asks Kafka again.
         return [dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, None))]
     return [
-        dg.AssetMaterialization(topic_key(contract), metadata=topic_metadata(ends)),
-        dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, ends)),
+        dg.AssetMaterialization(topic_key(contract), metadata=topic_metadata(topic)),
+        dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, topic)),
     ]
 
 

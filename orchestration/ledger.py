@@ -9,6 +9,9 @@ from uuid import UUID
 import dagster as dg
 import psycopg
 
+from landing_stream.progress import lag
+from landing_stream.topics import TopicOffsets
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -29,6 +32,10 @@ class Landed:
     """Kafka's timestamp of the newest record."""
     next_offsets: Mapping[tuple[UUID, int], int]
     """By topic id and partition: everything below has landed."""
+
+    def of_topic(self, topic_id: UUID) -> dict[int, int]:
+        """The next offsets of one topic, by partition."""
+        return {partition: offset for (topic, partition), offset in self.next_offsets.items() if topic == topic_id}
 
 
 def landed_since(connection: Connection, stream: str, after: int | None) -> Landed | None:
@@ -80,25 +87,7 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
     )
 
 
-@dataclass(frozen=True)
-class TopicEnds:
-    """The topic as Kafka has it: its id, and by partition the offset that the next record will have."""
-
-    topic_id: UUID
-    ends: Mapping[int, int]
-
-
-def lag(landed: Landed, topic: TopicEnds) -> int:
-    """Records of the topic that have not landed, over all partitions.
-
-    A partition that the ledger does not know yet counts from offset 0.
-    """
-    return sum(
-        max(end - landed.next_offsets.get((topic.topic_id, partition), 0), 0) for partition, end in topic.ends.items()
-    )
-
-
-def landing_metadata(landed: Landed, topic: TopicEnds | None) -> dict[str, Any]:
+def landing_metadata(landed: Landed, topic: TopicOffsets | None) -> dict[str, Any]:
     """Metadata of one materialization of a landing table. Without `topic` (Kafka is away) the lag is left out."""
     found: dict[str, Any] = {
         "load_id": landed.load_id,
@@ -113,7 +102,7 @@ def landing_metadata(landed: Landed, topic: TopicEnds | None) -> dict[str, Any]:
     if landed.newest_event is not None:
         found["newest_event"] = dg.MetadataValue.timestamp(landed.newest_event)
     if topic is not None:
-        found["lag"] = lag(landed, topic)
+        found["lag"] = lag(topic, landed.of_topic(topic.topic_id))
     return found
 
 
@@ -125,12 +114,12 @@ def offset_records(landed: Landed) -> list[dg.TableRecord]:
     ]
 
 
-def topic_metadata(topic: TopicEnds) -> dict[str, Any]:
+def topic_metadata(topic: TopicOffsets) -> dict[str, Any]:
     """Metadata of one event of a topic."""
     return {
         "topic_id": str(topic.topic_id),
-        "partitions": len(topic.ends),
+        "partitions": len(topic.latest),
         "end_offsets": dg.MetadataValue.table(
-            [dg.TableRecord({"partition": partition, "end": end}) for partition, end in sorted(topic.ends.items())]
+            [dg.TableRecord({"partition": partition, "end": end}) for partition, end in sorted(topic.latest.items())]
         ),
     }

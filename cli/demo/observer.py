@@ -15,7 +15,7 @@ from database.roles import READER, TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract
-from landing_stream.progress import ledger_offsets, records_between
+from landing_stream.progress import lag_of, ledger_offsets
 from landing_stream.topics import Topics
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -83,7 +83,23 @@ class Span:
     @property
     def produced(self) -> int:
         """Messages, by Kafka's offsets."""
-        return records_between(self.baseline.ends, {}, self.ends)
+        return offsets_between(self.baseline.ends, self.ends)
+
+
+def offsets_between(starts: Mapping[int, int], ends: Mapping[int, int]) -> int:
+    """How many offsets, over all partitions."""
+    return sum(max(0, end - starts.get(partition, 0)) for partition, end in ends.items())
+
+
+@dataclass(frozen=True)
+class Left:
+    """What waits to land: records in Kafka, and loads that are not finished. True where there is any."""
+
+    records: int
+    open_loads: int
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.open_loads)
 
 
 @dataclass
@@ -114,16 +130,11 @@ class Observer:
         rows = self.ledger().execute("select stream, generation from landing.writers where door = 'stream'")
         return {contract.stream: 0 for contract in self._contracts} | dict(rows.fetchall())
 
-    def lag(self) -> int:
-        """Records in Kafka that have not landed, over all streams, those of loads not finished included."""
-        found = 0
-        for contract in self._contracts:
-            topic_id, partitions = self._topics.describe(contract.topic)
-            latest = self._topics.latest(contract.topic, partitions)
-            earliest = self._topics.earliest(contract.topic, partitions)
-            found += records_between(ledger_offsets(self.ledger(), contract.stream, topic_id), earliest, latest)
-        unfinished = self.ledger().execute("select count(*) from landing.loads where state = 'open'").fetchone()
-        return max(found, unfinished[0] if unfinished else 0)
+    def left(self) -> Left:
+        """What waits to land, over all streams."""
+        records = sum(lag_of(self.ledger(), contract, self._topics) for contract in self._contracts)
+        ((open_loads,),) = self.ledger().execute("select count(*) from landing.loads where state = 'open'").fetchall()
+        return Left(records, open_loads)
 
     def baselines(self) -> list[Baseline]:
         """Where the streams stand now; to be taken while nothing is produced and nothing waits to land."""
@@ -152,7 +163,7 @@ class Observer:
         found = []
         for baseline in baselines:
             wanted = ends[baseline.stream]
-            if records_between(ledger_offsets(self.ledger(), baseline.stream, baseline.topic_id), {}, wanted):
+            if offsets_between(ledger_offsets(self.ledger(), baseline.stream, baseline.topic_id), wanted):
                 return None
             row = (
                 self.ledger()
@@ -227,7 +238,7 @@ class Observer:
         )
         p50, p95 = percentiles(ages, (0.5, 0.95)) or (None, None)
         # Kafka is asked last, so that no more can have landed than was produced.
-        produced = records_between(baseline.ends, {}, self._topics.latest(topic, self._partitions(baseline)))
+        produced = offsets_between(baseline.ends, self._topics.latest(topic, self._partitions(baseline)))
         done = tally.landed + tally.quarantined
         lag = max(0, produced - done - tally.holes)
         return StreamView(stream, produced, tally.landed, tally.quarantined, lag, p50, p95)

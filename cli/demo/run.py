@@ -112,9 +112,9 @@ class Demo:
         refresh = self._children.start("refresh", "--watch")
         self._poll(lambda: not_taken_over(before, observer.generations()), "`landfall land` to start")
         self._say("landing has started")
-        if left := self._wait(Background(observer.lag)):
-            self._say(f"{left:,} messages that an earlier run left in Kafka land first")
-        self._poll(observer.lag, "what an earlier run left in Kafka to land")
+        if left := self._wait(Background(observer.left)):
+            self._say(f"{left.records:,} messages that an earlier run left in Kafka land first")
+        self._poll(observer.left, "what an earlier run left in Kafka to land")
         baselines = self._wait(Background(observer.baselines))
         length = "until Ctrl-C" if self._duration is None else f"for {self._duration:g} s"
         self._say(f"events now, {self._rate:g} a second, {length}; a few of them late, repeated or malformed")
@@ -203,7 +203,7 @@ class Demo:
             raise UserError(" ".join(troubles))
         self._screen.say("Nothing is lost, nothing is doubled.")
 
-    def _poll(self, left: Callable[[], int], what: str) -> None:
+    def _poll(self, left: Callable[[], object], what: str) -> None:
         """Ask until nothing is left, beside the main thread; raises UserError when it has become no less for long."""
         seen, moved = None, time.monotonic()
         while now := self._wait(Background(left)):

@@ -10,7 +10,7 @@ from health.limits import Limits
 from health.look import Look
 from landfall.wording import at_utc, counted, duration
 from landing_stream.contract import Contract
-from landing_stream.progress import ledger_offsets
+from landing_stream.progress import ledger_offsets, waiting
 from landing_stream.topics import KafkaUnavailable, Topics
 
 FIRST_KAFKA_MS = 1_293_840_000_000
@@ -96,19 +96,15 @@ def read_backlog(look: Look, contract: Contract, topics: Topics, idle_seconds: f
 
     Raises KafkaUnavailable.
     """
-    topic_id, partitions = topics.describe(contract.topic)
-    ends = topics.latest(contract.topic, partitions)
-    landed = ledger_offsets(look.connection, contract.stream, topic_id)
-    starts = topics.earliest(contract.topic, partitions) if set(partitions) - set(landed) else {}
-    nexts = {p: landed.get(p, starts.get(p, 0)) for p, end in ends.items()}
-    nexts = {partition: offset for partition, offset in nexts.items() if offset < ends[partition]}
-    if not nexts:
+    topic = topics.offsets(contract.topic)
+    left = waiting(topic, ledger_offsets(look.connection, contract.stream, topic.topic_id))
+    if not left:
         return Backlog(0, 0.0)
-    since = first_to_wait(newest_landed(look, contract.stream, topic_id), nexts)
+    since = first_to_wait(newest_landed(look, contract.stream, topic.topic_id), left)
     found = topics.first_since(contract.topic, since)
     return Backlog(
-        sum(ends[partition] - offset for partition, offset in nexts.items()),
-        max(waited(look, found.get(partition), offset, idle_seconds) for partition, offset in nexts.items()),
+        sum(map(len, left.values())),
+        max(waited(look, found.get(partition), span.start, idle_seconds) for partition, span in left.items()),
     )
 
 
@@ -127,9 +123,9 @@ def newest_landed(look: Look, stream: str, topic_id: UUID) -> dict[int, datetime
     return {partition: newest for partition, newest in rows if newest is not None}
 
 
-def first_to_wait(newest: Mapping[int, datetime], waiting: Iterable[int]) -> dict[int, int]:
+def first_to_wait(newest: Mapping[int, datetime], partitions: Iterable[int]) -> dict[int, int]:
     """Partition to the Kafka time, in ms, from which on its records have not landed; 0 where none ever did."""
-    return {p: int(newest[p].timestamp() * 1_000) + 1 if p in newest else 0 for p in waiting}
+    return {p: int(newest[p].timestamp() * 1_000) + 1 if p in newest else 0 for p in partitions}
 
 
 def kafka_away(contract: Contract, why: str) -> Finding:
