@@ -18,7 +18,10 @@ DAMAGES = {
     "update intermediate.int_product_viewers__5min set views = views + 1": ["shop_days_add_up_to_their_windows"],
     "update intermediate.int_product_funnel__daily set devices = devices + 1": ["shop_funnel_holds_every_device"],
     "update intermediate.int_product_sessions__daily set sessions = sessions + 1": ["shop_sessions_add_up_by_day"],
-    "update intermediate.int_product_sessions set ended_at = started_at - interval '1 s'": ["holds_fct_product_sess"],
+    "update intermediate.int_product_sessions set events = events + 1, ended_at = started_at - interval '1 s'": [
+        "holds_fct_product_sess",
+        "sessions_hold_every_event_of_a_device",
+    ],
     "delete from intermediate.int_products": ["relationships_of_new_events_fct_product_events_ref_int_products_"],
     "update intermediate.int_pages set page_key = gen_random_uuid()": [
         "relationships_of_new_events_fct_product_events_ref_int_pages_"
