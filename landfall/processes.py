@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import signal
 import socket
 import time
@@ -152,10 +153,19 @@ def exit_in_words(code: int) -> str:
     return f"with exit code {code}" if code >= 0 else f"by signal {signal.Signals(-code).name}"
 
 
+_LONGEST_EXCEPTION = 60
+"""Lines. SQLAlchemy's repeats the statement, and Dagster's longest makes a table of twenty columns."""
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception): ")
+"""Begins the line of a Python traceback that says what went wrong; the text after it may take many lines more."""
+
+
 def last_lines(log: Path, count: int = 5) -> str:
-    """The end of a log on one line, for a message about a server that did not start."""
+    """The end of a log on one line, for a message about a program that ended: from its exception on, if it says one."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return "(no log)"
-    return " | ".join(line.strip() for line in lines[-count:] if line.strip()) or "(empty log)"
+    end = lines[-_LONGEST_EXCEPTION:]
+    exceptions = [number for number, line in enumerate(end) if _EXCEPTION.match(line)]
+    shown = end[exceptions[-1] :][:count] if exceptions else end[-count:]
+    return " | ".join(line.strip() for line in shown if line.strip()) or "(empty log)"

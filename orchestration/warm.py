@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from database.connect import connect
 from database.roles import TRANSFORMER
 from landfall.settings import Settings
+from orchestration.instance import FILE_NAME, STORAGE_VARIABLE
 from warehouse.dbt_session import Outcome
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class WarmReports:
 
         while self._passes:
             self._what = together(self._what, written(self._passes.pop(0)))
-        if not self._what or not (self._home / "dagster.yaml").is_file():
+        if not self._what or not storage_is_made(self._home):
             return False
         import dagster as dg
 
@@ -87,6 +89,22 @@ class WarmReports:
                 instance.report_runless_asset_event(event)
         self._what = {}
         return True
+
+
+def storage_is_made(home: Path) -> bool:
+    """Whether a Dagster has made its tables, so that to open its storage makes none.
+
+    Two processes that make those of SQLite at once end one of them ("table runs already exists"), and that may be
+    `dagster dev`. The schedules' are made last, and have a version when they are complete.
+    """
+    if os.environ.get(STORAGE_VARIABLE):
+        return (home / FILE_NAME).is_file()  # Dagster itself tries again where Postgres has the table already
+    database = home / "schedules" / "schedules.db"
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute("select 1 from alembic_version").fetchone() is not None
+    except sqlite3.OperationalError:  # no file yet, or no table
+        return False
 
 
 def is_watched(instance: Any, now: float) -> bool:

@@ -14,9 +14,10 @@ from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.figures import read_rows
+from orchestration.instance import write_instance
 from orchestration.models import dbt_target_folder
 from orchestration.refresh import FollowConfig, Situation, reason_to_wait
-from orchestration.warm import WarmReports
+from orchestration.warm import WarmReports, storage_is_made
 from tests.orchestration.conftest import Land
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
@@ -203,6 +204,23 @@ def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land
         assert "newest_event" in kpi
         assert (fact["dagster/row_count"].value, kpi["dagster/row_count"].value) == (3, 3)
         assert instance.get_runs() == []
+
+
+def test_a_warm_refresh_leaves_it_to_dagster_to_make_its_storage(
+    warehouse: Settings, land: Land, tmp_path: Path
+) -> None:
+    write_instance(tmp_path)
+    session = DbtSession(warehouse, door="watch")
+    reports = WarmReports(warehouse, session.manifest, tmp_path)
+    land("job_tracking", [click(1)])
+    enrich(warehouse)
+    reports.add(session.run(pass_arguments(["job_tracking"])))
+    assert not reports.report()
+    assert [path.name for path in tmp_path.iterdir()] == ["dagster.yaml"], "two who make tables at once end one of them"
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert storage_is_made(tmp_path)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
+    assert reports.report()
 
 
 def test_rows_are_counted_where_that_is_cheap_and_expected_elsewhere(

@@ -14,7 +14,7 @@ import pytest
 from cli.environment import search_path
 from jvm import jars, java
 from landfall.errors import UserError
-from landfall.processes import free_port, wait_while_it_moves, work_done
+from landfall.processes import free_port, last_lines, wait_while_it_moves, work_done
 from landfall.state import write_private
 from local_stack.kafka import cluster_id
 from local_stack.postgres import cache_sizes
@@ -28,6 +28,21 @@ def test_the_old_port_is_kept_while_it_is_free() -> None:
         assert free_port(taken) != taken
     assert free_port(taken) == taken
     assert free_port(taken, taken=(taken,)) != taken
+
+
+def test_a_message_about_a_program_that_ended_quotes_its_exception(tmp_path: Path) -> None:
+    log = tmp_path / "program.log"
+    log.write_text("starts\nlistens\n")
+    assert last_lines(log, 1) == "listens"
+    log.write_text(
+        "starts\nTraceback (most recent call last):\n  File x, line 1\n"
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) table runs already exists\n"
+        "[SQL: \nCREATE TABLE runs (\n\tid INTEGER\n)\n\n]\n(Background on this error at: https://example.org)\n"
+    )
+    assert last_lines(log, 1) == (
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) table runs already exists"
+    )
+    assert last_lines(tmp_path / "none") == "(no log)"
 
 
 def sleeper(code: str) -> psutil.Process:
