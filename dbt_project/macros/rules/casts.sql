@@ -60,6 +60,11 @@
     end
 {%- endmacro %}
 
+{# What a text is as JSON: array, object, string, number, boolean or null, as json_typeof names them; null where it is no JSON. #}
+{% macro json_kind(text) -%}
+    case when {{ is_json(text) }} then json_typeof({{ text }}::json) end
+{%- endmacro %}
+
 {#
     Names of the fields that hold something which their cast could not read; null when all is well.
     `fields`: {field: expression of its cast}.

@@ -22,18 +22,33 @@ where rejected_reason is not null
 
 
 {#
-    Whether a landed record was set apart, because a model failed on it again and again (warehouse/set_apart.py). It comes first of what
-    rejected_reason looks at: a `case` looks no further, so nothing else is asked of such a record. Whether there are any is asked once a
-    query, and not for each record (1.5 µs).
+    Whether a landed record was set apart, because a model failed on it again and again (warehouse/set_apart.py). Everything that is asked
+    of each record stands in a `case` behind it, which looks no further. Whether there are any is asked once a query, and not for each
+    record (1.5 µs). `record`: the relation that has its position.
 #}
-{% macro is_set_apart(stream) -%}
+{% macro is_set_apart(stream, record) -%}
     (select exists (select from ops.events_set_apart where stream = '{{ stream }}'))
     and exists (
         select from ops.events_set_apart as apart
         where
             apart.stream = '{{ stream }}'
-            and apart.topic_id = read.topic_id
-            and apart.kafka_partition = read.kafka_partition
-            and apart.kafka_offset = read.kafka_offset
+            and apart.topic_id = {{ record }}.topic_id
+            and apart.kafka_partition = {{ record }}.kafka_partition
+            and apart.kafka_offset = {{ record }}.kafka_offset
     )
+{%- endmacro %}
+
+
+{#
+    Joins what several columns of a staging view need, worked out once a record and not where each of them uses it: `limit all` keeps
+    Postgres from putting the expressions in their place. Null for what was set apart. `columns`: {name: expression}, shown as once.name.
+#}
+{% macro worked_out_once(columns) -%}
+    cross join lateral (
+        select
+            {%- for name, expression in columns.items() %}
+            case when not is_set_apart then {{ expression }} end as {{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        limit all
+    ) as once
 {%- endmacro %}

@@ -2,9 +2,10 @@ with landed as (
     select * from {{ source('landing', 'job_tracking') }}
 ),
 
-read as (
+texts as (
     select
         *,
+        {{ is_set_apart('job_tracking', 'landed') }} as is_set_apart,
         {{ landed('create_time') }} as create_time_text,
         {{ landed('bid') }} as bid_text,
         {{ landed('job_id') }} as job_id_text,
@@ -16,6 +17,14 @@ read as (
     from landed
 ),
 
+read as (
+    select
+        texts.*,
+        once.event_at
+    from texts
+    {{ worked_out_once({'event_at': uuid_v1_time('create_time_text')}) }}
+),
+
 final as (
     select
         -- position
@@ -24,7 +33,7 @@ final as (
         kafka_partition,
         kafka_offset,
         -- ids
-        case when {{ uuid_v1_time('create_time_text') }} is not null then create_time_text::uuid end as event_key,
+        case when event_at is not null then create_time_text::uuid end as event_key,
         {{ as_bigint('job_id_text') }} as job_id,
         {{ as_bigint('publisher_id_text') }} as publisher_id,
         {{ as_bigint('campaign_id_text') }} as campaign_id,
@@ -46,14 +55,14 @@ final as (
         -- numbers
         {{ as_quantity('bid_text') }} as bid,
         -- times
-        {{ uuid_v1_time('create_time_text') }} as event_at,
+        event_at,
         kafka_timestamp,
         landed_at,
         -- quality
         case
-            when {{ is_set_apart('job_tracking') }} then 'set_apart'
+            when is_set_apart then 'set_apart'
             when create_time_text is null then 'missing_key'
-            when {{ uuid_v1_time('create_time_text') }} is null then 'bad_event_time'
+            when event_at is null then 'bad_event_time'
         end as rejected_reason,
         {{ bad_casts({
             'bid': as_quantity('bid_text'),

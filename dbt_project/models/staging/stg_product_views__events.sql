@@ -2,9 +2,10 @@ with landed as (
     select * from {{ source('landing', 'product_views') }}
 ),
 
-read as (
+texts as (
     select
         *,
+        {{ is_set_apart('product_views', 'landed') }} as is_set_apart,
         coalesce({{ landed('id') }}, {{ landed('_id') }}) as event_id,
         {{ landed('time_stamp') }} as time_stamp_text,
         {{ landed('collection') }} as event_type,
@@ -16,6 +17,15 @@ read as (
         {{ landed('utm_medium') }} as utm_medium_text,
         {{ landed('is_paypal') }} as is_paypal_text
     from landed
+),
+
+read as (
+    select
+        texts.*,
+        once.event_at,
+        once.option_kind
+    from texts
+    {{ worked_out_once({'event_at': epoch_time('time_stamp_text'), 'option_kind': json_kind('option_text')}) }}
 ),
 
 final as (
@@ -57,7 +67,7 @@ final as (
         {{ campaign_text('utm_medium_text') }} as utm_medium,
         time_stamp_text,
         -- nested
-        {{ chosen_options('option_text') }} as options,
+        {{ chosen_options('option_text', 'option_kind') }} as options,
         cart_text as cart_products,
         -- numbers and flags
         {{ read_price('price_text') }} as price,
@@ -65,21 +75,21 @@ final as (
         {{ as_boolean('is_paypal_text') }} as is_paypal,
         {{ leading_flag('show_recommendation_text') }} as shows_recommendation,
         -- times
-        {{ epoch_time('time_stamp_text') }} as event_at,
+        event_at,
         kafka_timestamp,
         landed_at,
         -- quality
         case
-            when {{ is_set_apart('product_views') }} then 'set_apart'
+            when is_set_apart then 'set_apart'
             when event_id is null then 'missing_key'
-            when {{ epoch_time('time_stamp_text') }} is null then 'bad_event_time'
+            when event_at is null then 'bad_event_time'
         end as rejected_reason,
         nullif(
             concat_ws(
                 ', ',
                 {{ bad_casts({
                     'show_recommendation': leading_flag('show_recommendation_text'),
-                    'option': has_readable_options('option_text'),
+                    'option': has_readable_options('option_text', 'option_kind'),
                     'cart_products': json_array('cart_text'),
                     'price': read_price('price_text'),
                     'utm_source': is_false_or_campaign('utm_source_text'),

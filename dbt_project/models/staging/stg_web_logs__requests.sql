@@ -2,15 +2,24 @@ with landed as (
     select * from {{ source('landing', 'web_logs') }}
 ),
 
-read as (
+texts as (
     select
         *,
+        {{ is_set_apart('web_logs', 'landed') }} as is_set_apart,
         {{ landed('event_id') }} as sent_event_id,
         topic_id || '/' || kafka_partition || '/' || kafka_offset as place,
         {{ landed('timestamp') }} as timestamp_text,
         {{ landed('response_time') }} as response_time_text,
         {{ landed('status_code') }} as status_code_text
     from landed
+),
+
+read as (
+    select
+        texts.*,
+        once.event_at
+    from texts
+    {{ worked_out_once({'event_at': iso_time('timestamp_text')}) }}
 ),
 
 final as (
@@ -34,13 +43,13 @@ final as (
         {{ as_quantity('response_time_text') }} as response_seconds,
         {{ as_status_code('status_code_text') }} as status_code,
         -- times
-        {{ iso_time('timestamp_text') }} as event_at,
+        event_at,
         kafka_timestamp,
         landed_at,
         -- quality
         case
-            when {{ is_set_apart('web_logs') }} then 'set_apart'
-            when {{ iso_time('timestamp_text') }} is null then 'bad_event_time'
+            when is_set_apart then 'set_apart'
+            when event_at is null then 'bad_event_time'
         end as rejected_reason,
         {{ bad_casts({
             'response_time': as_quantity('response_time_text'),
