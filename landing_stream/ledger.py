@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 
+from landfall.failures import NeedsPerson, Passing
 from landing_stream.tables import ensure_day_partitions
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,14 @@ class Fenced(RuntimeError):
     """A newer writer has taken this door: stop, and do not come back by yourself."""
 
 
-class LoadNotOpen(RuntimeError):
+class LoadNotOpen(Passing):
     """The load was sealed or finished meanwhile: nothing may be written to it."""
 
 
-class LedgerError(RuntimeError):
-    """The plan and the ledger contradict each other; nothing was written."""
+class LedgerError(NeedsPerson):
+    """The plan and the ledger contradict each other; nothing was written. The next try begins at the ledger's offsets,
+    yet nothing of ours can have moved them: somebody has, or Kafka has lost records.
+    """
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import logging
 import shutil
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from database.connect import connect
+from landfall.failures import FailedElsewhere, Kind, Passing
 from landfall.kafka_settings import KafkaSettings
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
@@ -49,11 +50,11 @@ _SOURCE_OPTIONS = {
 }
 
 
-class SliceFailed(RuntimeError):
+class SliceFailed(FailedElsewhere):
     """A task could not land its slice; nothing of it was committed. The query starts again from the ledger."""
 
 
-class Stopping(RuntimeError):
+class Stopping(Passing):
     """The batch was not started, because the process is about to stop."""
 
 
@@ -91,13 +92,14 @@ class LandingQuery:
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
         self._gate = threading.Lock()
         self._failure: BaseException | None = None
+        self._has_landed = False
 
     def start(self) -> StreamingQuery:
         """Takes the stream's door and starts a query at the ledger's offsets.
 
         Raises Fenced when it starts again and another writer has taken the door, and what Kafka and Postgres raise.
         """
-        self._failure = None
+        self._failure, self._has_landed = None, False
         connection = self._connect()
         ensure_tables(connection, [self.contract])
         topic_id, partitions = self._topics.describe(self.contract.topic)
@@ -137,6 +139,10 @@ class LandingQuery:
     def why_failed(self, error: BaseException) -> BaseException:
         """What the batch function raised, rather than what Spark made of it."""
         return self._failure or error
+
+    def is_well(self, query: StreamingQuery) -> bool:
+        """Whether the query that was started has landed a batch, or nothing waits to be landed."""
+        return self._has_landed or query.status["message"] == "Waiting for data to arrive"
 
     def close(self) -> None:
         if self._connection is not None:
@@ -185,6 +191,7 @@ class LandingQuery:
             raise Stopping
         try:
             self._land(batch_id, checkpoint, writer, topic_id)
+            self._has_landed = True
         except BaseException as error:
             self._failure = error
             raise
@@ -234,10 +241,11 @@ class LandingQuery:
 
 
 def _raise_failure(reports: list[Report]) -> None:
-    failures = [report for report in reports if report.failure]
-    for report in failures:
-        if report.failure == Fenced.__name__:
-            raise Fenced(report.detail)
+    for report in reports:
+        if report.fenced:
+            raise Fenced(report.fenced)
+    failures = [(report.kafka_partition, report.failure) for report in reports if report.failure]
     if failures:
-        first = failures[0]
-        raise SliceFailed(f"partition {first.kafka_partition}: {first.failure}: {first.detail}")
+        # One partition's passing trouble must not hide another's that needs a person.
+        partition, worst = max(failures, key=lambda failed: list(Kind).index(failed[1].kind))
+        raise SliceFailed(replace(worst, sentence=f"partition {partition}: {worst.sentence}"))

@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 
 from database.connect import connect
-from landfall.logs import safe_message
+from landfall.failures import Failure, classify
 from landing_stream.contract import Contract
-from landing_stream.ledger import Fenced, LedgerError, LoadNotOpen
+from landing_stream.ledger import Fenced
 from landing_stream.parse import Parser
-from landing_stream.records import OffsetsLost, RecordReader
+from landing_stream.records import RecordReader
 from landing_stream.slice import Account, Slice, land_slice
-from landing_stream.topics import KafkaUnavailable, TopicReplaced, Topics
+from landing_stream.topics import Topics
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Report:
     kafka_partition: int
     landed: int = 0
     quarantined: int = 0
-    failure: str | None = None
-    detail: str = ""
+    failure: Failure | None = None
+    fenced: str = ""
 
 
 def run_tasks(tasks: Iterable[Task]) -> Iterator[Report]:
@@ -65,8 +65,10 @@ def _run(task: Task) -> Report:
             worker.reader(task.kafka).read(task.contract.topic, task.slice.topic_id, span),
             lambda: topics.check_same(task.contract.topic, task.slice.topic_id),
         )
-    except (Fenced, LoadNotOpen, LedgerError, TopicReplaced, KafkaUnavailable, OffsetsLost, psycopg.Error) as error:
-        return Report(span.kafka_partition, failure=type(error).__name__, detail=safe_message(error))
+    except Fenced as error:
+        return Report(span.kafka_partition, fenced=str(error))
+    except Exception as error:
+        return Report(span.kafka_partition, failure=classify(error, quotes_events=True))
     return _report(span.kafka_partition, account)
 
 
