@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from database.connect import connect
+from database.kept import KeptConnection
 from database.recovery import Recovery
 from database.roles import TRANSFORMER
 from enrichment.judging import STEP_SECONDS, Care, judge
@@ -82,12 +82,19 @@ class Enricher:
         care: Care | None = None,
     ) -> None:
         self._settings = settings
-        self._dsn = settings.postgres_dsn
+        self._connection = KeptConnection(
+            lambda: connect(
+                settings.postgres_dsn,
+                role=TRANSFORMER,
+                autocommit=True,
+                application_name="landfall enricher",
+                lock_timeout_ms=LOCK_TIMEOUT_MS,
+            )
+        )
         self._contracts = dict(load_contracts() if contracts is None else contracts)
         self._rules = list(all_rules(settings) if rules is None else rules)
         self._rows_a_step = rows_a_step
         self._care = care or Care()
-        self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
         self._is_spelled = False
         self._seals_again_at = 0.0
@@ -140,10 +147,7 @@ class Enricher:
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""
-        if self._kept is not None:
-            with suppress(psycopg.Error):
-                self._kept.close()
-            self._kept = None
+        self._connection.close()
 
     def _pass(self, stop: threading.Event) -> Enriched:
         connection = self._connection()
@@ -178,17 +182,6 @@ class Enricher:
                 position, step = self._step(connection, self._contracts[stream], hi)
                 done += step
         return done
-
-    def _connection(self) -> Connection:
-        if self._kept is None:
-            self._kept = connect(
-                self._dsn,
-                role=TRANSFORMER,
-                autocommit=True,
-                application_name="landfall enricher",
-                lock_timeout_ms=LOCK_TIMEOUT_MS,
-            )
-        return self._kept
 
     def _step(self, connection: Connection, contract: Contract, hi: int) -> tuple[int, Enriched]:
         """One stretch of loads of a stream, or a part of its texts: (the new position, what came out)."""

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from database.connect import connect
+from database.kept import KeptConnection
 from landfall.failures import FailedElsewhere, Kind, Passing
 from landfall.kafka_settings import KafkaSettings
 from landing_stream.contract import Contract
@@ -85,7 +86,9 @@ class LandingQuery:
         self._checkpoints = checkpoints / contract.stream
         self._options = options
         self._topics = Topics(kafka.client_config())
-        self._connection: psycopg.Connection | None = None
+        self._connect = KeptConnection(
+            lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger")
+        )
         self._owner, self._has_started = uuid4(), False
         self._days: set[dt.date] = set()
         self._ends: dict[int, int] = {}
@@ -145,9 +148,7 @@ class LandingQuery:
         return self._has_landed or query.status["message"] == "Waiting for data to arrive"
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connect.close()
 
     def _tell_of_another_topic(self, connection: psycopg.Connection, topic_id: UUID) -> None:
         before = last_topic_id(connection, self.contract.stream, DOOR)
@@ -156,13 +157,6 @@ class LandingQuery:
                 "stream %s: topic %s was deleted and made again (id %s before, %s now); it is landed from its start",
                 self.contract.stream, self.contract.topic, before, topic_id,
             )  # fmt: skip
-
-    def _connect(self) -> psycopg.Connection:
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = connect(
-                self._dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger"
-            )
-        return self._connection
 
     def _fresh_checkpoint(self, writer: Writer) -> Path:
         """An empty folder: with an old checkpoint Spark ignores startingOffsets.

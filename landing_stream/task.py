@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from database.connect import connect
+from database.kept import KeptConnection
 from landfall.failures import Failure, classify
 from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced
@@ -81,16 +82,16 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._connections: dict[str, psycopg.Connection] = {}
+        self._connections: dict[str, KeptConnection] = {}
         self._parsers: dict[str, tuple[Contract, Parser]] = {}
         self._kafka: dict[str, tuple[Topics, RecordReader]] = {}
 
     def connection(self, dsn: str) -> psycopg.Connection:
-        found = self._connections.get(dsn)
-        if found is None or found.closed or found.broken:
-            found = connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
-            self._connections[dsn] = found
-        return found
+        if dsn not in self._connections:
+            self._connections[dsn] = KeptConnection(
+                lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
+            )
+        return self._connections[dsn]()
 
     def parser(self, contract: Contract) -> Parser:
         known = self._parsers.get(contract.stream)
