@@ -7,13 +7,14 @@ a newer writer has taken the stream's door. See docs of the tables in database/m
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
 from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
+from database.lock_keys import HashedHere, writer_of
 from landfall.failures import NeedsPerson, Passing
 from landing_stream.tables import ensure_day_partitions
 
@@ -45,10 +46,9 @@ class Writer:
     generation: int
 
     @property
-    def lock_key(self) -> int:
-        """Key of the advisory lock of this door: shared by all that write, exclusive for the one that takes over."""
-        digest = hashlib.sha256(f"landfall.landing.writer/{self.stream}/{self.door}".encode()).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
+    def lock(self) -> HashedHere:
+        """Of this door."""
+        return writer_of(self.stream, self.door)
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ def start_writer(
             with connection.transaction():
                 return _take_door(connection, unnumbered, owner, again)
         except psycopg.errors.LockNotAvailable:
-            _terminate_holders(connection, unnumbered.lock_key)
+            _terminate_holders(connection, unnumbered.lock)
 
 
 def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None, again: bool) -> Writer:
     connection.execute(f"set local lock_timeout = '{_TAKE_OVER_TIMEOUT}'")
-    connection.execute("select pg_advisory_xact_lock(%s)", (door.lock_key,))
+    connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(door.lock.key))
     key = (door.stream, door.door)
     holder = connection.execute("select owner from landing.writers where stream = %s and door = %s", key).fetchone()
     if again and holder != (owner,):
@@ -105,15 +105,14 @@ def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None,
     return Writer(door.stream, door.door, row[0])
 
 
-def _terminate_holders(connection: psycopg.Connection, lock_key: int) -> None:
-    key = lock_key & 0xFFFF_FFFF_FFFF_FFFF
+def _terminate_holders(connection: psycopg.Connection, lock: HashedHere) -> None:
     rows = connection.execute(
         """
         select pid, pg_terminate_backend(pid, 5000) from pg_locks
         where locktype = 'advisory' and granted and objsubid = 1 and classid = %s and objid = %s
             and database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid()
         """,
-        (key >> 32, key & 0xFFFF_FFFF),
+        lock.halves,
     ).fetchall()
     if rows:
         logger.warning("terminated %d transaction(s) of an older writer", len(rows))
@@ -124,7 +123,7 @@ def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
 
     Two statements: the second one's snapshot is taken after the lock is held, so it sees who took over while we waited.
     """
-    connection.execute("select pg_advisory_xact_lock_shared(%s)", (writer.lock_key,))
+    connection.execute(sql.SQL("select pg_advisory_xact_lock_shared({})").format(writer.lock.key))
     row = connection.execute(
         "select generation from landing.writers where stream = %s and door = %s", (writer.stream, writer.door)
     ).fetchone()

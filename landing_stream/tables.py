@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
+from database.lock_keys import day_partition
 from landfall.errors import UserError
 from landing_stream.contract import EXTRA_COLUMN, Contract
 
@@ -132,9 +133,7 @@ def _ensure_day_partition(connection: psycopg.Connection, stream: str, day: dt.d
         return
     parent, partition = sql.Identifier("landing", stream), sql.Identifier("landing", name)
     # Two doors of one stream may come here at once; create, then attach, takes no lock that readers would wait for.
-    connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended('landfall.landing.partition/' || %s, 0))", (name,)
-    )
+    connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(day_partition(name).key))
     connection.execute(sql.SQL("create table if not exists {} (like {} including comments)").format(partition, parent))
     attached = connection.execute(
         "select 1 from pg_inherits where inhrelid = to_regclass(format('landing.%%I', %s::text))", (name,)
