@@ -241,19 +241,29 @@ def lock_offset(connection: psycopg.Connection, stream: str, topic_id: UUID, spa
     return int(row[0])
 
 
-def finish_load(
-    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID | None, spans: list[Span]
+def finish_load(connection: psycopg.Connection, writer: Writer, load: Load) -> None:
+    """Marks a load finished, of which every span is closed. Raises Fenced and LoadNotOpen."""
+    with connection.transaction():
+        check_generation(connection, writer)
+        _finish(connection, writer, load)
+
+
+def finish_load_with_holes(
+    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: list[Span]
 ) -> None:
-    """Marks a load finished; `spans` are those planned that no task has closed, because Kafka had no record in them."""
+    """As `finish_load`, closing first the planned spans that no task has closed: Kafka had no record in them."""
     with connection.transaction():
         check_generation(connection, writer)
         for span in spans:
-            assert topic_id is not None
             close_empty(connection, writer, load, topic_id, span)
-        done = connection.execute(
-            "update landing.loads set state = 'finished', finished_at = clock_timestamp()"
-            " where stream = %s and load_id = %s and state = 'open'",
-            (writer.stream, load.load_id),
-        )
-        if done.rowcount != 1:
-            raise LoadNotOpen(f"stream {writer.stream}: load {load.load_id} is not open any more")
+        _finish(connection, writer, load)
+
+
+def _finish(connection: psycopg.Connection, writer: Writer, load: Load) -> None:
+    done = connection.execute(
+        "update landing.loads set state = 'finished', finished_at = clock_timestamp()"
+        " where stream = %s and load_id = %s and state = 'open'",
+        (writer.stream, load.load_id),
+    )
+    if done.rowcount != 1:
+        raise LoadNotOpen(f"stream {writer.stream}: load {load.load_id} is not open any more")

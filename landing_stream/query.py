@@ -25,7 +25,7 @@ from landing_stream.ledger import (
     Fenced,
     Writer,
     draw_load,
-    finish_load,
+    finish_load_with_holes,
     prepare_partitions,
     start_writer,
 )
@@ -215,7 +215,7 @@ class LandingQuery:
         _raise_failure(reports)
         self._topics.check_same(self.contract.topic, topic_id)
         reported = {report.kafka_partition for report in reports}
-        finish_load(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
+        finish_load_with_holes(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
         self._ends = ends
         landed = sum(report.landed for report in reports)
         quarantined = sum(report.quarantined for report in reports)
