@@ -70,7 +70,7 @@ BUGS = (
 """What Python raises where a program is wrong, whatever the world is like. Not ValueError: bytes, dates and numbers of
 others raise it too."""
 
-RIGHTS = "Run `landfall migrate`, which gives each role its rights again."
+RIGHTS = "Grant it again, as the owner of what is named; `landfall migrate` gives roles and schemas theirs."
 LOGIN = "Look at the login in LANDFALL_LANDING_DSN and LANDFALL_POSTGRES_DSN, and let it in again."
 RELEASE = "The database is not of this release: run `landfall migrate`."
 ROOM = "Make room on the disk of Postgres."
@@ -162,8 +162,9 @@ def _of_postgres(error: psycopg.Error) -> Failure:
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             refused = _REFUSED.search(str(error))
             return Failure(Kind.PERSON, what, said, LOGIN) if refused else Failure(Kind.PASSING, what, said)
-        # psycopg itself refused to send it: a statement or a value that does not fit
-        return _unforeseen(Kind.BUG, error, quotes_events=False)
+        # psycopg itself refused to send it: the statement is wrong, or a value is one that Postgres cannot hold
+        kind = Kind.BUG if isinstance(error, psycopg.ProgrammingError) else Kind.PERSON
+        return _unforeseen(kind, error, quotes_events=False)
     if state in _BUG_SQLSTATES:
         return Failure(Kind.BUG, what, said)
     advice = next((_PERSON_SQLSTATES[key] for key in (state, state[:2]) if key in _PERSON_SQLSTATES), None)

@@ -12,19 +12,9 @@ from psycopg import sql
 
 from database.lock_keys import day_partition
 from landfall.errors import UserError
-from landing_stream.contract import EXTRA_COLUMN, Contract
+from landing_stream.contract import EXTRA_COLUMN, POSITION_COLUMNS, Contract
 
 logger = logging.getLogger(__name__)
-
-_POSITION = {
-    "load_id": "bigint not null",
-    "topic_id": "uuid not null",
-    "kafka_partition": "integer not null",
-    "kafka_offset": "bigint not null",
-    "kafka_timestamp": "timestamptz",
-    "kafka_key": "bytea",
-    "landed_at": "timestamptz not null",
-}
 
 # A reader may hold a share lock for long; waiting behind it would make every later reader wait behind us.
 _LOCK_TIMEOUT = "2s"
@@ -64,7 +54,9 @@ def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
     )
     columns = existing_columns(connection, contract.stream)
     if not columns:
-        definitions = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _POSITION.items()]
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in POSITION_COLUMNS.items()
+        ]
         definitions += [sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.field_names]
         definitions.append(sql.SQL("{} json").format(sql.Identifier(EXTRA_COLUMN)))
         execute(

@@ -103,7 +103,7 @@ def test_a_revoked_right_is_told_once_and_nothing_is_lost_or_doubled_when_it_is_
         assert [row[:2] for row in troubles(transformer)] == [("stream things", "person")]
         (said,) = held_up(caplog)
         assert "permission denied for table slices (SQLSTATE 42501)" in said
-        assert "Run `landfall migrate`, which gives each role its rights again." in said
+        assert "Grant it again, as the owner of what is named;" in said
         stream.db.execute("grant insert on landing.slices to landing_writer")
         stream.landed(600)
         wait_until(lambda: troubles(transformer) == [], "it is over")

@@ -54,6 +54,7 @@ class StreamingQueryException(Exception):
         (PermissionError(errno.EACCES, "Permission denied"), Kind.PERSON),
         (StreamingQueryException("x\nCaused by: java.io.IOException: No space left on device\n\tat y"), Kind.PERSON),
         (StreamingQueryException("x\nCaused by: o.a.k.c.e.TopicAuthorizationException: things"), Kind.PERSON),
+        (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), Kind.PERSON),
         (ValueError("year 0 is out of range"), Kind.PERSON),
         (MemoryError(), Kind.PERSON),
         (TypeError("'NoneType' object is not callable"), Kind.BUG),
