@@ -11,6 +11,7 @@ from threading import Event
 
 from cli.children import Child, Children
 from cli.dagster_server import start_dagster
+from landfall.backoff import Backoff
 from landfall.errors import EXIT_FENCED
 from landfall.lifeline import prefix
 from landfall.processes import exit_in_words, is_free, last_lines
@@ -39,7 +40,7 @@ class Service:
     child: Child | None = None
     started: float = 0.0
     due: float = 0.0
-    pause: float = FIRST_PAUSE_SECONDS
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
     asked_again: float = 0.0
     restarts: int = 0
     record: ServiceRecord = field(init=False)
@@ -70,8 +71,8 @@ class Service:
             return True
         self.record.ended(home, ending, last_lines(self.child.log, 2))
         if now - self.started > HEALTHY_SECONDS:
-            self.pause = FIRST_PAUSE_SECONDS
-        self.due, self.pause = now + self.pause, min(2 * self.pause, LONGEST_PAUSE_SECONDS)
+            self.backoff.reset()
+        self.due = now + self.backoff.next()
         self.restarts += 1
         logger.error(
             "%s ended %s: it starts again in %.0f s; its log: %s", self.name, ending, self.due - now, self.child.log

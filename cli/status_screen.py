@@ -17,7 +17,7 @@ NOT_WELL = ("error", "warn")
 COLOURS = {"ok": "green", "warn": "yellow", "error": "red"}
 MARGIN = 13
 STREAM_CHECKS = ("landing_lag", "landing_stopped", "arrival", "gaps")
-FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "services", "enricher", "health")
+FAILING_CHECKS = ("dbt_runs", "dbt_tests", "reconciliation", "services", "troubles", "enricher", "health")
 
 Report = dict[str, Any]
 Found = dict[str, Any]

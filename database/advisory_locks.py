@@ -1,16 +1,17 @@
-"""Advisory locks: a number or a name that one session at a time holds, with no table behind it.
+"""Advisory locks: a key (lock_keys.py) that one session at a time holds, with no table behind it.
 
 Any login can take any of them: they are for names that nobody can know before, and for keys whose holder is asked for.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from database.connect import LOCK_TIMEOUT_MS, connect, stay
+from database.lock_keys import HashedHere, Lock
 from database.roles import TRANSFORMER
 from landfall.settings import Settings
 
@@ -21,7 +22,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def advisory_lock(
     dsn: str,
     role: str | None,
-    key: int | str,
+    lock: Lock,
     application_name: str,
     *,
     shared: bool = False,
@@ -29,27 +30,25 @@ def advisory_lock(
 ) -> Iterator[None]:
     """Hold an advisory lock for as long as the context lasts, by a transaction on a connection of its own.
 
-    Behind a pooler a session's lock would stay with a server's process that serves somebody else next. `key`: a text is
-    hashed by Postgres. Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
+    Behind a pooler a session's lock would stay with a server's process that serves somebody else next.
+    Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
     """
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-    number = "hashtextextended(%s, 0)" if isinstance(key, str) else "%s"
     with connect(dsn, role, application_name=application_name) as connection:
         stay(connection, lock_timeout_ms)
-        connection.execute(f"select {function}({number})".encode(), (key,))
+        connection.execute(sql.SQL("select {}({})").format(sql.SQL(function), lock.key))
         yield
 
 
 @contextmanager
-def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[None]:
+def held_advisory(settings: Settings, lock: Lock, application_name: str) -> Iterator[None]:
     """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with advisory_lock(settings.postgres_dsn, TRANSFORMER, key_of(name), application_name):
+    with advisory_lock(settings.postgres_dsn, TRANSFORMER, lock, application_name):
         yield
 
 
-def is_held_advisory(connection: Connection, name: str) -> bool:
+def is_held_advisory(connection: Connection, lock: HashedHere) -> bool:
     """Whether one of ours holds the advisory lock; others can take it too, and that says nothing."""
-    key = key_of(name) & 0xFFFF_FFFF_FFFF_FFFF
     row = connection.execute(
         """
         select exists (
@@ -59,12 +58,6 @@ def is_held_advisory(connection: Connection, name: str) -> bool:
                 and l.database = (select oid from pg_database where datname = current_database())
         )
         """,
-        (TRANSFORMER, key >> 32, key & 0xFFFF_FFFF),
+        (TRANSFORMER, *lock.halves),
     ).fetchone()
     return row == (True,)
-
-
-def key_of(name: str) -> int:
-    """The 64-bit key of an advisory lock."""
-    digest = hashlib.sha256(f"landfall.{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

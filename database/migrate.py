@@ -15,6 +15,7 @@ from psycopg import sql
 
 from database.advisory_locks import advisory_lock
 from database.connect import connect
+from database.lock_keys import MIGRATE
 from database.roles import (
     READER,
     TRANSFORMER,
@@ -30,7 +31,6 @@ from landfall.errors import UserError
 from landfall.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK = "landfall.migrate"
 LOCK_TIMEOUT_MS = 120_000
 """How long one migration waits for another, or for readers of a table that it changes."""
 
@@ -65,7 +65,7 @@ def migrate(settings: Settings, migrations: Path = MIGRATIONS) -> list[str]:
     name = "landfall migrate"
     with (
         # Roles and schemas go first, then each migration has a transaction of its own.
-        advisory_lock(settings.admin_dsn, None, LOCK, f"{name}: turn", lock_timeout_ms=LOCK_TIMEOUT_MS),
+        advisory_lock(settings.admin_dsn, None, MIGRATE, f"{name}: turn", lock_timeout_ms=LOCK_TIMEOUT_MS),
         connect(settings.admin_dsn, autocommit=True, application_name=name, lock_timeout_ms=LOCK_TIMEOUT_MS) as admin,
     ):
         check_server(admin)

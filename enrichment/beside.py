@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from enrichment.addresses import AddressRules
+from landfall.backoff import Backoff
 from landfall.errors import EXIT_GAVE_UP
 from landfall.lifeline import prefix
 from landfall.processes import exit_in_words
@@ -86,25 +87,26 @@ class EnricherProcess:
 
     def _run(self) -> None:
         """One process after the other. All from this thread, which lives as long as they do (landfall/lifeline.py)."""
-        failures, last = 0, None
+        backoff, last = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS), None
         while not self._stop.is_set():
             began = time.monotonic()
-            ended = self._follow(last, careful=failures >= FAILURES_TO_CARE)
+            ended = self._follow(last, careful=backoff.failures >= FAILURES_TO_CARE)
             if ended is None or self._stop.wait(LOOK_SECONDS):  # told to stop with us, it may be quicker than we are
                 return
             last = ended.how
-            failures = 1 if time.monotonic() - began > LIVED_SECONDS else failures + 1
+            if time.monotonic() - began > LIVED_SECONDS:
+                backoff.reset()
+            pause = backoff.next()
             if ended.judging is not None:  # that is got over, so that the next may be tried at once
                 self._refused[ended.judging] = f"The process ended {last} while it was judged."
-                failures = FAILURES_TO_CARE
-            if self._landed.is_set() and (ended.gave_up or failures >= TRIES_ONCE):
+                pause, backoff.failures = FIRST_PAUSE_SECONDS, FAILURES_TO_CARE
+            if self._landed.is_set() and (ended.gave_up or backoff.failures >= TRIES_ONCE):
                 self._went_well = False
                 logger.error(
                     "enrichment: the enricher could not finish (%s): no mart shows what is not enriched; the next"
                     " `landfall refresh` tries it again", last,
                 )  # fmt: skip
                 return
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
             logger.warning("enrichment: the enricher ended %s; it starts again in %.1f s", last, pause)
             self._stop.wait(pause)
 

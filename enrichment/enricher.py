@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,12 +13,14 @@ from uuid import UUID
 import psycopg
 
 from database.connect import connect
+from database.kept import KeptConnection
+from database.recovery import Recovery
 from database.roles import TRANSFORMER
 from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, SPELLINGS, find_new_texts
 from erasure.erase_again import erase_again
-from landfall.logs import safe_message
+from landfall.failures import Kind
 from landfall.settings import Settings
 from landing_stream.abandoned import seal_abandoned
 from landing_stream.contract import Contract, load_contracts
@@ -35,11 +36,10 @@ LONGEST_TEXT = 2_048
 """Characters of a text that rules look at. Whole ones are stored; a user agent of 100 KB is somebody's joke."""
 POLL_SECONDS = 0.2
 """How often a running enricher looks for finished loads, a query of 0.3 ms."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 SECONDS_BETWEEN_SEALINGS = 5.0
 """How often it looks for loads that a killed `landfall ingest` left open: they hold every reader of the stream back."""
-TRIES_ONCE = 8
-"""With `landfall land --once` somebody waits for the end: about a minute of failures, as for the landing itself."""
+TRIES_ONCE = {Kind.PASSING: 8, Kind.PERSON: 4}
+"""With `landfall land --once` somebody waits for the end: half a minute of failures, as for the landing itself."""
 LOCK_TIMEOUT_MS = 300_000
 """How long a step waits for that of another enricher: the largest load takes some ten seconds."""
 NO_KEY = UUID(int=0)
@@ -82,12 +82,19 @@ class Enricher:
         care: Care | None = None,
     ) -> None:
         self._settings = settings
-        self._dsn = settings.postgres_dsn
+        self._connection = KeptConnection(
+            lambda: connect(
+                settings.postgres_dsn,
+                role=TRANSFORMER,
+                autocommit=True,
+                application_name="landfall enricher",
+                lock_timeout_ms=LOCK_TIMEOUT_MS,
+            )
+        )
         self._contracts = dict(load_contracts() if contracts is None else contracts)
         self._rules = list(all_rules(settings) if rules is None else rules)
         self._rows_a_step = rows_a_step
         self._care = care or Care()
-        self._kept: Connection | None = None
         self._reviewed: dict[str, str] = {}
         self._is_spelled = False
         self._seals_again_at = 0.0
@@ -112,39 +119,35 @@ class Enricher:
         """Keep going until `stop` is set, whatever happens to Postgres; with `landed`, end when everything that was
         there as it was set is enriched.
 
-        Returns whether it came to its end: False when it gave up after `landed`.
+        Returns whether it came to its end: False when it gave up after `landed`. Raises what is a bug.
         """
-        failures = 0
+        recovery = Recovery(self._settings, "enricher")
         while not stop.is_set():
             last = landed is not None and landed.is_set()
             try:
                 done = self.run_once(stop)
-                failures, self._care.one_by_one = 0, False  # what its predecessors died of is got over
+                self._care.one_by_one = False  # what its predecessors died of is got over
+                recovery.well()
                 if last:
                     break
                 if done != Enriched():
                     logger.debug("enriched %s", done)
                 stop.wait(POLL_SECONDS)
             except Exception as error:  # landing goes on without us, and so must we without Postgres
-                failures += 1
-                if last and failures >= TRIES_ONCE:
-                    logger.error("enrichment: given up after %d failures: %s", failures, safe_message(error))
+                failure = recovery.failed(error)
+                if failure.kind is Kind.BUG:
+                    raise
+                if last and recovery.failures >= TRIES_ONCE[failure.kind]:
+                    logger.error("enricher: given up after %d failures: %s", recovery.failures, failure.sentence)
                     return False
-                pause = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
-                logger.warning(
-                    "enrichment: stopped by %s: %s; starts again in %.1f s",
-                    type(error).__name__, safe_message(error), pause,
-                )  # fmt: skip
-                stop.wait(pause)
+                stop.wait(recovery.pause)
+        recovery.close()
         self.close()
         return True
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""
-        if self._kept is not None:
-            with suppress(psycopg.Error):
-                self._kept.close()
-            self._kept = None
+        self._connection.close()
 
     def _pass(self, stop: threading.Event) -> Enriched:
         connection = self._connection()
@@ -179,17 +182,6 @@ class Enricher:
                 position, step = self._step(connection, self._contracts[stream], hi)
                 done += step
         return done
-
-    def _connection(self) -> Connection:
-        if self._kept is None:
-            self._kept = connect(
-                self._dsn,
-                role=TRANSFORMER,
-                autocommit=True,
-                application_name="landfall enricher",
-                lock_timeout_ms=LOCK_TIMEOUT_MS,
-            )
-        return self._kept
 
     def _step(self, connection: Connection, contract: Contract, hi: int) -> tuple[int, Enriched]:
         """One stretch of loads of a stream, or a part of its texts: (the new position, what came out)."""

@@ -36,6 +36,7 @@ WHOLE_CHECKS = {
     "dbt_runs": "Was every model built at its last run?",
     "dbt_tests": "Does every dbt test pass, and were they run lately?",
     "services": "Do the services of `landfall serve` stay up?",
+    "troubles": "Does every part go on by itself?",
     "waits": "Does nothing wait long for a lock?",
     "texts_set_apart": "Can every user agent, address and referrer be judged?",
     "enricher": "Does the process that enriches beside the landing keep running?",

@@ -57,6 +57,8 @@ class Limits:
     """Events with one kind of value that cannot be read, of all events of the stream."""
     seen_within_hours: float = 24
     """Hosts and event types that are not known are named as long as they were seen within so many hours."""
+    troubles_tried_seconds: float = 300
+    """What holds a part up counts as long as it was tried within so many seconds: tries are 30 s apart at most."""
     enricher_failures_warn: int = 3
     """The enricher beside a landing ended so often in the minutes of the shares. Once may be a kill by hand."""
     enricher_failures_error: int = 10

@@ -151,7 +151,7 @@ def _utc(time: dt.datetime) -> str:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    where = "".join(traceback.format_tb(trace))
+    where = "".join([*traceback.format_tb(trace), *getattr(error, "__notes__", ())])
     logging.getLogger("landfall").critical("%s: %s", kind.__name__, safe_message(error), extra={"traceback": where})
 
 

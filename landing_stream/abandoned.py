@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from database.advisory_locks import advisory_lock
+from database.lock_keys import holder_of_door
 from database.roles import WRITER
 from landing_stream.ledger import Writer
 
@@ -20,10 +21,10 @@ from landing_stream.ledger import Writer
 @contextmanager
 def holding_door(connection: psycopg.Connection, writer: Writer) -> Iterator[None]:
     """Shows that this writer lives, while the context lasts. The key is that of landing.seal_abandoned()."""
-    key = f"landfall.landing.holder/{writer.stream}/{writer.door}/{writer.generation}"
+    lock = holder_of_door(writer.stream, writer.door, writer.generation)
     info = connection.info
     dsn = make_conninfo("", **info.get_parameters(), password=info.password)
-    with advisory_lock(dsn, WRITER, key, info.get_parameters().get("application_name", "landfall"), shared=True):
+    with advisory_lock(dsn, WRITER, lock, info.get_parameters().get("application_name", "landfall"), shared=True):
         yield
 
 

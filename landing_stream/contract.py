@@ -20,16 +20,16 @@ from landfall.errors import UserError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 
-# Columns that every landing table has beside the contract's fields, in their order: see landing_stream.tables.
-POSITION_COLUMNS = (
-    "load_id",
-    "topic_id",
-    "kafka_partition",
-    "kafka_offset",
-    "kafka_timestamp",
-    "kafka_key",
-    "landed_at",
-)
+POSITION_COLUMNS = {
+    "load_id": "bigint not null",
+    "topic_id": "uuid not null",
+    "kafka_partition": "integer not null",
+    "kafka_offset": "bigint not null",
+    "kafka_timestamp": "timestamptz",
+    "kafka_key": "bytea",
+    "landed_at": "timestamptz not null",
+}
+"""Columns that every landing table has beside the contract's fields, in their order, with their types in Postgres."""
 EXTRA_COLUMN = "extra"
 
 ENRICHMENTS = ("user_agent", "ip", "referrer")

@@ -12,16 +12,20 @@ from landing_stream.contract import POSITION_COLUMNS
 from landing_stream.ledger import Load
 from landing_stream.parse import Bad, Parser
 
-# Records with their place in Kafka. A topic id is sent as its 16 bytes, which is the binary form of a uuid in Postgres.
+# A topic id is sent as its 16 bytes, which is the binary form of a uuid in Postgres.
+_ARROW_TYPES = {
+    "bigint": pa.int64(),
+    "integer": pa.int32(),
+    "uuid": pa.binary(),
+    "bytea": pa.binary(),
+    "timestamptz": pa.timestamp("us", "UTC"),
+}
+_POSITION = {name: _ARROW_TYPES[definition.split()[0]] for name, definition in POSITION_COLUMNS.items()}
+_OF_THE_LOAD = ("load_id", "landed_at")
+
+# Records with their place in Kafka.
 RECORD_SCHEMA = pa.schema(
-    [
-        ("topic_id", pa.binary()),
-        ("kafka_partition", pa.int32()),
-        ("kafka_offset", pa.int64()),
-        ("kafka_timestamp", pa.timestamp("us", "UTC")),
-        ("kafka_key", pa.binary()),
-        ("value", pa.binary()),
-    ]
+    [*((name, kind) for name, kind in _POSITION.items() if name not in _OF_THE_LOAD), ("value", pa.binary())]
 )
 
 # Of a file a reader may know already that a record is none, and why: null where that is for the parser to say.
@@ -70,15 +74,11 @@ def quarantine_records(
 
 def _positions(load: Load, records: pa.RecordBatch) -> list[pa.Array]:
     """The columns of POSITION_COLUMNS."""
-    count = records.num_rows
     return [
-        pa.repeat(pa.scalar(load.load_id, pa.int64()), count),
-        records.column("topic_id"),
-        records.column("kafka_partition"),
-        records.column("kafka_offset"),
-        records.column("kafka_timestamp"),
-        records.column("kafka_key"),
-        pa.repeat(pa.scalar(load.landed_at, pa.timestamp("us", "UTC")), count),
+        pa.repeat(pa.scalar(getattr(load, name), kind), records.num_rows)
+        if name in _OF_THE_LOAD
+        else records.column(name)
+        for name, kind in _POSITION.items()
     ]
 
 

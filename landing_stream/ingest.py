@@ -132,7 +132,7 @@ class FileDoor:
         account = land_slice(
             self._connection, job, self._parser, [_batch(topic_id, span, values)], file.check_unchanged
         )
-        finish_load(self._connection, self._writer, load, topic_id, [])
+        finish_load(self._connection, self._writer, load)
         return (account.landed, account.quarantined) if account else (0, 0)
 
     def _register(self, file: SourceFile, topic_id: UUID) -> tuple[str, dt.datetime] | None:

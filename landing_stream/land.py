@@ -46,7 +46,7 @@ def land(
     `beside`: makes what works on what has landed, and ends when the event is set; `once` waits for it.
 
     Returns the exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer.
-    Raises UserError for a setting that does not fit.
+    Raises UserError for a setting that does not fit, and what is a bug of ours.
     """
     contracts = _chosen(load_contracts(), streams)
     _check_ready(settings)
@@ -65,7 +65,7 @@ def land(
             LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
         ]
         companion.start()
-        exit_code = Supervisor(spark, queries, once, stop).run()
+        exit_code = Supervisor(spark, settings, queries, once, stop).run()
         if not companion.finish():
             exit_code = max(exit_code, EXIT_FAILED)
         landed, quarantined = sum(q.landed for q in queries), sum(q.quarantined for q in queries)
@@ -78,8 +78,9 @@ def _children_end_with_us() -> Iterator[None]:
     try:
         yield
     finally:
+        # py4j complains of the JVM that is gone, until the interpreter ends; a bug that ends it is still said
+        logging.disable(logging.ERROR)
         _end_children()
-        logging.disable()  # py4j complains of the JVM that is gone when the interpreter ends
 
 
 def _end_children() -> None:

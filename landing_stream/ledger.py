@@ -7,13 +7,15 @@ a newer writer has taken the stream's door. See docs of the tables in database/m
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
 from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
+from database.lock_keys import HashedHere, writer_of
+from landfall.failures import NeedsPerson, Passing
 from landing_stream.tables import ensure_day_partitions
 
 logger = logging.getLogger(__name__)
@@ -25,12 +27,14 @@ class Fenced(RuntimeError):
     """A newer writer has taken this door: stop, and do not come back by yourself."""
 
 
-class LoadNotOpen(RuntimeError):
+class LoadNotOpen(Passing):
     """The load was sealed or finished meanwhile: nothing may be written to it."""
 
 
-class LedgerError(RuntimeError):
-    """The plan and the ledger contradict each other; nothing was written."""
+class LedgerError(NeedsPerson):
+    """The plan and the ledger contradict each other; nothing was written. The next try begins at the ledger's offsets,
+    yet nothing of ours can have moved them: somebody has, or Kafka has lost records.
+    """
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,9 @@ class Writer:
     generation: int
 
     @property
-    def lock_key(self) -> int:
-        """Key of the advisory lock of this door: shared by all that write, exclusive for the one that takes over."""
-        digest = hashlib.sha256(f"landfall.landing.writer/{self.stream}/{self.door}".encode()).digest()
-        return int.from_bytes(digest[:8], "big", signed=True)
+    def lock(self) -> HashedHere:
+        """Of this door."""
+        return writer_of(self.stream, self.door)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,12 @@ def start_writer(
             with connection.transaction():
                 return _take_door(connection, unnumbered, owner, again)
         except psycopg.errors.LockNotAvailable:
-            _terminate_holders(connection, unnumbered.lock_key)
+            _terminate_holders(connection, unnumbered.lock)
 
 
 def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None, again: bool) -> Writer:
     connection.execute(f"set local lock_timeout = '{_TAKE_OVER_TIMEOUT}'")
-    connection.execute("select pg_advisory_xact_lock(%s)", (door.lock_key,))
+    connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(door.lock.key))
     key = (door.stream, door.door)
     holder = connection.execute("select owner from landing.writers where stream = %s and door = %s", key).fetchone()
     if again and holder != (owner,):
@@ -102,15 +105,14 @@ def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None,
     return Writer(door.stream, door.door, row[0])
 
 
-def _terminate_holders(connection: psycopg.Connection, lock_key: int) -> None:
-    key = lock_key & 0xFFFF_FFFF_FFFF_FFFF
+def _terminate_holders(connection: psycopg.Connection, lock: HashedHere) -> None:
     rows = connection.execute(
         """
         select pid, pg_terminate_backend(pid, 5000) from pg_locks
         where locktype = 'advisory' and granted and objsubid = 1 and classid = %s and objid = %s
             and database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid()
         """,
-        (key >> 32, key & 0xFFFF_FFFF),
+        lock.halves,
     ).fetchall()
     if rows:
         logger.warning("terminated %d transaction(s) of an older writer", len(rows))
@@ -121,7 +123,7 @@ def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
 
     Two statements: the second one's snapshot is taken after the lock is held, so it sees who took over while we waited.
     """
-    connection.execute("select pg_advisory_xact_lock_shared(%s)", (writer.lock_key,))
+    connection.execute(sql.SQL("select pg_advisory_xact_lock_shared({})").format(writer.lock.key))
     row = connection.execute(
         "select generation from landing.writers where stream = %s and door = %s", (writer.stream, writer.door)
     ).fetchone()
@@ -239,19 +241,29 @@ def lock_offset(connection: psycopg.Connection, stream: str, topic_id: UUID, spa
     return int(row[0])
 
 
-def finish_load(
-    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID | None, spans: list[Span]
+def finish_load(connection: psycopg.Connection, writer: Writer, load: Load) -> None:
+    """Marks a load finished, of which every span is closed. Raises Fenced and LoadNotOpen."""
+    with connection.transaction():
+        check_generation(connection, writer)
+        _finish(connection, writer, load)
+
+
+def finish_load_with_holes(
+    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: list[Span]
 ) -> None:
-    """Marks a load finished; `spans` are those planned that no task has closed, because Kafka had no record in them."""
+    """As `finish_load`, closing first the planned spans that no task has closed: Kafka had no record in them."""
     with connection.transaction():
         check_generation(connection, writer)
         for span in spans:
-            assert topic_id is not None
             close_empty(connection, writer, load, topic_id, span)
-        done = connection.execute(
-            "update landing.loads set state = 'finished', finished_at = clock_timestamp()"
-            " where stream = %s and load_id = %s and state = 'open'",
-            (writer.stream, load.load_id),
-        )
-        if done.rowcount != 1:
-            raise LoadNotOpen(f"stream {writer.stream}: load {load.load_id} is not open any more")
+        _finish(connection, writer, load)
+
+
+def _finish(connection: psycopg.Connection, writer: Writer, load: Load) -> None:
+    done = connection.execute(
+        "update landing.loads set state = 'finished', finished_at = clock_timestamp()"
+        " where stream = %s and load_id = %s and state = 'open'",
+        (writer.stream, load.load_id),
+    )
+    if done.rowcount != 1:
+        raise LoadNotOpen(f"stream {writer.stream}: load {load.load_id} is not open any more")

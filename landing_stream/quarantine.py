@@ -160,7 +160,7 @@ def _replay_load(connection: psycopg.Connection, writer: Writer, parser: Parser,
             )
             if cursor.rowcount != len(landed):
                 raise LedgerError(f"stream {writer.stream}: another replay has landed some of these records meanwhile")
-    finish_load(connection, writer, load, None, [])
+    finish_load(connection, writer, load)
     return len(landed)
 
 

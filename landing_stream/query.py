@@ -8,7 +8,7 @@ import logging
 import shutil
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,13 +17,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from database.connect import connect
+from database.kept import KeptConnection
+from landfall.failures import FailedElsewhere, Kind, Passing
 from landfall.kafka_settings import KafkaSettings
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
     Fenced,
     Writer,
     draw_load,
-    finish_load,
+    finish_load_with_holes,
     prepare_partitions,
     start_writer,
 )
@@ -49,11 +51,11 @@ _SOURCE_OPTIONS = {
 }
 
 
-class SliceFailed(RuntimeError):
+class SliceFailed(FailedElsewhere):
     """A task could not land its slice; nothing of it was committed. The query starts again from the ledger."""
 
 
-class Stopping(RuntimeError):
+class Stopping(Passing):
     """The batch was not started, because the process is about to stop."""
 
 
@@ -84,20 +86,23 @@ class LandingQuery:
         self._checkpoints = checkpoints / contract.stream
         self._options = options
         self._topics = Topics(kafka.client_config())
-        self._connection: psycopg.Connection | None = None
+        self._connect = KeptConnection(
+            lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger")
+        )
         self._owner, self._has_started = uuid4(), False
         self._days: set[dt.date] = set()
         self._ends: dict[int, int] = {}
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
         self._gate = threading.Lock()
         self._failure: BaseException | None = None
+        self._has_landed = False
 
     def start(self) -> StreamingQuery:
         """Takes the stream's door and starts a query at the ledger's offsets.
 
         Raises Fenced when it starts again and another writer has taken the door, and what Kafka and Postgres raise.
         """
-        self._failure = None
+        self._failure, self._has_landed = None, False
         connection = self._connect()
         ensure_tables(connection, [self.contract])
         topic_id, partitions = self._topics.describe(self.contract.topic)
@@ -138,10 +143,12 @@ class LandingQuery:
         """What the batch function raised, rather than what Spark made of it."""
         return self._failure or error
 
+    def is_well(self, query: StreamingQuery) -> bool:
+        """Whether the query that was started has landed a batch, or nothing waits to be landed."""
+        return self._has_landed or query.status["message"] == "Waiting for data to arrive"
+
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connect.close()
 
     def _tell_of_another_topic(self, connection: psycopg.Connection, topic_id: UUID) -> None:
         before = last_topic_id(connection, self.contract.stream, DOOR)
@@ -150,13 +157,6 @@ class LandingQuery:
                 "stream %s: topic %s was deleted and made again (id %s before, %s now); it is landed from its start",
                 self.contract.stream, self.contract.topic, before, topic_id,
             )  # fmt: skip
-
-    def _connect(self) -> psycopg.Connection:
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = connect(
-                self._dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger"
-            )
-        return self._connection
 
     def _fresh_checkpoint(self, writer: Writer) -> Path:
         """An empty folder: with an old checkpoint Spark ignores startingOffsets.
@@ -185,6 +185,7 @@ class LandingQuery:
             raise Stopping
         try:
             self._land(batch_id, checkpoint, writer, topic_id)
+            self._has_landed = True
         except BaseException as error:
             self._failure = error
             raise
@@ -214,7 +215,7 @@ class LandingQuery:
         _raise_failure(reports)
         self._topics.check_same(self.contract.topic, topic_id)
         reported = {report.kafka_partition for report in reports}
-        finish_load(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
+        finish_load_with_holes(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
         self._ends = ends
         landed = sum(report.landed for report in reports)
         quarantined = sum(report.quarantined for report in reports)
@@ -234,10 +235,11 @@ class LandingQuery:
 
 
 def _raise_failure(reports: list[Report]) -> None:
-    failures = [report for report in reports if report.failure]
-    for report in failures:
-        if report.failure == Fenced.__name__:
-            raise Fenced(report.detail)
+    for report in reports:
+        if report.fenced:
+            raise Fenced(report.fenced)
+    failures = [(report.kafka_partition, report.failure) for report in reports if report.failure]
     if failures:
-        first = failures[0]
-        raise SliceFailed(f"partition {first.kafka_partition}: {first.failure}: {first.detail}")
+        # One partition's passing trouble must not hide another's that needs a person.
+        partition, worst = max(failures, key=lambda failed: list(Kind).index(failed[1].kind))
+        raise SliceFailed(replace(worst, sentence=f"partition {partition}: {worst.sentence}"))

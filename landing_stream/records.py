@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from landfall.failures import Passing
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import Span
 from landing_stream.topics import KafkaUnavailable
@@ -51,7 +52,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-class OffsetsLost(RuntimeError):
+class OffsetsLost(Passing):
     """Kafka deleted offsets of the span before they were read; the next start records the gap."""
 
 

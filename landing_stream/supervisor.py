@@ -1,4 +1,8 @@
-"""Keeps the queries of all streams running: backs off and starts again, stops cleanly, ends at once when fenced."""
+"""Keeps the queries of all streams running: starts again what failed, stops cleanly, ends at once when fenced.
+
+A failure that passes is waited out, one that needs a person is told and tried again, a bug ends the process
+(landfall/failures.py).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from database.recovery import Recovery
 from landfall.errors import EXIT_FENCED
-from landfall.logs import safe_message
+from landfall.failures import Kind
+from landfall.settings import Settings
 from landing_stream.ledger import Fenced
 from landing_stream.query import LandingQuery
 
@@ -19,9 +25,8 @@ logger = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
-# With --once somebody waits for the end: give up after about a minute of failures.
-_TRIES_ONCE = 8
+# With --once somebody waits for the end: give up after about half a minute of failures.
+_TRIES_ONCE = {Kind.PASSING: 8, Kind.PERSON: 4, Kind.BUG: 1}
 # A batch of 300,000 events takes 4 s; after this long it is not waited for, its slices commit or roll back by
 # themselves.
 _STOP_SECONDS = 30.0
@@ -33,13 +38,21 @@ class Supervisor:
     `run` blocks until `stop` is set, fenced, or drained with `once`.
     """
 
-    def __init__(self, spark: SparkSession, queries: Sequence[LandingQuery], once: bool, stop: threading.Event) -> None:
-        self._spark, self._queries, self._once = spark, queries, once
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        queries: Sequence[LandingQuery],
+        once: bool,
+        stop: threading.Event,
+    ) -> None:
+        self._spark, self._settings, self._queries, self._once = spark, settings, queries, once
         self._stop = stop
         self._exit_code = EXIT_OK
+        self._bug: BaseException | None = None
 
     def run(self) -> int:
-        """The exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer."""
+        """The exit code: 0 stopped or drained, 1 failed, 3 fenced by a newer writer. Raises what is a bug."""
         threads = [
             threading.Thread(target=self._supervise, args=(query,), name=query.contract.stream, daemon=True)
             for query in self._queries
@@ -51,44 +64,44 @@ class Supervisor:
                 thread.join(0.2)
         for query in self._queries:
             query.close()
+        if self._bug is not None:
+            raise self._bug
         return self._exit_code
 
     def _supervise(self, landing: LandingQuery) -> None:
-        stream, failures = landing.contract.stream, 0
+        recovery = Recovery(self._settings, f"stream {landing.contract.stream}")
         while not self._stop.is_set():
-            landed_before = landing.landed + landing.quarantined
             try:
-                self._follow(landing, landing.start())
+                self._follow(landing, landing.start(), recovery)
+                recovery.close()
                 return
             except Exception as error:
-                cause = landing.why_failed(error)
-                if self._is_final(stream, cause):
+                if self._is_over(landing, landing.why_failed(error), recovery):
                     return
-                failures = 1 if landing.landed + landing.quarantined > landed_before else failures + 1
-                if self._once and failures >= _TRIES_ONCE:
-                    logger.error("stream %s: given up after %d failures: %s", stream, failures, safe_message(cause))
-                    self._end(EXIT_FAILED)
-                    return
-                pause = min(_FIRST_PAUSE_SECONDS * 2 ** (failures - 1), _LONGEST_PAUSE_SECONDS)
-                logger.warning(
-                    "stream %s: stopped by %s: %s; starts again in %.1f s",
-                    stream, type(cause).__name__, safe_message(cause), pause,
-                )  # fmt: skip
-                self._stop.wait(pause)
+                self._stop.wait(recovery.pause)
+        recovery.close()
 
-    def _follow(self, landing: LandingQuery, query: StreamingQuery) -> None:
+    def _follow(self, landing: LandingQuery, query: StreamingQuery, recovery: Recovery) -> None:
         """Waits for the query's end; raises why it failed, if it did."""
+        is_well = False
         while not self._stop.is_set():
             if query.awaitTermination(1):
+                recovery.well()
                 return
+            if not is_well and landing.is_well(query):
+                is_well = True
+                recovery.well()
         began = time.monotonic()
         landing.stop_between_batches(query, _STOP_SECONDS)
         logger.info(
             "stream %s: stopped between batches after %.1f s", landing.contract.stream, time.monotonic() - began
         )
 
-    def _is_final(self, stream: str, cause: BaseException) -> bool:
+    def _is_over(self, landing: LandingQuery, cause: BaseException, recovery: Recovery) -> bool:
+        """Whether the stream is not tried again after this failure."""
+        stream = landing.contract.stream
         if self._stop.is_set():
+            recovery.close()
             return True
         if isinstance(cause, Fenced):
             logger.error("%s; this one ends", cause)
@@ -100,7 +113,16 @@ class Supervisor:
             )
             self._end(EXIT_FAILED)
             return True
-        return False
+        failure = recovery.failed(cause)
+        if failure.kind is Kind.BUG:
+            self._bug = cause
+        elif self._once and recovery.failures >= _TRIES_ONCE[failure.kind]:
+            logger.error("stream %s: given up after %d failures: %s", stream, recovery.failures, failure.sentence)
+            recovery.close()
+        else:
+            return False
+        self._end(EXIT_FAILED)
+        return True
 
     def _jvm_is_alive(self) -> bool:
         process = getattr(

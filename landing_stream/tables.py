@@ -10,20 +10,11 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
+from database.lock_keys import day_partition
 from landfall.errors import UserError
-from landing_stream.contract import EXTRA_COLUMN, Contract
+from landing_stream.contract import EXTRA_COLUMN, POSITION_COLUMNS, Contract
 
 logger = logging.getLogger(__name__)
-
-_POSITION = {
-    "load_id": "bigint not null",
-    "topic_id": "uuid not null",
-    "kafka_partition": "integer not null",
-    "kafka_offset": "bigint not null",
-    "kafka_timestamp": "timestamptz",
-    "kafka_key": "bytea",
-    "landed_at": "timestamptz not null",
-}
 
 # A reader may hold a share lock for long; waiting behind it would make every later reader wait behind us.
 _LOCK_TIMEOUT = "2s"
@@ -63,7 +54,9 @@ def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
     )
     columns = existing_columns(connection, contract.stream)
     if not columns:
-        definitions = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in _POSITION.items()]
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in POSITION_COLUMNS.items()
+        ]
         definitions += [sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.field_names]
         definitions.append(sql.SQL("{} json").format(sql.Identifier(EXTRA_COLUMN)))
         execute(
@@ -132,9 +125,7 @@ def _ensure_day_partition(connection: psycopg.Connection, stream: str, day: dt.d
         return
     parent, partition = sql.Identifier("landing", stream), sql.Identifier("landing", name)
     # Two doors of one stream may come here at once; create, then attach, takes no lock that readers would wait for.
-    connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended('landfall.landing.partition/' || %s, 0))", (name,)
-    )
+    connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(day_partition(name).key))
     connection.execute(sql.SQL("create table if not exists {} (like {} including comments)").format(partition, parent))
     attached = connection.execute(
         "select 1 from pg_inherits where inhrelid = to_regclass(format('landing.%%I', %s::text))", (name,)

@@ -11,13 +11,14 @@ from typing import Any
 import psycopg
 
 from database.connect import connect
-from landfall.logs import safe_message
+from database.kept import KeptConnection
+from landfall.failures import Failure, classify
 from landing_stream.contract import Contract
-from landing_stream.ledger import Fenced, LedgerError, LoadNotOpen
+from landing_stream.ledger import Fenced
 from landing_stream.parse import Parser
-from landing_stream.records import OffsetsLost, RecordReader
+from landing_stream.records import RecordReader
 from landing_stream.slice import Account, Slice, land_slice
-from landing_stream.topics import KafkaUnavailable, TopicReplaced, Topics
+from landing_stream.topics import Topics
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Report:
     kafka_partition: int
     landed: int = 0
     quarantined: int = 0
-    failure: str | None = None
-    detail: str = ""
+    failure: Failure | None = None
+    fenced: str = ""
 
 
 def run_tasks(tasks: Iterable[Task]) -> Iterator[Report]:
@@ -65,8 +66,10 @@ def _run(task: Task) -> Report:
             worker.reader(task.kafka).read(task.contract.topic, task.slice.topic_id, span),
             lambda: topics.check_same(task.contract.topic, task.slice.topic_id),
         )
-    except (Fenced, LoadNotOpen, LedgerError, TopicReplaced, KafkaUnavailable, OffsetsLost, psycopg.Error) as error:
-        return Report(span.kafka_partition, failure=type(error).__name__, detail=safe_message(error))
+    except Fenced as error:
+        return Report(span.kafka_partition, fenced=str(error))
+    except Exception as error:
+        return Report(span.kafka_partition, failure=classify(error, quotes_events=True))
     return _report(span.kafka_partition, account)
 
 
@@ -79,16 +82,16 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._connections: dict[str, psycopg.Connection] = {}
+        self._connections: dict[str, KeptConnection] = {}
         self._parsers: dict[str, tuple[Contract, Parser]] = {}
         self._kafka: dict[str, tuple[Topics, RecordReader]] = {}
 
     def connection(self, dsn: str) -> psycopg.Connection:
-        found = self._connections.get(dsn)
-        if found is None or found.closed or found.broken:
-            found = connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
-            self._connections[dsn] = found
-        return found
+        if dsn not in self._connections:
+            self._connections[dsn] = KeptConnection(
+                lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
+            )
+        return self._connections[dsn]()
 
     def parser(self, contract: Contract) -> Parser:
         known = self._parsers.get(contract.stream)

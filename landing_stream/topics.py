@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from landfall.failures import NeedsPerson, Passing
 
 # A broker that is away is noticed after this many seconds; the caller backs off and asks again.
 TIMEOUT_SECONDS = 10.0
 
 
-class KafkaUnavailable(RuntimeError):
+class KafkaUnavailable(Passing):
     """Kafka did not answer, or the topic does not exist (now)."""
 
 
-class TopicReplaced(RuntimeError):
+class KafkaRefuses(KafkaUnavailable, NeedsPerson):
+    """Kafka answers and refuses: the topic does not exist, or this login may not read it."""
+
+
+class TopicReplaced(Passing):
     """The topic was deleted and made again under the same name: other records, from offset 0."""
 
 
@@ -48,7 +54,7 @@ class Topics:
             futures = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS)
             found = futures[topic].result(timeout=TIMEOUT_SECONDS + 5)
         except (KafkaException, TimeoutError) as error:
-            raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
+            raise _unavailable(topic, error) from error
         return _uuid(found.topic_id), sorted(partition.id for partition in found.partitions)
 
     def offsets(self, topic: str) -> TopicOffsets:
@@ -89,7 +95,7 @@ class Topics:
             )
             return {key.partition: future.result(timeout=TIMEOUT_SECONDS + 5) for key, future in futures.items()}
         except (KafkaException, TimeoutError) as error:
-            raise KafkaUnavailable(f"topic {topic}: {_why(error)}") from error
+            raise _unavailable(topic, error) from error
 
 
 def _uuid(kafka_uuid: Any) -> UUID:
@@ -98,7 +104,18 @@ def _uuid(kafka_uuid: Any) -> UUID:
     return UUID(int=high << 64 | low)
 
 
-def _why(error: BaseException) -> str:
-    if isinstance(error, KafkaException) and error.args and hasattr(error.args[0], "str"):
-        return str(error.args[0].str())
-    return str(error) or type(error).__name__
+_REFUSALS = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "`landfall migrate --topics` makes it",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "let LANDFALL_KAFKA_SASL_USERNAME describe and read it",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "let LANDFALL_KAFKA_SASL_USERNAME describe and read it",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "look at LANDFALL_KAFKA_SASL_USERNAME and its password",
+}
+
+
+def _unavailable(topic: str, error: BaseException) -> KafkaUnavailable:
+    said = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    if not isinstance(said, KafkaError):
+        return KafkaUnavailable(f"topic {topic}: {str(error) or type(error).__name__}")
+    if said.code() in _REFUSALS:
+        return KafkaRefuses(f"topic {topic}: {said.str()}; {_REFUSALS[said.code()]}")
+    return KafkaUnavailable(f"topic {topic}: {said.str()}")

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from database.connect import connect
+from database.kept import KeptConnection
 from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
@@ -81,20 +82,19 @@ class Kept:
     """A read over one connection that is kept between scrapes, and made anew after an error."""
 
     def __init__(self, settings: Settings, read: Callable[[Connection], Any]) -> None:
-        self._settings, self._read = settings, read
-        self._connection: Connection | None = None
+        self._read = read
+        self._connection = KeptConnection(
+            lambda: connect(
+                settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
+            )
+        )
 
     def __call__(self) -> Any:
         """What `read` returns; raises what it raises."""
-        if self._connection is None:
-            self._connection = connect(
-                self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
-            )
         try:
-            return self._read(self._connection)
+            return self._read(self._connection())
         except BaseException:
             self._connection.close()
-            self._connection = None
             raise
 
 

@@ -15,6 +15,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 
 from database.advisory_locks import held_advisory, is_held_advisory
 from database.connect import connect
+from database.lock_keys import dagster_run
 from database.roles import TRANSFORMER
 from landfall.settings import Settings
 
@@ -27,13 +28,8 @@ UNTIL_THE_PROCESS_ENDS = ExitStack()
 @contextmanager
 def sign_of_life(settings: Settings, run_id: str) -> Iterator[None]:
     """Hold the run's lock. Without it (Postgres restarted) the run counts as lost; its dbt has then failed as well."""
-    with held_advisory(settings, lock_name(run_id), "dagster run"):
+    with held_advisory(settings, dagster_run(run_id), "dagster run"):
         yield
-
-
-def lock_name(run_id: str) -> str:
-    """The name of a run's lock."""
-    return f"dagster.run/{run_id}"
 
 
 def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.datetime) -> list[str]:
@@ -47,7 +43,7 @@ def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.d
     if not doubtful:
         return []
     with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
-        silent = [run for run in doubtful if not is_held_advisory(reader, lock_name(run.run_id))]
+        silent = [run for run in doubtful if not is_held_advisory(reader, dagster_run(run.run_id))]
     # One that has ended meanwhile had said so before it let go.
     lost = [run for run in silent if (found := instance.get_run_by_id(run.run_id)) and found.status == run.status]
     for run in lost:

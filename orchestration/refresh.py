@@ -140,7 +140,7 @@ def follow_loads(
                 what, shown_at = {}, time.monotonic()
         first = None
     if not follower.went_well:
-        raise dg.Failure(description=failures[-1] if failures else "Postgres did not answer.", allow_retries=False)
+        raise dg.Failure(description=failures[-1] if failures else follower.why, allow_retries=False)
     yield dg.Output(None)
 
 

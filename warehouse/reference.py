@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from database.connect import connect
+from database.lock_keys import REFERENCE
 from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.reference_sources import Record, read_database, read_folder
@@ -65,7 +66,7 @@ def load_reference(settings: Settings, source: str) -> list[LoadedTable]:
     found = read_database(source, names) if "://" in source else read_folder(Path(source), names)
     with connect(settings.postgres_dsn, role=ROLE, application_name="landfall reference") as connection:
         # Two loads at once would each mark rows of the other as removed.
-        connection.execute("select pg_advisory_xact_lock(hashtextextended('landfall.reference', 0))")
+        connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(REFERENCE.key))
         return [_load_table(connection, entity, found[entity.source_name]) for entity in ENTITIES]
 
 

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-import psycopg
-
 from database.connect import connect
 from database.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
+from database.recovery import Recovery
 from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
+from landfall.backoff import Backoff
+from landfall.failures import Kind, Passing
 from landfall.settings import Settings
 from warehouse.dbt_arguments import cold_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
+from warehouse.refresh import first_trouble
 from warehouse.set_apart import Refresher
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ SECONDS_OF_COLD = 30.0
 """Tables of tag `cold` may be behind the others by so much while events flow: they cost half as much as the others."""
 STAND_BY_SECONDS = 1.0
 """How often one that stands by tries to take over."""
-LONGEST_BACK_OFF_SECONDS = 30.0
+FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 1.0, 30.0
 SECONDS_TO_ENRICH = 10.0
 """`landfall land` enriches what it lands within a second. After so long without, the follower does it."""
 
@@ -56,7 +58,7 @@ class Turns:
         self._cold: dict[str, int] = {}
         self._cold_at: dict[str, float] = {}
         self._was_cold = False
-        self._pauses: dict[tuple[str, bool], float] = {}
+        self._backoffs: dict[tuple[str, bool], Backoff] = {}
         self._waits_until: dict[tuple[str, bool], float] = {}
 
     @property
@@ -83,7 +85,7 @@ class Turns:
         """The hot tables of these streams have read up to these."""
         self._hot |= {stream: horizon.hi for stream, horizon in horizons.items()}
         for stream in horizons:
-            self._pauses.pop((stream, False), None)
+            self._backoffs.pop((stream, False), None)
 
     def begins(self, cold: Collection[str], now: float) -> None:
         """A pass begins, over the cold tables of these streams. Should it fail, hot tables do not wait for the next."""
@@ -94,14 +96,15 @@ class Turns:
         """The cold tables of these streams have read what their hot tables had."""
         self._cold.update({stream: self._hot[stream] for stream in streams})
         for stream in streams:
-            self._pauses.pop((stream, True), None)
+            self._backoffs.pop((stream, True), None)
 
     def failed(self, streams: Collection[str], now: float, *, cold: bool) -> None:
         """A model of these streams failed. They are tried again after a pause that doubles, and hold no other up."""
         for stream in streams:
-            pause = longer(self._pauses.get((stream, cold), 0.0))
-            self._pauses[stream, cold] = pause
-            self._waits_until[stream, cold] = now + pause
+            backoff = self._backoffs.setdefault(
+                (stream, cold), Backoff(FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS)
+            )
+            self._waits_until[stream, cold] = now + backoff.next()
 
     def _waits(self, stream: str, now: float, *, cold: bool) -> bool:
         return now < self._waits_until.get((stream, cold), float("-inf"))
@@ -109,6 +112,10 @@ class Turns:
     def _begun(self, stream: str) -> float:
         """When its cold tables last had their turn."""
         return self._cold_at.get(stream, float("-inf"))
+
+
+class PassFailed(Passing):
+    """A pass failed in something that belongs to no stream: it did not start, or a seed or snapshot failed."""
 
 
 class Follower:
@@ -120,16 +127,18 @@ class Follower:
         self._settings, self._refresher, self._report = settings, Refresher(session), report
         self._pause_seconds = pause_seconds
         self._turns = Turns()
-        self._back_off = 0.0
+        self._recovery = Recovery(settings, "refresh", first=FIRST_BACK_OFF_SECONDS, longest=LONGEST_BACK_OFF_SECONDS)
         self._waits_for_enrichment_since: float | None = None
         self.went_well = True
+        self.why = ""
+        """Why it did not go well, where no pass says it."""
 
     def follow(self, stop: threading.Event, *, first: list[str] | None = None, until: float | None = None) -> None:
         """Until `stop` is set, or until this time of time.monotonic().
 
         `first`: arguments of dbt for the first pass, which is not left out when nothing is new. While another process
         follows, this one stands by. Postgres away or a pass that broke off: said in the log, and tried again after
-        a pause that doubles up to 30 s. Where a model failed, its stream alone waits so.
+        a pause that doubles up to 30 s. Where a model failed, its stream alone waits so. Raises what is a bug.
         """
         arguments = first
         while not over(stop, until):
@@ -148,10 +157,15 @@ class Follower:
                     while not over(stop, until):
                         lock.execute("select 1")  # the lock is gone when this session was ended by somebody
                         arguments = self._once(connection, stop, arguments)
-            except psycopg.OperationalError as error:
-                logger.warning("Postgres does not answer: %s", " ".join(str(error).split()))
+            except Exception as error:
                 self.went_well = False
-                self._wait_longer(stop)
+                failure = self._recovery.failed(error)
+                if failure.kind is Kind.BUG:
+                    raise
+                self.why = failure.sentence
+                stop.wait(self._recovery.pause)
+        if stop.is_set():  # else somebody follows again soon
+            self._recovery.close()
 
     def _once(self, connection: Connection, stop: threading.Event, first: list[str] | None) -> list[str] | None:
         """One look, and one pass when there is news; returns what is still to be run whatever is new."""
@@ -167,17 +181,22 @@ class Follower:
         elif fresh:
             arguments = pass_arguments(fresh, cold=bool(with_cold))
         else:
+            self._recovery.well()
             stop.wait(POLL_SECONDS)
             return None
         self._turns.begins(with_cold, started)
         outcome = self._refresher.run(arguments)
-        self._report(outcome)
         self.went_well = outcome.ok
         failed = self._refresher.streams_of_failures(outcome)
         if not outcome.ok and not failed:
-            self._wait_longer(stop)
+            before, self.why = self.why, first_trouble(outcome)
+            if self.why != before or not self._recovery.failures:  # the same again is not said twice
+                self._report(outcome)
+            self._recovery.failed(PassFailed(self.why))
+            stop.wait(self._recovery.pause)
             return first
-        self._back_off = 0.0
+        self._report(outcome)
+        self._recovery.well()
         self._turns.failed(failed, time.monotonic(), cold=bool(cold))
         if not cold:
             read = horizons if with_cold else fresh
@@ -186,10 +205,6 @@ class Follower:
         if not cold:
             stop.wait(max(0.0, started + self._pause_seconds - time.monotonic()))
         return None
-
-    def _wait_longer(self, stop: threading.Event) -> None:
-        self._back_off = longer(self._back_off)
-        stop.wait(self._back_off)
 
     def _enrich_what_waits(self, horizons: Mapping[str, Horizon]) -> None:
         """Whoever landed it has gone, or was killed: without this its events would wait for the next landing."""
@@ -200,11 +215,6 @@ class Follower:
         elif time.monotonic() - self._waits_for_enrichment_since > SECONDS_TO_ENRICH:
             enrich(self._settings)
             self._waits_for_enrichment_since = None
-
-
-def longer(pause: float) -> float:
-    """The pause, in seconds, after one that did not help."""
-    return min(max(1.0, pause * 2), LONGEST_BACK_OFF_SECONDS)
 
 
 def over(stop: threading.Event, until: float | None) -> bool:

@@ -49,7 +49,7 @@ class Hand:
                 for record in bad:
                     quarantined[batch.column("kafka_partition")[record.index].as_py()] += 1
             self._account(load.load_id, before, quarantined)
-        finish_load(self._connection, self._writer, load, None, [])
+        finish_load(self._connection, self._writer, load)
         return sum(quarantined)
 
     def close(self) -> None:

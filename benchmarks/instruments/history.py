@@ -63,7 +63,7 @@ class History:
                 self._copy_of_a_day(connection),
                 {"load": load.load_id, "landed_at": load.landed_at, "day": self._days, "first": self._first_load},
             )
-            finish_load(connection, writer, load, None, [])
+            finish_load(connection, writer, load)
             self._days += 1
         connection.execute(sql.SQL("analyze {}").format(sql.Identifier("landing", STREAM)))
         connection.close()

@@ -19,7 +19,8 @@ def command(once: bool, streams: tuple[str, ...]) -> None:
     """Land events from Kafka in Postgres, each exactly once, until stopped.
 
     One Spark application for all contracts, one query a stream. Ctrl-C or SIGTERM stops it between batches.
-    Kafka or Postgres may go away and come back; nothing is lost and nothing needs a restart.
+    Kafka or Postgres may go away and come back; nothing is lost and nothing needs a restart. What needs you is said
+    once, shown by `landfall status`, and goes on by itself once it is mended; a bug ends the process with its trace.
 
     \b
     Exit codes: 0 stopped, or drained with --once; 1 failed; 3 another `landfall land` has taken over.

@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import psycopg
-
 from cli.demo.kpis import KpiTable, read_kpis
 from cli.demo.latency import Age, percentiles
 from database.connect import connect
+from database.kept import KeptConnection
 from database.roles import READER, TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from landing_stream.progress import lag_of, ledger_offsets
 from landing_stream.topics import Topics
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 LATEST_LOADS = 10
 """The live latency is that of so many loads, about as many seconds."""
@@ -116,11 +113,20 @@ class Observer:
     """Looks at the servers of `settings`; for one thread."""
 
     def __init__(self, settings: Settings, contracts: Iterable[Contract]) -> None:
-        self._settings = settings
         self._contracts = list(contracts)
         self._topics = Topics(settings.kafka.client_config())
-        self._transformer: Connection | None = None
-        self._bi: Connection | None = None
+        self.ledger = KeptConnection(
+            lambda: connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall demo")
+        )
+        """Reads everything."""
+        self._bi_reader = KeptConnection(
+            lambda: connect(
+                settings.bi_dsn or settings.postgres_dsn,
+                role=READER,
+                autocommit=True,
+                application_name="landfall demo",
+            )
+        )
         self._tallies: dict[str, Tally] = {}
         self._kpis: tuple[KpiTable, ...] = ()
         self._kpis_of: dt.datetime | None = None
@@ -210,15 +216,6 @@ class Observer:
             self._ages("load_id > %s and min_kafka_timestamp >= %s", baseline, baseline.load_id, since), (0.5, 0.95)
         )
 
-    def ledger(self) -> Connection:
-        """A connection that reads everything; a new one when the old one broke."""
-        self._transformer = alive_or(self._transformer, self._settings.postgres_dsn, TRANSFORMER)
-        return self._transformer
-
-    def _bi_reader(self) -> Connection:
-        self._bi = alive_or(self._bi, self._settings.bi_dsn or self._settings.postgres_dsn, READER)
-        return self._bi
-
     def _kpis_now(self) -> tuple[KpiTable, ...]:
         """The KPI tables, read again only when a model has moved: reading takes Postgres some 20 ms."""
         row = self.ledger().execute("select max(updated_at) from ops.model_progress").fetchone()
@@ -277,10 +274,3 @@ class Observer:
             (baseline.stream, baseline.topic_id, *values, SLICES_OF_A_RUN),
         )
         return [Age(*row) for row in rows]
-
-
-def alive_or(connection: Connection | None, dsn: str, role: str) -> Connection:
-    """The connection, or a new one in its place when it is broken."""
-    if connection is not None and not connection.closed and not connection.broken:
-        return connection
-    return connect(dsn, role=role, autocommit=True, application_name="landfall demo")

@@ -17,6 +17,7 @@ from health.checks import (
     reconciliation,
     services,
     set_apart,
+    troubles,
     waits,
     zone,
 )
@@ -41,6 +42,7 @@ CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
     "enrichment": enrichment.look,
     "dbt": dbt_results.look,
     "services": services.look,
+    "troubles": troubles.look,
     "waits": waits.look,
     "zone": zone.look,
 }

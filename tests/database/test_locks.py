@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from database.advisory_locks import held_advisory, is_held_advisory, key_of
+from database.advisory_locks import held_advisory, is_held_advisory
+from database.lock_keys import HashedHere
 from database.locks import (
     DBT,
     FOLLOWER,
@@ -26,6 +27,7 @@ from landfall.settings import Settings
 from tests.conftest import Connection
 from warehouse.dbt_session import DbtSession
 
+RUN = HashedHere("landfall.dagster.run/1")
 NOW = dt.datetime(2026, 3, 28, 12, 30, tzinfo=dt.UTC)
 
 
@@ -114,8 +116,8 @@ def test_a_long_wait_is_a_finding_that_names_who_is_waited_for(waited: float, se
 def test_an_advisory_lock_of_a_stranger_is_no_sign_of_life(
     database: Settings, transformer: Connection, landing: Connection
 ) -> None:
-    landing.execute("select pg_advisory_lock(%s)", (key_of("run"),))
-    assert not is_held_advisory(transformer, "run")
+    landing.execute("select pg_advisory_lock(%s)", (RUN.number,))
+    assert not is_held_advisory(transformer, RUN)
     landing.execute("select pg_advisory_unlock_all()")
-    with held_advisory(database, "run", "dagster run"):
-        assert is_held_advisory(transformer, "run")
+    with held_advisory(database, RUN, "dagster run"):
+        assert is_held_advisory(transformer, RUN)

@@ -68,7 +68,7 @@ class Warehouse:
 
     def finish(self, stream: str, load: Load) -> None:
         """Let readers see the load: it has landed and is enriched."""
-        finish_load(self.landing, self._writers[stream], load, None, [])
+        finish_load(self.landing, self._writers[stream], load)
         self.enricher.run_once()
 
     def run(self, *arguments: str) -> None:

@@ -184,6 +184,27 @@ def test_a_watch_refreshes_when_a_load_finishes_and_stops_when_told(
     assert output.count("refreshed in") >= 2
 
 
+def test_a_watch_that_is_held_up_says_so_once_and_goes_on_when_that_is_mended(
+    warehouse: Warehouse, start_command: StartCommand
+) -> None:
+    noted = "select kind, sentence from ops.troubles where part = 'refresh'"
+    warehouse.reader.execute("revoke select on ops.horizons from transformer")
+    process = start_command(warehouse.settings, "refresh", "--watch", "--pause", "0.1")
+    wait_until(lambda: warehouse.rows(noted) != [], "it is noted")
+    before = warehouse.one("select last_tried_at from ops.troubles")
+    wait_until(lambda: warehouse.one("select last_tried_at from ops.troubles") != before, "it is tried again")
+    assert warehouse.rows(noted) == [("person", "permission denied for view horizons (SQLSTATE 42501)")]
+    warehouse.reader.execute("grant select on ops.horizons to transformer")
+    warehouse.land("job_tracking", job_events(10, seed=24))
+    wait_until(lambda: warehouse.rows(noted) == [], "it goes on")
+    wait_until(lambda: warehouse.one("select count(*) from marts.fct_job_events") > 0, "the first pass")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0, output
+    assert output.count("permission denied for view horizons") == 1
+    assert "refresh: goes on" in output
+
+
 def test_source_freshness_is_read_from_the_ledger(
     warehouse: Warehouse, environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:

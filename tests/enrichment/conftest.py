@@ -65,7 +65,7 @@ class Lake:
 
     def finish(self, stream: str, load: Load) -> None:
         """Let readers see the load."""
-        finish_load(self.landing, self._writers[stream], load, None, [])
+        finish_load(self.landing, self._writers[stream], load)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.reader.execute(query, values or None).fetchall()

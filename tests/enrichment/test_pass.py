@@ -87,8 +87,7 @@ def test_nothing_new_is_one_query_and_no_transaction(lake: Lake) -> None:
 
 def seen_by_the_server(enricher: Enricher) -> list[str]:
     """Statements that the enricher sends from now on: its connection writes them down."""
-    connection = enricher._kept
-    assert connection is not None
+    connection = enricher._connection()
     found: list[str] = []
 
     class Noted(psycopg.Cursor[Any]):

@@ -108,7 +108,9 @@ class Stream:
     def landing(self, *, max_offsets: int = 300_000) -> Iterator[None]:
         """Lands in the background, as `landfall land` does, until the block ends; then `exit_code` is its exit code."""
         stop = threading.Event()
-        supervisor = Supervisor(self.spark, [self.query(once=False, max_offsets=max_offsets)], False, stop)
+        supervisor = Supervisor(
+            self.spark, self.settings, [self.query(once=False, max_offsets=max_offsets)], False, stop
+        )
 
         def run() -> None:
             self.exit_code = supervisor.run()

@@ -26,6 +26,7 @@ from landing_stream.ledger import (
     check_generation,
     draw_load,
     finish_load,
+    finish_load_with_holes,
     prepare_partitions,
     start_writer,
 )
@@ -68,11 +69,11 @@ def test_an_open_load_holds_readers_back(things: Connection) -> None:
     assert horizon(things) == 0
     first, second, third = (draw_load(things, writer) for _ in range(3))
     assert horizon(things) == 0
-    finish_load(things, writer, second, None, [])
+    finish_load(things, writer, second)
     assert horizon(things) == 0
-    finish_load(things, writer, first, None, [])
+    finish_load(things, writer, first)
     assert horizon(things) == 2
-    finish_load(things, writer, third, None, [])
+    finish_load(things, writer, third)
     assert horizon(things) == 3
 
 
@@ -92,7 +93,7 @@ def test_what_a_writer_left_open_is_sealed_by_the_next_one(
     things: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = start_writer(things, "things", "stream")
-    finish_load(things, old, draw_load(things, old), None, [])
+    finish_load(things, old, draw_load(things, old))
     draw_load(things, old)
     assert horizon(things) == 1
     start_writer(things, "things", "stream")
@@ -106,7 +107,7 @@ def test_a_new_writer_leaves_the_loads_of_other_doors_open(things: Connection) -
     load = draw_load(things, replay)
     start_writer(things, "things", "stream")
     assert states(things) == ["open"]
-    finish_load(things, replay, load, None, [])
+    finish_load(things, replay, load)
     assert states(things) == ["finished"]
 
 
@@ -115,21 +116,21 @@ def test_a_sealed_load_cannot_be_finished_nor_a_finished_one_again(things: Conne
     load = draw_load(things, old)
     newer = start_writer(things, "things", "stream")
     with pytest.raises(LoadNotOpen):
-        finish_load(things, newer, load, None, [])
+        finish_load(things, newer, load)
     load = draw_load(things, newer)
-    finish_load(things, newer, load, None, [])
+    finish_load(things, newer, load)
     with pytest.raises(LoadNotOpen):
-        finish_load(things, newer, load, None, [])
+        finish_load(things, newer, load)
 
 
 def test_a_span_that_no_task_closed_is_all_holes(things: Connection) -> None:
     writer = start_writer(things, "things", "stream")
     load = draw_load(things, writer)
-    finish_load(things, writer, load, TOPIC, [Span(0, 0, 4), Span(3, 0, 2)])
+    finish_load_with_holes(things, writer, load, TOPIC, [Span(0, 0, 4), Span(3, 0, 2)])
     rows = things.execute("select kafka_partition, until_offset, holes from landing.slices order by 1").fetchall()
     assert rows == [(0, 4, 4), (3, 2, 2)]
     again = draw_load(things, writer)
-    finish_load(things, writer, again, TOPIC, [Span(0, 0, 4)])
+    finish_load_with_holes(things, writer, again, TOPIC, [Span(0, 0, 4)])
     assert things.execute("select count(*) from landing.slices").fetchone() == (2,)
 
 
@@ -214,14 +215,14 @@ def test_a_start_is_where_the_ledger_stands_or_the_earliest_offset(things: Conne
     writer = start_writer(things, "things", "stream")
     assert starting_offsets(things, writer, TOPIC, {0: 0, 1: 40}, {0: 9, 1: 50}) == {0: 0, 1: 40}
     load = draw_load(things, writer)
-    finish_load(things, writer, load, TOPIC, [Span(0, 0, 9), Span(1, 40, 44)])
+    finish_load_with_holes(things, writer, load, TOPIC, [Span(0, 0, 9), Span(1, 40, 44)])
     assert starting_offsets(things, writer, TOPIC, {0: 0, 1: 40, 2: 5}, {0: 9, 1: 50, 2: 5}) == {0: 9, 1: 44, 2: 5}
     assert gaps(things) == []
 
 
 def test_another_topic_of_the_same_name_starts_anew(things: Connection) -> None:
     writer = start_writer(things, "things", "stream")
-    finish_load(things, writer, draw_load(things, writer), TOPIC, [Span(0, 0, 9)])
+    finish_load_with_holes(things, writer, draw_load(things, writer), TOPIC, [Span(0, 0, 9)])
     assert starting_offsets(things, writer, UUID(int=8), {0: 0}, {0: 3}) == {0: 0}
 
 
@@ -238,7 +239,7 @@ def test_what_retention_took_is_stepped_over_and_recorded_once(
 
 def test_a_ledger_ahead_of_the_topics_end_is_an_error_that_moves_nothing(things: Connection) -> None:
     writer = start_writer(things, "things", "stream")
-    finish_load(things, writer, draw_load(things, writer), TOPIC, [Span(0, 0, 9)])
+    finish_load_with_holes(things, writer, draw_load(things, writer), TOPIC, [Span(0, 0, 9)])
     with pytest.raises(LedgerError, match=r"offsets below 9 have landed, but the topic ends at 4: Kafka has lost"):
         starting_offsets(things, writer, TOPIC, {0: 0, 1: 7}, {0: 4, 1: 7})
     assert things.execute("select kafka_partition, next_offset from landing.offsets").fetchall() == [(0, 9)]

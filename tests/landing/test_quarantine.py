@@ -14,7 +14,7 @@ from landfall.layout import venv_bin
 from landfall.settings import Settings
 from landing_stream import quarantine
 from landing_stream.contract import load_contracts
-from landing_stream.ledger import Span, draw_load, finish_load, start_writer
+from landing_stream.ledger import Span, draw_load, finish_load_with_holes, start_writer
 from landing_stream.tables import ensure_tables
 from tests.conftest import Connection
 from tests.landing.conftest import MakeStream
@@ -182,7 +182,7 @@ def poisoned(database: Settings, landing: Connection) -> Settings:
             " reason, detail, value) values ('web_logs', %s, %s, 3, %s, %s, %s, 'a detail', %s)",
             (load.load_id, UUID(int=7), offset, load.landed_at, reason, value),
         )
-    finish_load(landing, writer, load, UUID(int=7), [Span(3, 0, 3)])
+    finish_load_with_holes(landing, writer, load, UUID(int=7), [Span(3, 0, 3)])
     return database
 
 

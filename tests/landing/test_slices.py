@@ -81,7 +81,7 @@ class Ledger:
         return land_slice(self.connection, job, self.parser, given, still_same_topic)
 
     def next_load(self) -> None:
-        finish_load(self.connection, self.writer, self.load, None, [])
+        finish_load(self.connection, self.writer, self.load)
         self.load = draw_load(self.connection, self.writer)
 
     def query(self, query: Any) -> list[tuple[Any, ...]]:
@@ -183,7 +183,7 @@ def test_a_fenced_writer_writes_nothing(ledger: Ledger) -> None:
     with pytest.raises(Fenced):
         draw_load(ledger.connection, ledger.writer)
     with pytest.raises(Fenced):
-        finish_load(ledger.connection, ledger.writer, ledger.load, None, [])
+        finish_load(ledger.connection, ledger.writer, ledger.load)
     assert ledger.untouched()
 
 

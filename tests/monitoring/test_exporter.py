@@ -55,7 +55,7 @@ def slice_of(connection: Connection, stream: str, *, landed: int, quarantined: i
         " select %s, %s, %s, 0, %s, %s, %s, %s, 0, at - %s * interval '2 s', at, at from clock_timestamp() as t (at)",
         (stream, load.load_id, TOPIC, first, first + landed + quarantined, landed, quarantined, seconds),
     )
-    finish_load(connection, writer, load, None, [])
+    finish_load(connection, writer, load)
 
 
 def test_totals_grow_by_what_landed_since_and_equal_the_ledger(database: Settings, landing: Connection) -> None:
@@ -76,7 +76,7 @@ def test_totals_grow_by_what_landed_since_and_equal_the_ledger(database: Setting
     assert still_open["landfall_landing_lateness_seconds_bucket", ("web_logs", "1.0")] == pytest.approx(4)
     assert still_open["landfall_landing_lateness_seconds_bucket", ("web_logs", "+Inf")] == 8
 
-    finish_load(landing, writer, load, None, [])
+    finish_load(landing, writer, load)
     again, fresh = scrape(collector), scrape(LandfallCollector(database))
     for outcome, count in {"landed": 97, "quarantined": 11, "hole": 5}.items():
         key = ("landfall_landing_records_total", ("web_logs", outcome))

@@ -57,7 +57,7 @@ def land(warehouse: Settings) -> Land:
             load = draw_load(writer_connection, writer)
             job = Slice(writer, load, topic_id, span)
             land_slice(writer_connection, job, Parser(contract), [records(topic_id.bytes, first, values)])
-            finish_load(writer_connection, writer, load, topic_id, [])
+            finish_load(writer_connection, writer, load)
         return load.load_id
 
     return land

@@ -29,9 +29,10 @@ with sign_of_life(Settings.load(), sys.argv[1]):
 RUN = """
 import dagster as dg
 from landfall.settings import Settings
-from orchestration.lost_runs import living_executor, lock_name
+from orchestration.lost_runs import living_executor
 from database.connect import connect
 from database.advisory_locks import is_held_advisory
+from database.lock_keys import dagster_run
 
 @dg.op
 def nothing(): ...
@@ -43,7 +44,7 @@ def brief():
 if __name__ == "__main__":
     with dg.DagsterInstance.ephemeral() as instance, connect(Settings.load().postgres_dsn) as connection:
         with dg.execute_job(dg.reconstructable(brief), instance=instance) as result:
-            print(result.success, is_held_advisory(connection, lock_name(result.run_id)))
+            print(result.success, is_held_advisory(connection, dagster_run(result.run_id)))
 """
 
 

@@ -95,7 +95,7 @@ def test_a_stream_whose_model_fails_waits_longer_and_longer_and_holds_no_other_u
     assert turns.next(at(a=1, b=2), 0.5) == (["b"], None)
     assert turns.next(at(a=1, b=2), 1.0) == (["a", "b"], None)
     turns.failed(["a"], 1.0, cold=False)
-    assert turns.next(at(a=1, b=1), 2.9) == ([], None)
+    assert turns.next(at(a=1, b=1), 2.4) == ([], None)
     assert turns.next(at(a=1, b=1), 3.0) == (["a"], None)
     turns.hot_done(at(a=1))
     turns.failed(["a"], 4.0, cold=True)
