@@ -24,7 +24,6 @@ from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
 from cli.dagster_server import start_dagster
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.manifest import Manifest, layer
 from simulator.simulation import STREAMS
@@ -114,7 +113,7 @@ def watched(settings: Settings) -> Iterator[Progress]:
     cold = cold_relations(read_manifest())
 
     def look() -> None:
-        with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        with connect(settings.as_transformer, autocommit=True) as connection:
             while not stop.wait(POLL_SECONDS):
                 for stream, load_id in connection.execute(
                     "select source, min(position) from ops.model_progress where relation <> all(%s) group by source",
@@ -143,7 +142,7 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
         " (select max(max_kafka_timestamp) as newest from landing.slices group by stream) as s",
         CATCH_UP_SECONDS, end=end + SLOWEST_PARTITION_SECONDS,
     )  # fmt: skip
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         loads = dict(connection.execute("select stream, hi from landing.horizons").fetchall())
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while any(progress.loads.get(stream, [0])[-1] < load_id for stream, load_id in loads.items()):
@@ -155,7 +154,7 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
 def delays(settings: Settings, progress: Progress, begin: float, end: float) -> dict[str, list[tuple[float, float]]]:
     """By stream: (visible minus produced, visible minus landed), in seconds, of each event that landed as a row."""
     found = {}
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         for stream in STREAMS:
             rows = connection.execute(_EVENTS.format(stream=stream).encode(), {"begin": begin, "end": end}).fetchall()
             visible = {load_id: progress.visible_at(stream, load_id) for load_id in {row[0] for row in rows}}

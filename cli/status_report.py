@@ -24,13 +24,13 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything there is to show; what cannot be asked is left out."""
     topics: Topics | None = Topics(settings.kafka.client_config())
     contracts = list(load_contracts().values())
-    servers: dict[str, Any] = {"postgres": {"address": address(settings.postgres_dsn), "answers": True}}
+    servers: dict[str, Any] = {"postgres": {"address": address(settings.as_transformer), "answers": True}}
     servers["kafka"] = {"address": settings.kafka.bootstrap_servers, "answers": True}
     report: dict[str, Any] = {"home": str(settings.home), "health": "ok", "servers": servers, "streams": []}
     services = kept_services(settings.home)
     report |= {"models": [], "followed": False, "findings": [], "services": [asdict(service) for service in services]}
     try:
-        with connect(settings.postgres_dsn, role="transformer", application_name="landfall status") as connection:
+        with connect(settings.as_transformer, application_name="landfall status") as connection:
             try:
                 streams = stream_statuses(connection, contracts, topics)
             except KafkaUnavailable as error:

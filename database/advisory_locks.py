@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from database.connect import LOCK_TIMEOUT_MS, connect, stay
-from database.roles import TRANSFORMER
+from landfall.login import TRANSFORMER, Login
 from landfall.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -19,8 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @contextmanager
 def advisory_lock(
-    dsn: str,
-    role: str | None,
+    login: Login,
     key: int | str,
     application_name: str,
     *,
@@ -34,7 +33,7 @@ def advisory_lock(
     """
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     number = "hashtextextended(%s, 0)" if isinstance(key, str) else "%s"
-    with connect(dsn, role, application_name=application_name) as connection:
+    with connect(login, application_name=application_name) as connection:
         stay(connection, lock_timeout_ms)
         connection.execute(f"select {function}({number})".encode(), (key,))
         yield
@@ -43,7 +42,7 @@ def advisory_lock(
 @contextmanager
 def held_advisory(settings: Settings, name: str, application_name: str) -> Iterator[None]:
     """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with advisory_lock(settings.postgres_dsn, TRANSFORMER, key_of(name), application_name):
+    with advisory_lock(settings.as_transformer, key_of(name), application_name):
         yield
 
 

@@ -19,7 +19,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect, stay
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
@@ -73,7 +72,7 @@ def held(
 
 def connection_for_a_lock(settings: Settings, application_name: str) -> Connection:
     """A connection for nothing but a lock: its transaction lasts as long as the lock does."""
-    return connect(settings.postgres_dsn, role=TRANSFORMER, application_name=application_name, idle_in_transaction_ms=0)
+    return connect(settings.as_transformer, application_name=application_name, idle_in_transaction_ms=0)
 
 
 def take(connection: Connection, name: str, longest_wait: float = LONGEST_WAIT_SECONDS) -> None:

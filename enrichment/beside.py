@@ -19,6 +19,7 @@ from contextlib import suppress
 from enrichment.addresses import AddressRules
 from landfall.errors import EXIT_GAVE_UP
 from landfall.lifeline import prefix
+from landfall.login import TRANSFORMER, WRITER
 from landfall.processes import exit_in_words
 from landfall.settings import DSN_VARIABLES, Settings
 
@@ -54,7 +55,7 @@ NEEDED = (
     "LANDFALL_GEOIP_DATABASE",
 )
 NEEDED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON", "PG", "SSL_")
-NEEDED_ROLES = ("transformer", "landing_writer")
+NEEDED_ROLES = (TRANSFORMER, WRITER)
 """It reads the landing and writes schema enrichment, and replaces in the landing what erased people send again."""
 
 

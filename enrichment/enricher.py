@@ -14,7 +14,6 @@ from uuid import UUID
 import psycopg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, SPELLINGS, find_new_texts
@@ -82,7 +81,7 @@ class Enricher:
         care: Care | None = None,
     ) -> None:
         self._settings = settings
-        self._dsn = settings.postgres_dsn
+        self._login = settings.as_transformer
         self._contracts = dict(load_contracts() if contracts is None else contracts)
         self._rules = list(all_rules(settings) if rules is None else rules)
         self._rows_a_step = rows_a_step
@@ -183,8 +182,7 @@ class Enricher:
     def _connection(self) -> Connection:
         if self._kept is None:
             self._kept = connect(
-                self._dsn,
-                role=TRANSFORMER,
+                self._login,
                 autocommit=True,
                 application_name="landfall enricher",
                 lock_timeout_ms=LOCK_TIMEOUT_MS,

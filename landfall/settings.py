@@ -30,11 +30,13 @@ from landfall.declared import (
 from landfall.endpoints import Endpoints, read_endpoints
 from landfall.errors import UserError
 from landfall.kafka_settings import KafkaSettings
+from landfall.login import READER, TRANSFORMER, WRITER, Login
 
 LogFormat = Literal["text", "json"]
 AlertSeverity = Literal["warn", "error"]
 
 PREFIX = "LANDFALL_"
+ADMIN = "admin"
 HOME = Variable(
     path,
     "the state folder of the local stack; by default in the project's folder around the current one, or else in this",
@@ -42,19 +44,19 @@ HOME = Variable(
     default=".landfall",
 )
 DSNS = {
-    "transformer": Variable(
+    TRANSFORMER: Variable(
         text,
         "the login of dbt, Dagster and the commands: reads every schema",
         names=("LANDFALL_POSTGRES_DSN",),
     ),
-    "landing_writer": Variable(text, "the login of the landing stream", names=("LANDFALL_LANDING_DSN",)),
-    "admin": Variable(
+    WRITER: Variable(text, "the login of the landing stream", names=("LANDFALL_LANDING_DSN",)),
+    ADMIN: Variable(
         text,
         "a login that owns the database and may create roles (no superuser); only `migrate` uses it, and no child"
         " inherits it",
         names=("LANDFALL_ADMIN_DSN",),
     ),
-    "bi_reader": Variable(text, "optional: a login that reads the marts and nothing else", names=("LANDFALL_BI_DSN",)),
+    READER: Variable(text, "optional: a login that reads the marts and nothing else", names=("LANDFALL_BI_DSN",)),
 }
 """By role, what names its login."""
 DSN_VARIABLES = {role: variable.names[0] for role, variable in DSNS.items()}
@@ -222,24 +224,24 @@ class Settings:
         return replace(self, dsns={**self.dsns, **dsns})
 
     @property
-    def postgres_dsn(self) -> str:
-        """Login of role transformer, which reads every schema."""
-        return self._dsn("transformer")
+    def as_transformer(self) -> Login:
+        """Reads every schema, and writes all but landing."""
+        return Login(self._dsn(TRANSFORMER), TRANSFORMER)
 
     @property
-    def landing_dsn(self) -> str:
-        """Login of role landing_writer."""
-        return self._dsn("landing_writer")
+    def as_writer(self) -> Login:
+        """Writes landing, and reads nothing else."""
+        return Login(self._dsn(WRITER), WRITER)
 
     @property
-    def admin_dsn(self) -> str:
-        """Login that owns the database and may create roles; never a superuser on the local stack."""
-        return self._dsn("admin")
+    def as_admin(self) -> Login:
+        """Owns the database and may create roles; never a superuser on the local stack."""
+        return Login(self._dsn(ADMIN), None)
 
     @property
-    def bi_dsn(self) -> str | None:
-        """Login of role bi_reader; None when servers of one's own name none."""
-        return self.dsns.get("bi_reader")
+    def as_reader(self) -> Login:
+        """Reads marts with the least rights there are a login for: servers of one's own may have none for bi_reader."""
+        return Login(self._dsn(READER), READER) if READER in self.dsns else self.as_transformer
 
     @property
     def kafka(self) -> KafkaSettings:
@@ -274,10 +276,10 @@ def local_dsns(local: Endpoints | None) -> dict[str, str]:
     if local is None:
         return {}
     return {
-        "transformer": local.postgres_dsn,
-        "landing_writer": local.landing_dsn,
-        "admin": local.admin_dsn,
-        "bi_reader": local.bi_dsn,
+        TRANSFORMER: local.postgres_dsn,
+        WRITER: local.landing_dsn,
+        ADMIN: local.admin_dsn,
+        READER: local.bi_dsn,
     }
 
 
@@ -288,7 +290,7 @@ def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
 
 def without_admin(env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: the login that may change roles is for `migrate` alone."""
-    return {name: value for name, value in env.items() if name != DSN_VARIABLES["admin"]}
+    return {name: value for name, value in env.items() if name != DSN_VARIABLES[ADMIN]}
 
 
 def home_folder(env: Mapping[str, str]) -> Path:

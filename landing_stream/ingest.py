@@ -19,7 +19,6 @@ import psycopg
 import pyarrow as pa
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted
@@ -218,7 +217,7 @@ def ingest(
     """
     problems: list[UserError] = []
     with connect(
-        settings.landing_dsn, role=WRITER, autocommit=True, application_name=f"landfall ingest: {contract.stream}"
+        settings.as_writer, autocommit=True, application_name=f"landfall ingest: {contract.stream}"
     ) as connection:
         writer = _take_door(connection, contract)
         door = FileDoor(connection, contract, writer, records_a_load, on_load)

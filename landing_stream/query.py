@@ -18,6 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from database.connect import connect
 from landfall.kafka_settings import KafkaSettings
+from landfall.login import Login
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
     Fenced,
@@ -73,14 +74,14 @@ class LandingQuery:
         self,
         spark: SparkSession,
         contract: Contract,
-        dsn: str,
+        login: Login,
         kafka: KafkaSettings,
         checkpoints: Path,
         options: LandingOptions,
     ) -> None:
         self.contract = contract
         self.landed = self.quarantined = 0
-        self._spark, self._dsn, self._kafka = spark, dsn, kafka
+        self._spark, self._login, self._kafka = spark, login, kafka
         self._checkpoints = checkpoints / contract.stream
         self._options = options
         self._topics = Topics(kafka.client_config())
@@ -153,9 +154,7 @@ class LandingQuery:
 
     def _connect(self) -> psycopg.Connection:
         if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = connect(
-                self._dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger"
-            )
+            self._connection = connect(self._login, autocommit=True, application_name="landfall land: ledger")
         return self._connection
 
     def _fresh_checkpoint(self, writer: Writer) -> Path:
@@ -205,7 +204,7 @@ class LandingQuery:
         reports = self._run(
             [
                 [
-                    Task(Slice(writer, load, topic_id, span), self.contract, self._dsn, self._kafka.client_config())
+                    Task(Slice(writer, load, topic_id, span), self.contract, self._login, self._kafka.client_config())
                     for span in share
                 ]
                 for share in shares(planned, self._spark.sparkContext.defaultParallelism)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from database.connect import connect
+from landfall.login import Login
 from landfall.logs import safe_message
 from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced, LedgerError, LoadNotOpen
@@ -26,7 +27,7 @@ class Task:
 
     slice: Slice
     contract: Contract
-    dsn: str
+    login: Login
     kafka: Mapping[str, Any]
 
 
@@ -59,7 +60,7 @@ def _run(task: Task) -> Report:
     try:
         topics = worker.topics(task.kafka)
         account = land_slice(
-            worker.connection(task.dsn),
+            worker.connection(task.login),
             task.slice,
             worker.parser(task.contract),
             worker.reader(task.kafka).read(task.contract.topic, task.slice.topic_id, span),
@@ -79,15 +80,15 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._connections: dict[str, psycopg.Connection] = {}
+        self._connections: dict[Login, psycopg.Connection] = {}
         self._parsers: dict[str, tuple[Contract, Parser]] = {}
         self._kafka: dict[str, tuple[Topics, RecordReader]] = {}
 
-    def connection(self, dsn: str) -> psycopg.Connection:
-        found = self._connections.get(dsn)
+    def connection(self, login: Login) -> psycopg.Connection:
+        found = self._connections.get(login)
         if found is None or found.closed or found.broken:
-            found = connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
-            self._connections[dsn] = found
+            found = connect(login, autocommit=True, application_name="landfall land: slice")
+            self._connections[login] = found
         return found
 
     def parser(self, contract: Contract) -> Parser:

@@ -12,7 +12,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
@@ -88,7 +87,7 @@ class Kept:
         """What `read` returns; raises what it raises."""
         if self._connection is None:
             self._connection = connect(
-                self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
+                self._settings.as_transformer, autocommit=True, application_name="landfall metrics"
             )
         try:
             return self._read(self._connection)

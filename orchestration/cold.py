@@ -16,7 +16,7 @@ def generate_docs(context: dg.OpExecutionContext, dbt: DbtCliResource) -> None:
     """dbt's documentation of every table and column as one page of its own, with what is in the database."""
     settings = Settings.load()
     target = dbt_target_folder(settings).with_name("dbt-docs")
-    with environment(libpq_variables(settings.postgres_dsn)):
+    with environment(libpq_variables(settings.as_transformer)):
         dbt.cli(["docs", "generate", "--static", "--quiet"], target_path=target).wait()
     context.add_output_metadata({"page": dg.MetadataValue.path(str(target / "static_index.html"))})
 

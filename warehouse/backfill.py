@@ -13,7 +13,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted, listed
@@ -96,8 +95,7 @@ def backfill(settings: Settings) -> list[Filled]:
     Raises UserError when models hold the table for longer than the lock timeout, or dbt fails.
     """
     with connect(
-        settings.postgres_dsn,
-        role=TRANSFORMER,
+        settings.as_transformer,
         autocommit=True,
         application_name="landfall migrate",
         lock_timeout_ms=LOCK_TIMEOUT_MS,

@@ -22,7 +22,6 @@ from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.reference_sources import Record, read_database, read_folder
 
-ROLE = "transformer"
 OWN_COLUMNS = ("id", "extra", "loaded_at", "removed_at")
 
 
@@ -63,7 +62,7 @@ def load_reference(settings: Settings, source: str) -> list[LoadedTable]:
     """
     names = [entity.source_name for entity in ENTITIES]
     found = read_database(source, names) if "://" in source else read_folder(Path(source), names)
-    with connect(settings.postgres_dsn, role=ROLE, application_name="landfall reference") as connection:
+    with connect(settings.as_transformer, application_name="landfall reference") as connection:
         # Two loads at once would each mark rows of the other as removed.
         connection.execute("select pg_advisory_xact_lock(hashtextextended('landfall.reference', 0))")
         return [_load_table(connection, entity, found[entity.source_name]) for entity in ENTITIES]

@@ -9,8 +9,8 @@ import psycopg
 import yaml
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.layout import PROJECT
+from landfall.login import TRANSFORMER
 from landfall.settings import Settings
 
 PROJECT_FILE = PROJECT / "dbt_project" / "dbt_project.yml"
@@ -38,8 +38,8 @@ def zones_counted(connection: psycopg.Connection[Any]) -> list[str]:
 
 def zone_of_marts(settings: Settings) -> str:
     """What to write beside a day: the zone in which it was counted; the one that is set, where that cannot be asked."""
-    if "transformer" in settings.dsns:
-        with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    if TRANSFORMER in settings.dsns:
+        with connect(settings.as_transformer, autocommit=True) as connection:
             if counted := zones_counted(connection):
                 return counted[0]
     return zone_set(settings)

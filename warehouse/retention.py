@@ -15,7 +15,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER, WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -79,13 +78,12 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
     """
     with (
         connect(
-            settings.postgres_dsn,
-            role=TRANSFORMER,
+            settings.as_transformer,
             autocommit=True,
             application_name="landfall retention",
             lock_timeout_ms=REFRESH_LOCK_TIMEOUT_MS,
         ) as ops,
-        connect(settings.landing_dsn, role=WRITER, autocommit=True, application_name="landfall retention") as landing,
+        connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
     ):
         old = old_partitions(landing, settings.landing_retention_days)
         dropped, held = note_dropped(ops, old, dry_run=dry_run)

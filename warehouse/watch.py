@@ -12,7 +12,6 @@ import psycopg
 
 from database.connect import connect
 from database.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
-from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from warehouse.dbt_arguments import cold_arguments, pass_arguments
@@ -137,8 +136,7 @@ class Follower:
                 with (
                     connection_for_a_lock(self._settings, "landfall refresh") as lock,
                     connect(
-                        self._settings.postgres_dsn,
-                        role=TRANSFORMER,
+                        self._settings.as_transformer,
                         autocommit=True,
                         application_name="landfall refresh",
                     ) as connection,

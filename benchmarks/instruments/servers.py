@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.prepare import up
-from cli.stop_signals import interrupt_when_told
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
 from landfall.state import MARKER
+from landfall.stop_signals import interrupt_when_told
 from local_stack.stack import down
 
 

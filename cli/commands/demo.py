@@ -4,9 +4,9 @@ import os
 
 import click
 
-from cli.stop_signals import stop_on_every_signal
 from landfall.settings import Settings
 from landfall.state import open_state
+from landfall.stop_signals import stop_on_every_signal
 
 
 @click.command(name="demo")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.errors import UserError, known
 from landfall.plain_text import printable
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 from landfall.wording import counted
 
 

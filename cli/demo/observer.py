@@ -11,8 +11,8 @@ import psycopg
 from cli.demo.kpis import KpiTable, read_kpis
 from cli.demo.latency import Age, percentiles
 from database.connect import connect
-from database.roles import READER, TRANSFORMER
 from landfall.errors import UserError
+from landfall.login import Login
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from landing_stream.progress import lag_of, ledger_offsets
@@ -212,11 +212,11 @@ class Observer:
 
     def ledger(self) -> Connection:
         """A connection that reads everything; a new one when the old one broke."""
-        self._transformer = alive_or(self._transformer, self._settings.postgres_dsn, TRANSFORMER)
+        self._transformer = alive_or(self._transformer, self._settings.as_transformer)
         return self._transformer
 
     def _bi_reader(self) -> Connection:
-        self._bi = alive_or(self._bi, self._settings.bi_dsn or self._settings.postgres_dsn, READER)
+        self._bi = alive_or(self._bi, self._settings.as_reader)
         return self._bi
 
     def _kpis_now(self) -> tuple[KpiTable, ...]:
@@ -279,8 +279,8 @@ class Observer:
         return [Age(*row) for row in rows]
 
 
-def alive_or(connection: Connection | None, dsn: str, role: str) -> Connection:
+def alive_or(connection: Connection | None, login: Login) -> Connection:
     """The connection, or a new one in its place when it is broken."""
     if connection is not None and not connection.closed and not connection.broken:
         return connection
-    return connect(dsn, role=role, autocommit=True, application_name="landfall demo")
+    return connect(login, autocommit=True, application_name="landfall demo")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cli.children import Child
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.settings import DSN_VARIABLES, Settings
@@ -53,7 +52,7 @@ def refusal(child: Child) -> UserError:
 def load_simulated_reference(settings: Settings) -> str:
     """Load the simulator's reference data, unless there is other; returns what was done, in words."""
     names = [str(row["name"]) for row in reference.tables()["company"]]
-    with connect(settings.postgres_dsn, role=TRANSFORMER, application_name="landfall demo") as connection:
+    with connect(settings.as_transformer, application_name="landfall demo") as connection:
         foreign = connection.execute("select from reference.company where name <> all(%s) limit 1", (names,)).fetchone()
     if foreign is not None:
         return "reference data kept: it is not the simulator's"

@@ -46,29 +46,49 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_started_local_stack_needs_no_variables(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home)})
-    assert settings.postgres_dsn == "postgresql://transformer:p@127.0.0.1:1/landfall"
-    assert settings.bi_dsn == "postgresql://reader:p@127.0.0.1:1/landfall"
+    assert settings.as_transformer.dsn == "postgresql://transformer:p@127.0.0.1:1/landfall"
+    assert settings.as_reader.dsn == "postgresql://reader:p@127.0.0.1:1/landfall"
     assert settings.kafka.bootstrap_servers == "127.0.0.1:2"
 
 
 def test_variables_win_over_the_local_stack(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home), **OWN_SERVERS})
-    assert settings.postgres_dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
+    assert settings.as_transformer.dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
     assert settings.kafka.bootstrap_servers == "broker:9092"
-    assert settings.bi_dsn is None
+    assert settings.as_reader == settings.as_transformer
 
 
 def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home), "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall"})
     with pytest.raises(UserError, match="LANDFALL_ADMIN_DSN is not set, though LANDFALL_POSTGRES_DSN is"):
-        _ = settings.admin_dsn
+        _ = settings.as_admin
+
+
+def test_a_login_travels_with_its_role(home: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(home)})
+    pairs = [settings.as_transformer, settings.as_writer, settings.as_admin, settings.as_reader]
+    assert [(login.dsn.split("/")[2].split(":")[0], login.role) for login in pairs] == [
+        ("transformer", "transformer"),
+        ("writer", "landing_writer"),
+        ("admin", None),
+        ("reader", "bi_reader"),
+    ]
+
+
+def test_nobody_else_pairs_a_dsn_with_a_role() -> None:
+    """But for one: the second connection of whoever holds a door open, like its first."""
+    files = {path for room in ROOMS for path in room.rglob("*.py") if " Login(" in path.read_text(encoding="utf-8")}
+    assert {path.relative_to(PROJECT).as_posix() for path in files} == {
+        "landfall/settings.py",
+        "landing_stream/abandoned.py",
+    }
 
 
 def test_what_landfall_env_prints_is_the_local_stack_whose_admin_is_known_all_the_same(home: Path) -> None:
     local = Settings.load({"LANDFALL_HOME": str(home)})
     environ = {"LANDFALL_HOME": str(home), **shell_variables(local)}
     assert "LANDFALL_ADMIN_DSN" not in environ
-    assert Settings.load(environ).admin_dsn == local.admin_dsn
+    assert Settings.load(environ).as_admin == local.as_admin
 
 
 def test_what_landfall_env_prints_of_landfall_is_declared(home: Path) -> None:
@@ -112,7 +132,7 @@ def test_a_secret_is_not_sent_unencrypted_but_to_this_machine() -> None:
 def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(tmp_path / "none")})
     with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_POSTGRES_DSN"):
-        _ = settings.postgres_dsn
+        _ = settings.as_transformer
     with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_KAFKA_BOOTSTRAP_SERVERS"):
         _ = settings.kafka
 
