@@ -22,6 +22,7 @@ from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from cli.children import Children
 from cli.dagster_server import start_dagster
 from database.connect import connect
 from landfall.settings import Settings
@@ -90,9 +91,10 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
         groups: dict[str, psutil.Process] = {"landfall land": running.process}
         if mode == "warm":
             groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
-        server = start_dagster(settings)
-        stack.callback(server.stop)
-        groups["dagster dev"] = psutil.Process(server.process.pid)
+        children = Children(settings.home / "serve")
+        stack.callback(children.stop)
+        server = start_dagster(settings, children)
+        groups["dagster dev"] = psutil.Process(server.child.process.pid)
         running.wait_until_started()
         server.wait()
         say(f"freshness, {mode}: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")

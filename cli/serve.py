@@ -12,7 +12,6 @@ from threading import Event
 from cli.children import Child, Children
 from cli.dagster_server import start_dagster
 from landfall.errors import EXIT_FENCED
-from landfall.lifeline import prefix
 from landfall.processes import exit_in_words, is_free, last_lines
 from landfall.services import ServiceRecord, service_port
 from landfall.settings import Settings
@@ -143,9 +142,9 @@ def metrics(children: Children, settings: Settings) -> Child:
 def dagster(children: Children, settings: Settings, port: int | None) -> Child:
     """Starts `dagster dev`: webserver, daemon, code server."""
     chosen = port or service_port(settings.home, "dagster", DAGSTER_PORT)
-    server = start_dagster(settings, chosen, prefix=prefix())
+    server = start_dagster(settings, children, chosen)
     logger.info("Dagster: %s", server.address)
-    return children.adopt(Child("dagster dev", server.process, server.log, asks_group=True, port=chosen))
+    return server.child
 
 
 def supervise(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:

@@ -10,6 +10,7 @@ import psycopg
 
 from cli.demo.kpis import KpiTable, read_kpis
 from cli.demo.latency import Age, percentiles
+from cli.demo.refreshes import Refreshes, read_refreshes
 from database.connect import connect
 from landfall.errors import UserError
 from landfall.login import Login
@@ -68,6 +69,7 @@ class View:
 
     streams: tuple[StreamView, ...]
     kpis: tuple[KpiTable, ...]
+    refreshes: Refreshes
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,11 @@ class Tally:
 
 
 class Observer:
-    """Looks at the servers of `settings`; for one thread."""
+    """Looks at the servers of `settings`; for one thread. `since`: refreshes that began earlier are another run's."""
 
-    def __init__(self, settings: Settings, contracts: Iterable[Contract]) -> None:
+    def __init__(self, settings: Settings, contracts: Iterable[Contract], since: dt.datetime) -> None:
         self._settings = settings
+        self._since = since
         self._contracts = list(contracts)
         self._topics = Topics(settings.kafka.client_config())
         self._transformer: Connection | None = None
@@ -151,7 +154,11 @@ class Observer:
         """What there is now. Raises psycopg.OperationalError or KafkaUnavailable when a server is away."""
         horizons = self._horizons()
         streams = tuple(self._stream(baseline, horizons[baseline.stream]) for baseline in baselines)
-        return View(streams, self._kpis_now())
+        return View(streams, self._kpis_now(), self.refreshes())
+
+    def refreshes(self) -> Refreshes:
+        """What became of the refreshes until now."""
+        return read_refreshes(self.ledger(), self._since)
 
     def ends(self, baselines: Iterable[Baseline]) -> dict[str, dict[int, int]]:
         """The end offsets of each stream's topic now."""
