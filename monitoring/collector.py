@@ -18,7 +18,7 @@ from landing_stream.contract import Contract, load_contracts
 from landing_stream.progress import lag
 from landing_stream.topics import TopicOffsets, Topics
 from monitoring.catalogue import family
-from monitoring.ledger import Ledger, next_offsets
+from monitoring.landing import LandingFigures, next_offsets
 from monitoring.quality import health_metrics, quality_metrics
 from monitoring.refreshes import Refreshes, check_metrics, model_metrics
 from monitoring.source import Source
@@ -39,7 +39,7 @@ class LandfallCollector(Collector):
     def __init__(self, settings: Settings) -> None:
         contracts = list(load_contracts().values())
         topics = Topics({**settings.kafka.client_config(), "socket.timeout.ms": 3_000})
-        ledger, refreshes = Ledger(), Refreshes()
+        ledger, refreshes = LandingFigures(), Refreshes()
 
         def ask_postgres(connection: Connection) -> tuple[list[Metric], Offsets]:
             found = [*ledger.read(connection), *refreshes.read(connection), *model_metrics(connection)]

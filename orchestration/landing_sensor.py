@@ -8,7 +8,7 @@ from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
-from orchestration.ledger import Connection, Landed, landed_since, landing_metadata, topic_metadata
+from orchestration.landed import Connection, Landed, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key, topics_of
 
 # Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land

@@ -1,4 +1,4 @@
-"""What runs by the clock and not by loads: all tests, the whole build, the documentation."""
+"""dbt's jobs that run by the clock and not by loads: all tests, the whole build, the documentation."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def docs() -> None:
     generate_docs()
 
 
-def cold_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinition) -> dg.Definitions:
+def dbt_jobs_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinition) -> dg.Definitions:
     """Jobs `build`, `test` and `docs`, and their schedules. Minutes are spread, so that they do not meet."""
     # dbt's own checks: those of health/ stand on the same assets, and have a sensor of their own.
     tests = dg.AssetSelection.checks(*models.check_keys)

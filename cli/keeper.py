@@ -79,7 +79,7 @@ class Service:
 
 
 @dataclass
-class Supervisor:
+class Keeper:
     """Starts services, and starts again those that die. What becomes of them stands in the state folder `home`."""
 
     home: Path
@@ -147,7 +147,7 @@ def dagster(children: Children, settings: Settings, port: int | None) -> Child:
     return server.child
 
 
-def supervise(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
+def keep_running(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
     """Run these services until `stop` is set. Logs are in LANDFALL_HOME/serve."""
     open_state(settings.home)
-    Supervisor(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)
+    Keeper(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)
