@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
-"""A service that ran for so long has recovered: the next pause is the first one again."""
+"""A service that ran for this many seconds has recovered: the next pause is the first one again."""
 
 DAGSTER_PORT = 3000
 

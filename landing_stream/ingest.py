@@ -161,7 +161,7 @@ class FileDoor:
 
 
 def groups(records: Iterable[FileRecord], most_records: int, most_bytes: int) -> Iterator[list[FileRecord]]:
-    """The places of a file in their order, in groups of so many records and bytes at most, or of one record.
+    """The places of a file in their order, in groups of at most `most_records` and `most_bytes`, or of one record.
 
     Places without a record count by the thousand.
     """

@@ -98,7 +98,7 @@ class Kept:
 
 
 def within_time(read: Callable[[Connection], T]) -> Callable[[Connection], T]:
-    """The read in a transaction whose statements take so long at most; a session's limit would stay with a pooler's
+    """The read in a transaction whose statements have a time limit; a session's limit would stay with a pooler's
     process and cut off whoever has it next."""
 
     def limited(connection: Connection) -> T:

@@ -46,7 +46,7 @@ class FollowConfig(dg.Config):
     seconds: float = Field(
         default=SECONDS_TO_FOLLOW,
         gt=0,
-        description="Refresh whenever a load finishes, for so many seconds at most: less when nothing more lands,"
+        description="Refresh whenever a load finishes, for this many seconds at most: less when nothing more lands,"
         " or `landfall refresh --watch` takes over. The first refresh is made in any case.",
     )
     everything: bool = Field(

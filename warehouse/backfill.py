@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ROWS_AT_ONCE = 20_000
-"""Records of one transaction, 1.5 s of work: for so long a refresh of the facts waits."""
+"""Records of one transaction, 1.5 s of work, for which a refresh of the facts waits."""
 LOADS_AT_ONCE = 5_000
 """Most loads of one transaction: a quiet stream's are of a few records each."""
 LOCK_TIMEOUT_MS = 600_000

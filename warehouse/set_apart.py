@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 MOST_ROUNDS = 8
 """Models are some levels deep, and what a failed one holds back is tried only when that is well."""
 SECONDS_UNTIL_TRIED_AGAIN = 600.0
-"""A model that is beyond help is left alone for so long: to narrow it down takes minutes, and others wait."""
+"""A model that is beyond help is left alone for this many seconds: to narrow it down takes minutes, and others wait."""
 NAME = "landfall refresh"
 
 # The bounds of the day are those of Python's dates, with room for a day more.

@@ -22,9 +22,9 @@ from landing_stream.topics import Topics
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 LATEST_LOADS = 10
-"""The live latency is that of so many loads, about as many seconds."""
+"""Newest loads that the live latency is of: about as many seconds."""
 SLICES_OF_A_RUN = 20_000
-"""The latency of a run is that of its last slices, so many at most: an hour of a stream with six partitions."""
+"""Most slices, the last ones, that the latency of a run is of: an hour of a stream with six partitions."""
 
 
 LAST_LOAD = """

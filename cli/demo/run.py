@@ -35,8 +35,8 @@ an earlier run left in Kafka may take as long as it likes, while it becomes less
 SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
 DAGSTER_SECONDS = 20.0
-"""Dagster starts when the first events have landed, and at the latest so long after the first was produced: its
-processes import for some 15 s of a core, which Spark needs for its first load."""
+"""Dagster starts when the first events have landed, and at the latest this many seconds after the first was
+produced: its processes import for some 15 s of a core, which Spark needs for its first load."""
 WARMING_UP = "Spark warms up: the first load of each stream takes longer than those after it."
 
 
