@@ -29,6 +29,7 @@ from landfall.declared import (
 )
 from landfall.endpoints import Endpoints, read_endpoints
 from landfall.errors import UserError
+from landfall.kafka_settings import PREFIX as KAFKA_PREFIX
 from landfall.kafka_settings import KafkaSettings
 from landfall.login import READER, TRANSFORMER, WRITER, Login
 
@@ -215,9 +216,7 @@ class Settings:
     @classmethod
     def of_home(cls, home: Path) -> "Settings":
         """Settings of the local stack in `home` alone, whatever servers the environment names."""
-        own_servers = set(DSN_VARIABLES.values())
-        kept = {k: v for k, v in os.environ.items() if k not in own_servers and not k.startswith("LANDFALL_KAFKA_")}
-        return cls.load({**kept, "LANDFALL_HOME": str(home)})
+        return cls.load(environ_of_home(home, os.environ))
 
     def with_dsns(self, **dsns: str) -> "Settings":
         """A copy that uses these DSNs by role (transformer=, landing_writer=, admin=, bi_reader=)."""
@@ -286,6 +285,13 @@ def local_dsns(local: Endpoints | None) -> dict[str, str]:
 def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
     """Kafka settings of a local stack, None when it was not started."""
     return None if local is None else KafkaSettings(bootstrap_servers=local.kafka_bootstrap_servers)
+
+
+def environ_of_home(home: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the servers of `home` are the only ones, whatever others `env` names; the rest stays."""
+    servers = set(DSN_VARIABLES.values())
+    kept = {name: value for name, value in env.items() if name not in servers and not name.startswith(KAFKA_PREFIX)}
+    return {**kept, "LANDFALL_HOME": str(home)}
 
 
 def without_admin(env: Mapping[str, str]) -> dict[str, str]:

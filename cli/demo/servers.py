@@ -10,8 +10,7 @@ from pathlib import Path
 from cli.children import Child
 from database.connect import connect
 from landfall.errors import UserError
-from landfall.kafka_settings import PREFIX
-from landfall.settings import DSN_VARIABLES, Settings
+from landfall.settings import Settings, environ_of_home
 from simulator import reference
 from warehouse.reference import load_reference
 
@@ -36,10 +35,10 @@ def only_demo(home: Path) -> Iterator[None]:
 
 def forget_other_servers(home: Path) -> None:
     """The demo and its children use the servers of `home`, whatever servers the environment names."""
-    for name in list(os.environ):
-        if name in DSN_VARIABLES.values() or name.startswith(PREFIX):
-            del os.environ[name]
-    os.environ["LANDFALL_HOME"] = str(home)
+    wanted = environ_of_home(home, os.environ)
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    os.environ.update(wanted)
 
 
 def refusal(child: Child) -> UserError:
