@@ -22,7 +22,6 @@ from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import environment, temporary_servers
 from benchmarks.instruments.tables import Part, Table
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.instance import write_instance
 from orchestration.retention import run_retention
@@ -117,7 +116,7 @@ class Day:
 def sizes(settings: Settings) -> dict[str, int]:
     """Bytes by what they are."""
     home = settings.home
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         row = connection.execute(
             "select sum(pg_total_relation_size(c.oid)) filter (where n.nspname in ('ops', 'pg_catalog')),"
             " sum(pg_total_relation_size(c.oid)) filter (where n.nspname not in ('ops', 'pg_catalog'))"

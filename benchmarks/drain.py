@@ -85,7 +85,7 @@ def measure(
 
 def drain(settings: Settings, contender: Contender, number: int, count: int, starts: Mapping[int, int]) -> Run:
     """One run, and a look at what it has written. Raises RuntimeError when that is not all."""
-    with connect(settings.landing_dsn, role="landing_writer", autocommit=True) as connection:
+    with connect(settings.as_writer, autocommit=True) as connection:
         wait_until_quiet(settings.home)
         wal = wal_position(connection)
         before = cpu_seconds(settings.home, contender.process)
@@ -100,9 +100,9 @@ def make_jdbc_table(settings: Settings) -> None:
     """A plain table for the JDBC sink: no index, no partitions, nothing that would slow it down."""
     fields = load_contracts()[STREAM].field_names
     columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in fields)
-    with connect(settings.admin_dsn, autocommit=True) as admin:
+    with connect(settings.as_admin, autocommit=True) as admin:
         admin.execute("create schema benchmark authorization landing_writer")
-    with connect(settings.landing_dsn, role="landing_writer", autocommit=True) as connection:
+    with connect(settings.as_writer, autocommit=True) as connection:
         connection.execute(
             sql.SQL(
                 "create table benchmark.product_views (kafka_partition integer not null, kafka_offset bigint not null,"

@@ -22,9 +22,9 @@ from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
+from cli.children import Children
 from cli.dagster_server import start_dagster
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.manifest import Manifest, layer
 from simulator.simulation import STREAMS
@@ -91,9 +91,10 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
         groups: dict[str, psutil.Process] = {"landfall land": running.process}
         if mode == "warm":
             groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
-        server = start_dagster(settings)
-        stack.callback(server.stop)
-        groups["dagster dev"] = psutil.Process(server.process.pid)
+        children = Children(settings.home / "serve")
+        stack.callback(children.stop)
+        server = start_dagster(settings, children)
+        groups["dagster dev"] = psutil.Process(server.child.process.pid)
         running.wait_until_started()
         server.wait()
         say(f"freshness, {mode}: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
@@ -114,7 +115,7 @@ def watched(settings: Settings) -> Iterator[Progress]:
     cold = cold_relations(read_manifest())
 
     def look() -> None:
-        with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        with connect(settings.as_transformer, autocommit=True) as connection:
             while not stop.wait(POLL_SECONDS):
                 for stream, load_id in connection.execute(
                     "select source, min(position) from ops.model_progress where relation <> all(%s) group by source",
@@ -143,7 +144,7 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
         " (select max(max_kafka_timestamp) as newest from landing.slices group by stream) as s",
         CATCH_UP_SECONDS, end=end + SLOWEST_PARTITION_SECONDS,
     )  # fmt: skip
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         loads = dict(connection.execute("select stream, hi from landing.horizons").fetchall())
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while any(progress.loads.get(stream, [0])[-1] < load_id for stream, load_id in loads.items()):
@@ -155,7 +156,7 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
 def delays(settings: Settings, progress: Progress, begin: float, end: float) -> dict[str, list[tuple[float, float]]]:
     """By stream: (visible minus produced, visible minus landed), in seconds, of each event that landed as a row."""
     found = {}
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         for stream in STREAMS:
             rows = connection.execute(_EVENTS.format(stream=stream).encode(), {"begin": begin, "end": end}).fetchall()
             visible = {load_id: progress.visible_at(stream, load_id) for load_id in {row[0] for row in rows}}

@@ -53,7 +53,7 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
     # Imported here for start-up time.
     from benchmarks.kill_test.trial import Plan, run
     from cli.prepare import up
-    from cli.stop_signals import interrupt_when_told
+    from landfall.stop_signals import interrupt_when_told
     from local_stack.stack import down
 
     interrupt_when_told()

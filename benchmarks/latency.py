@@ -65,7 +65,7 @@ def measure(say: Say, rate: float = 2_000.0, seconds: float = 60.0, warm_up: flo
 
 def delays(settings: Settings, begin: float, end: float) -> list[tuple[float, float]]:
     """(committed, readable) minus produced, in seconds, of each row produced within [begin, end) of epoch seconds."""
-    with connect(settings.postgres_dsn, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         return connection.execute(_DELAYS, {"stream": STREAM, "begin": begin, "end": end}).fetchall()
 
 

@@ -70,7 +70,7 @@ def samples(running: Landing, events: int) -> Iterator[Sample]:
 
 def landed_so_far(settings: Settings) -> int:
     """Events accounted for."""
-    with connect(settings.postgres_dsn, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         row = connection.execute(
             "select coalesce(sum(landed + quarantined), 0) from landing.slices where stream = %s", (STREAM,)
         ).fetchone()

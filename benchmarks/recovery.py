@@ -21,7 +21,6 @@ from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
 from database.connect import connect
 from database.locks import DBT, FOLLOWER, is_held
-from database.roles import TRANSFORMER
 from landfall.processes import free_port
 from landfall.settings import Settings
 from simulator.simulation import STREAMS
@@ -117,7 +116,7 @@ def measure(say: Say, rounds: int = 3) -> Part:
     found: dict[str, list[float]] = {}
     with (
         temporary_servers(models=True) as settings,
-        connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as database,
+        connect(settings.as_transformer, autocommit=True) as database,
     ):
         scene = Scene(settings, database)
         with served(scene, "land"), flowing(settings, RATE, seed=1, streams=STREAMS):

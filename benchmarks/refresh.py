@@ -15,7 +15,7 @@ from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
 from database.connect import connect
-from database.roles import TRANSFORMER
+from landfall.login import TRANSFORMER
 from landfall.settings import Settings
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
@@ -117,7 +117,7 @@ def run(session: DbtSession, *, cold: bool = True) -> Outcome:
 
 def vacuum(settings: Settings) -> None:
     """What autovacuum does in the minutes after a backlog, at once: or it takes a core from what is measured."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         tables = connection.execute(
             "select schemaname, tablename from pg_tables where tableowner = %s", (TRANSFORMER,)
         ).fetchall()
@@ -128,14 +128,14 @@ def vacuum(settings: Settings) -> None:
 def checkpoint(settings: Settings) -> None:
     """One now, for the refreshes after it to be like those of any quarter of an hour: the backlog's own would come
     somewhere in their midst. The login may not say `checkpoint`; dropping a database makes one."""
-    with connect(settings.admin_dsn, autocommit=True) as admin:
+    with connect(settings.as_admin, autocommit=True) as admin:
         admin.execute("create database dropped_for_a_checkpoint")
         admin.execute("drop database dropped_for_a_checkpoint")
 
 
 def wal_bytes(settings: Settings) -> int:
     """Bytes of WAL written so far."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
+    with connect(settings.as_transformer) as connection:
         row = connection.execute("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
     assert row is not None
     return int(row[0])

@@ -42,7 +42,7 @@ def first_commit(running: Landing) -> float:
     values = {"started": running.started, "stream": STREAM}
     query = "from landing.slices where stream = %(stream)s and committed_at > to_timestamp(%(started)s)"
     running.wait_for(f"select exists (select {query})", START_SECONDS, **values)
-    with connect(running.settings.postgres_dsn, autocommit=True) as connection:
+    with connect(running.settings.as_transformer, autocommit=True) as connection:
         row = connection.execute(
             f"select extract(epoch from min(committed_at))::float8 - %(started)s::float8 {query}".encode(), values
         ).fetchone()

@@ -10,7 +10,8 @@ from jvm.java import java_home
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX
 from landfall.layout import PROJECT, venv_bin
-from landfall.settings import DSN_VARIABLES, Settings
+from landfall.login import TRANSFORMER
+from landfall.settings import ADMIN, DSN_VARIABLES, Settings
 from landfall.state import open_state
 from landfall.surroundings import UTF8_MODE
 from local_stack.postgres import package_folder
@@ -23,10 +24,10 @@ def shell_variables(settings: Settings) -> dict[str, str]:
 
     Raises UserError when no servers are known.
     """
-    found = {"LANDFALL_HOME": str(settings.home), "LANDFALL_POSTGRES_DSN": settings.postgres_dsn}
-    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items() if role != "admin"}
+    found = {"LANDFALL_HOME": str(settings.home), DSN_VARIABLES[TRANSFORMER]: settings.as_transformer.dsn}
+    found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items() if role != ADMIN}
     found |= kafka_variables(settings)
-    found |= libpq_variables(settings.postgres_dsn)
+    found |= libpq_variables(settings.as_transformer)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
     if settings.reporting_timezone is not None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from database.connect import connect
 from database.migrate import migrate
-from database.roles import WRITER
 from landfall.endpoints import Endpoints
 from landfall.settings import Settings
 from landfall.state import locked, open_state
@@ -40,7 +39,7 @@ def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
     if topics:
         made = create_topics(settings.kafka, [contract.topic for contract in contracts])
         done += [f"topic {name} made" for name in made]
-    with connect(settings.landing_dsn, role=WRITER, application_name="landfall migrate", autocommit=True) as landing:
+    with connect(settings.as_writer, application_name="landfall migrate", autocommit=True) as landing:
         ensure_tables(landing, contracts)
     if models:
         create_relations(settings)

@@ -1,7 +1,8 @@
-"""Everything that `landfall status` shows, as it prints it with --json."""
+"""Everything that `landfall status` shows."""
 
 import datetime as dt
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psycopg
@@ -10,46 +11,74 @@ from database.connect import address, connect
 from database.locks import FOLLOWER, is_held
 from health.checks import evaluate
 from health.checks.services import judge
-from health.findings import worst
+from health.findings import Finding, Severity, worst
 from health.limits import load_limits
 from landfall.errors import UserError
-from landfall.services import kept_services
+from landfall.services import ServiceRecord, kept_services
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from landing_stream.progress import model_progress, stream_statuses
+from landing_stream.progress import ModelProgress, StreamStatus, model_progress, stream_statuses
 from landing_stream.topics import KafkaUnavailable, Topics
 
 
-def collect(settings: Settings) -> dict[str, Any]:
-    """Everything there is to show; what cannot be asked is left out."""
+@dataclass
+class Server:
+    """Where a server is, and whether it answers; `why` not."""
+
+    address: str
+    answers: bool = True
+    why: str = ""
+
+    def is_away(self, why: str) -> None:
+        """It did not answer."""
+        self.answers, self.why = False, why
+
+
+@dataclass
+class Report:
+    """What there is to show; empty where it cannot be asked."""
+
+    home: str
+    servers: Mapping[str, Server]
+    services: tuple[ServiceRecord, ...] = ()
+    """What `landfall serve` keeps running."""
+    streams: list[StreamStatus] = field(default_factory=list)
+    models: list[ModelProgress] = field(default_factory=list)
+    followed: bool = False
+    """Whether somebody refreshes the models after each load."""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def health(self) -> Severity:
+        """The worst that was found, a server that does not answer included."""
+        return worst(self.findings) if all(server.answers for server in self.servers.values()) else "error"
+
+    def as_json(self) -> dict[str, Any]:
+        """As `landfall status --json` prints it."""
+        return {"health": self.health, **asdict(self)}
+
+
+def collect(settings: Settings) -> Report:
+    """Everything there is to show. Raises UserError where the database is not of this release."""
     topics: Topics | None = Topics(settings.kafka.client_config())
     contracts = list(load_contracts().values())
-    servers: dict[str, Any] = {"postgres": {"address": address(settings.postgres_dsn), "answers": True}}
-    servers["kafka"] = {"address": settings.kafka.bootstrap_servers, "answers": True}
-    report: dict[str, Any] = {"home": str(settings.home), "health": "ok", "servers": servers, "streams": []}
-    services = kept_services(settings.home)
-    report |= {"models": [], "followed": False, "findings": [], "services": [asdict(service) for service in services]}
+    postgres, kafka = Server(address(settings.as_transformer)), Server(settings.kafka.bootstrap_servers)
+    report = Report(str(settings.home), {"postgres": postgres, "kafka": kafka}, kept_services(settings.home))
     try:
-        with connect(settings.postgres_dsn, role="transformer", application_name="landfall status") as connection:
+        with connect(settings.as_transformer, application_name="landfall status") as connection:
             try:
-                streams = stream_statuses(connection, contracts, topics)
+                report.streams = stream_statuses(connection, contracts, topics)
             except KafkaUnavailable as error:
                 topics = None
-                servers["kafka"] |= {"answers": False, "why": str(error)}
-                streams = stream_statuses(connection, contracts, None)
-            report["streams"] = [asdict(stream) for stream in streams]
-            report["models"] = [asdict(model) for model in model_progress(connection)]
-            report["followed"] = is_held(connection, FOLLOWER)
+                kafka.is_away(str(error))
+                report.streams = stream_statuses(connection, contracts, None)
+            report.models = model_progress(connection)
+            report.followed = is_held(connection, FOLLOWER)
             connection.commit()
-            findings = evaluate(settings, connection, topics)
-            report["findings"] = [asdict(finding) for finding in findings]
-            report["health"] = worst(findings)
+            report.findings = evaluate(settings, connection, topics)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedObject) as error:
-        raise UserError(f"{servers['postgres']['address']} is not of this release: run `landfall migrate`.") from error
+        raise UserError(f"{postgres.address} is not of this release: run `landfall migrate`.") from error
     except psycopg.OperationalError as error:
-        servers["postgres"] |= {"answers": False, "why": " ".join(str(error).split())}
-        found = judge(services, dt.datetime.now(dt.UTC), load_limits(settings.health_limits))
-        report["findings"] = [asdict(finding) for finding in found]
-    if not all(server["answers"] for server in servers.values()):
-        report["health"] = "error"
+        postgres.is_away(" ".join(str(error).split()))
+        report.findings = judge(report.services, dt.datetime.now(dt.UTC), load_limits(settings.health_limits))
     return report

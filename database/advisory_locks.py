@@ -12,7 +12,7 @@ from psycopg import sql
 
 from database.connect import LOCK_TIMEOUT_MS, connect, stay
 from database.lock_keys import HashedHere, Lock
-from database.roles import TRANSFORMER
+from landfall.login import TRANSFORMER, Login
 from landfall.settings import Settings
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -20,8 +20,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @contextmanager
 def advisory_lock(
-    dsn: str,
-    role: str | None,
+    login: Login,
     lock: Lock,
     application_name: str,
     *,
@@ -34,7 +33,7 @@ def advisory_lock(
     Raises psycopg.errors.LockNotAvailable after `lock_timeout_ms`; 0 waits for ever.
     """
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-    with connect(dsn, role, application_name=application_name) as connection:
+    with connect(login, application_name=application_name) as connection:
         stay(connection, lock_timeout_ms)
         connection.execute(sql.SQL("select {}({})").format(sql.SQL(function), lock.key))
         yield
@@ -43,7 +42,7 @@ def advisory_lock(
 @contextmanager
 def held_advisory(settings: Settings, lock: Lock, application_name: str) -> Iterator[None]:
     """Hold an advisory lock: a sign of life under a name that nobody can know before it is there."""
-    with advisory_lock(settings.postgres_dsn, TRANSFORMER, lock, application_name):
+    with advisory_lock(settings.as_transformer, lock, application_name):
         yield
 
 

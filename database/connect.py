@@ -11,8 +11,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from database.instants import read_any_instant
-from database.roles import READER
 from database.session_settings import session_settings, set_statement
+from landfall.login import READER, Login
 
 # A peer that vanished is noticed after about 10 + 3 x 5 = 25 s; the kernel's default is two hours.
 KEEP_ALIVE = {
@@ -28,20 +28,18 @@ IDLE_IN_TRANSACTION_MS = 60_000
 
 
 def connect(
-    dsn: str,
-    role: str | None = None,
+    login: Login,
     *,
     autocommit: bool = False,
     application_name: str = "landfall",
     lock_timeout_ms: int = LOCK_TIMEOUT_MS,
     idle_in_transaction_ms: int = IDLE_IN_TRANSACTION_MS,
 ) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Connect to `dsn` and, with `role`, act as that role: on servers of one's own a login may be named differently,
-    and all objects of a kind need one owner.
+    """A session of `login` that acts as its role.
 
     Raises psycopg.OperationalError when the server does not answer or refuses.
     """
-    parameters: dict[str, Any] = {**KEEP_ALIVE, "application_name": application_name, **conninfo_to_dict(dsn)}
+    parameters: dict[str, Any] = {**KEEP_ALIVE, "application_name": application_name, **conninfo_to_dict(login.dsn)}
     # No prepared statements: behind a pooler the next transaction may be another server process', which knows another
     # statement by that name, or none; and a plan that was kept fails once its table has gained a column.
     connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
@@ -50,9 +48,9 @@ def connect(
             "lock_timeout": str(lock_timeout_ms),
             "idle_in_transaction_session_timeout": str(idle_in_transaction_ms),
         }
-        if role is not None:
-            settings["role"] = role
-        if role == READER:
+        if login.role is not None:
+            settings["role"] = login.role
+        if login.role == READER:
             settings["default_transaction_read_only"] = "on"
         connection.execute(set_statement(settings))
         read_any_instant(connection)
@@ -69,7 +67,7 @@ def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int
     connection.execute(set_statement(limits, local=True))
 
 
-def address(dsn: str) -> str:
-    """host:port/database of a DSN, without its user and password."""
-    parts = conninfo_to_dict(dsn)
+def address(login: Login) -> str:
+    """host:port/database that a login leads to, without its user and password."""
+    parts = conninfo_to_dict(login.dsn)
     return f"{parts['host']}:{parts['port']}/{parts['dbname']}"

@@ -19,7 +19,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect, stay
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
@@ -36,7 +35,7 @@ FOLLOWER = "turn_of_follower"
 SECONDS_UNTIL_SAID = 5.0
 """Who waits longer says for whom: an ordinary pass over the models takes less."""
 SECONDS_BETWEEN = 60.0
-"""It is said again so often, and the wait begins anew behind others who wait."""
+"""Pause before it is said again; the wait then begins anew behind others who wait."""
 LONGEST_WAIT_SECONDS = 6 * 3600.0
 """Then it is an error: a full refresh of everything that ever landed takes an hour or two."""
 
@@ -73,11 +72,11 @@ def held(
 
 def connection_for_a_lock(settings: Settings, application_name: str) -> Connection:
     """A connection for nothing but a lock: its transaction lasts as long as the lock does."""
-    return connect(settings.postgres_dsn, role=TRANSFORMER, application_name=application_name, idle_in_transaction_ms=0)
+    return connect(settings.as_transformer, application_name=application_name, idle_in_transaction_ms=0)
 
 
 def take(connection: Connection, name: str, longest_wait: float = LONGEST_WAIT_SECONDS) -> None:
-    """Take the lock until the connection's transaction ends. Raises UserError after so many seconds."""
+    """Take the lock until the connection's transaction ends. Raises UserError after `longest_wait` seconds."""
     began = time.monotonic()
     pause = SECONDS_UNTIL_SAID
     while not _taken(connection, name, min(pause, longest_wait)):

@@ -17,17 +17,15 @@ from database.advisory_locks import advisory_lock
 from database.connect import connect
 from database.lock_keys import MIGRATE
 from database.roles import (
-    READER,
-    TRANSFORMER,
-    WRITER,
+    Account,
     Connection,
-    Login,
     check_server,
     ensure_roles,
     ensure_schemas,
     ensure_session_defaults,
 )
 from landfall.errors import UserError
+from landfall.login import TRANSFORMER
 from landfall.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -65,11 +63,11 @@ def migrate(settings: Settings, migrations: Path = MIGRATIONS) -> list[str]:
     name = "landfall migrate"
     with (
         # Roles and schemas go first, then each migration has a transaction of its own.
-        advisory_lock(settings.admin_dsn, None, MIGRATE, f"{name}: turn", lock_timeout_ms=LOCK_TIMEOUT_MS),
-        connect(settings.admin_dsn, autocommit=True, application_name=name, lock_timeout_ms=LOCK_TIMEOUT_MS) as admin,
+        advisory_lock(settings.as_admin, MIGRATE, f"{name}: turn", lock_timeout_ms=LOCK_TIMEOUT_MS),
+        connect(settings.as_admin, autocommit=True, application_name=name, lock_timeout_ms=LOCK_TIMEOUT_MS) as admin,
     ):
         check_server(admin)
-        known = logins(settings)
+        known = accounts(settings)
         ensure_roles(admin, known)
         ensure_session_defaults(admin, known)
         ensure_schemas(admin)
@@ -85,10 +83,10 @@ def migrate(settings: Settings, migrations: Path = MIGRATIONS) -> list[str]:
         return [migration.name for migration in waiting]
 
 
-def logins(settings: Settings) -> list[Login]:
-    """The users of the three DSNs; bi_reader's only where one is set."""
-    found = [Login.of(WRITER, settings.landing_dsn), Login.of(TRANSFORMER, settings.postgres_dsn)]
-    return found + ([Login.of(READER, settings.bi_dsn)] if settings.bi_dsn else [])
+def accounts(settings: Settings) -> list[Account]:
+    """The users of the logins that act as a role; bi_reader's only where it has one."""
+    logins = dict.fromkeys((settings.as_writer, settings.as_transformer, settings.as_reader))
+    return [Account.of(login) for login in logins]
 
 
 def read_migrations(folder: Path) -> list[Migration]:

@@ -8,7 +8,6 @@ import time
 import psycopg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.backoff import Backoff
 from landfall.failures import Failure, Kind, classify
 from landfall.logs import safe_message
@@ -47,7 +46,7 @@ class Recovery:
         """Seconds to wait before the next try."""
         self.failures = 0
         """In a row."""
-        self._dsn = settings.postgres_dsn
+        self._login = settings.as_transformer
         self._soon = Backoff(first, longest)
         self._slow = Backoff(SLOW_FIRST_SECONDS, SLOW_LONGEST_SECONDS)
         self._since = 0.0
@@ -100,7 +99,7 @@ class Recovery:
     def _write(self, statement: str, *values: str) -> bool:
         """Whether it was written: Postgres may be what is wrong, and then says so itself."""
         try:
-            with connect(self._dsn, role=TRANSFORMER, application_name="landfall troubles") as connection:
+            with connect(self._login, application_name="landfall troubles") as connection:
                 connection.execute(statement.encode(), values)
         except psycopg.Error as error:
             logger.debug("%s: not noted in ops.troubles: %s", self.part, safe_message(error))

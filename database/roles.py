@@ -11,9 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from database.session_settings import session_settings, set_statement
 from landfall.errors import UserError
-from landfall.settings import Settings
+from landfall.login import READER, TRANSFORMER, WRITER, Login
 
-WRITER, TRANSFORMER, READER = "landing_writer", "transformer", "bi_reader"
 ROLES = (WRITER, TRANSFORMER, READER)
 OWNERS = {
     "landing": WRITER,
@@ -41,28 +40,23 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def marts_login(settings: Settings) -> tuple[str, str]:
-    """(DSN, role) that reads marts with the least rights there are a login for."""
-    return (settings.bi_dsn, READER) if settings.bi_dsn else (settings.postgres_dsn, TRANSFORMER)
-
-
 @dataclass(frozen=True)
-class Login:
-    """The user of a DSN; on servers of one's own it may be named otherwise than the role it acts as."""
+class Account:
+    """The user of a login; on servers of one's own it may be named otherwise than the role it acts as."""
 
     role: str
     user: str
     password: str | None
 
     @classmethod
-    def of(cls, role: str, dsn: str) -> "Login":
+    def of(cls, login: Login) -> "Account":
         """Raises UserError for a DSN without a user."""
-        parts = conninfo_to_dict(dsn)
-        if not parts.get("user"):
+        parts = conninfo_to_dict(login.dsn)
+        if not parts.get("user") or login.role is None:
             raise UserError(
-                f"The DSN of role {role} names no user: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+                f"The DSN of role {login.role} names no user: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
             )
-        return cls(role, str(parts["user"]), None if parts.get("password") is None else str(parts["password"]))
+        return cls(login.role, str(parts["user"]), None if parts.get("password") is None else str(parts["password"]))
 
 
 def check_server(admin: Connection) -> None:
@@ -82,7 +76,7 @@ def check_server(admin: Connection) -> None:
         )
 
 
-def ensure_roles(admin: Connection, logins: list[Login]) -> None:
+def ensure_roles(admin: Connection, accounts: list[Account]) -> None:
     """Make the three roles and the logins that are missing, and let each login act as its role.
 
     Raises UserError when this login may not do so.
@@ -90,14 +84,14 @@ def ensure_roles(admin: Connection, logins: list[Login]) -> None:
     user = admin.info.user
     try:
         for role in ROLES:
-            named_so = next((login for login in logins if login.user == role), None)
+            named_so = next((account for account in accounts if account.user == role), None)
             ensure_role(admin, role, named_so)
             grant_role(admin, role, user)
-        for login in logins:
-            if login.user not in (login.role, user):
-                ensure_role(admin, login.user, login)
-                grant_role(admin, login.role, login.user)
-        for reader in {READER, *(login.user for login in logins if login.role == READER)} - {user}:
+        for account in accounts:
+            if account.user not in (account.role, user):
+                ensure_role(admin, account.user, account)
+                grant_role(admin, account.role, account.user)
+        for reader in {READER, *(account.user for account in accounts if account.role == READER)} - {user}:
             set_defaults(admin, reader)
     except errors.InsufficientPrivilege as error:
         raise UserError(
@@ -107,15 +101,15 @@ def ensure_roles(admin: Connection, logins: list[Login]) -> None:
         ) from error
 
 
-def ensure_role(admin: Connection, name: str, login: Login | None) -> None:
+def ensure_role(admin: Connection, name: str, account: Account | None) -> None:
     """Make the role if it is missing: with a login, able to log in with that password, sent as a verifier only."""
     if admin.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone():
         return
     statement = sql.SQL("create role {}").format(sql.Identifier(name))
-    if login is not None:
+    if account is not None:
         statement += sql.SQL(" login")
-        if login.password is not None:
-            verifier = admin.pgconn.encrypt_password(login.password.encode(), name.encode(), b"scram-sha-256")
+        if account.password is not None:
+            verifier = admin.pgconn.encrypt_password(account.password.encode(), name.encode(), b"scram-sha-256")
             statement += sql.SQL(" password {}").format(sql.Literal(verifier.decode()))
     admin.execute(statement)
 
@@ -142,15 +136,15 @@ def grant_role(admin: Connection, role: str, member: str) -> None:
     admin.execute(grant.format(sql.Identifier(role), sql.Identifier(member)))
 
 
-def ensure_session_defaults(admin: Connection, logins: list[Login]) -> None:
+def ensure_session_defaults(admin: Connection, accounts: list[Account]) -> None:
     """Make what our code relies on the default of the logins that write, in this database alone.
 
     dbt and a psql typed by hand set nothing themselves, and behind a pooler what a session sets may not stay; a login's
     own default in a database outweighs the server's, the database's and the login's elsewhere.
     """
     settings = session_settings(admin.info.server_version)
-    for user in sorted({login.user for login in logins if login.role != READER}):
-        set_role(admin, user, logins)
+    for user in sorted({account.user for account in accounts if account.role != READER}):
+        set_role(admin, user, accounts)
         known = session_defaults(admin, user)
         wrong = [name for name, value in settings.items() if known.get(name) != value]
         if not wrong:
@@ -164,9 +158,9 @@ def ensure_session_defaults(admin: Connection, logins: list[Login]) -> None:
                 admin.execute(statement.format(*names))
 
 
-def set_role(admin: Connection, user: str, logins: list[Login]) -> None:
+def set_role(admin: Connection, user: str, accounts: list[Account]) -> None:
     """Let a login of another name begin as its role: behind a pooler, `set role` of a session goes with a process."""
-    roles = {login.role for login in logins if login.user == user}
+    roles = {account.role for account in accounts if account.user == user}
     if len(roles) != 1 or user in (*roles, admin.info.user):
         return
     (role,) = roles

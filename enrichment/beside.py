@@ -20,6 +20,7 @@ from enrichment.addresses import AddressRules
 from landfall.backoff import Backoff
 from landfall.errors import EXIT_GAVE_UP
 from landfall.lifeline import prefix
+from landfall.login import TRANSFORMER, WRITER
 from landfall.processes import exit_in_words
 from landfall.settings import DSN_VARIABLES, Settings
 
@@ -55,7 +56,7 @@ NEEDED = (
     "LANDFALL_GEOIP_DATABASE",
 )
 NEEDED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON", "PG", "SSL_")
-NEEDED_ROLES = ("transformer", "landing_writer")
+NEEDED_ROLES = (TRANSFORMER, WRITER)
 """It reads the landing and writes schema enrichment, and replaces in the landing what erased people send again."""
 
 

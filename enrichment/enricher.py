@@ -15,7 +15,6 @@ import psycopg
 from database.connect import connect
 from database.kept import KeptConnection
 from database.recovery import Recovery
-from database.roles import TRANSFORMER
 from enrichment.judging import STEP_SECONDS, Care, judge
 from enrichment.rules import Rules, all_rules
 from enrichment.tables import NEW_TEXTS, SPELLINGS, find_new_texts
@@ -84,8 +83,7 @@ class Enricher:
         self._settings = settings
         self._connection = KeptConnection(
             lambda: connect(
-                settings.postgres_dsn,
-                role=TRANSFORMER,
+                settings.as_transformer,
                 autocommit=True,
                 application_name="landfall enricher",
                 lock_timeout_ms=LOCK_TIMEOUT_MS,

@@ -27,8 +27,8 @@ PIECE_SECONDS = 10.0
 TEXT_SECONDS = 2.0
 """How long rules may take over a piece, and over a single text of a piece that they could not do."""
 STEP_SECONDS = 20.0
-"""After so long what was judged is committed and the rest left to the next step: Postgres ends transactions that are
-idle for 60 s, and no table should be held by one for longer."""
+"""After this many seconds what was judged is committed and the rest left to the next step: Postgres ends transactions
+that are idle for 60 s, and no table should be held by one for longer."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Text = tuple[UUID, str]
@@ -216,6 +216,6 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def pieces(texts: Sequence[Text], size: int) -> Iterator[Sequence[Text]]:
-    """The texts, so many at a time."""
+    """The texts, `size` at a time."""
     for start in range(0, len(texts), size):
         yield texts[start : start + size]

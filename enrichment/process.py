@@ -22,7 +22,6 @@ from uuid import UUID
 import psycopg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from enrichment.enricher import Enricher
 from enrichment.judging import Care
 from enrichment.rules import all_rules
@@ -70,7 +69,7 @@ def refused(told: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, UUID], str
 def note_failure(settings: Settings, reason: str) -> None:
     """Note how the predecessor ended, for `landfall status`; a failure is not noted where Postgres is away."""
     try:
-        with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
+        with connect(settings.as_transformer) as connection:
             connection.execute("insert into ops.enricher_failures (reason) values (%s)", (reason,))
             connection.execute(
                 "delete from ops.enricher_failures where noted_at < clock_timestamp() - interval '1 day'"

@@ -14,11 +14,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from database.connect import connect
-from database.roles import TRANSFORMER, WRITER
 from erasure.identifiers import KINDS, Identifier, Replacer, is_email, normal, salted_key, shape_of, text_key
 from erasure.person import Links, Person, Word, find_person
 from erasure.sweep import Renamed, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 from landfall.errors import UserError
+from landfall.login import TRANSFORMER, WRITER, Login
 from landfall.plain_text import printable
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
@@ -69,9 +69,9 @@ def erase(
     """
     contracts = load_contracts()
     with (
-        session(settings.postgres_dsn, TRANSFORMER) as guard,
-        session(settings.postgres_dsn, TRANSFORMER) as models,
-        session(settings.landing_dsn, WRITER) as landing,
+        session(settings.as_transformer) as guard,
+        session(settings.as_transformer) as models,
+        session(settings.as_writer) as landing,
     ):
         try:
             hold_readers(guard)
@@ -98,11 +98,10 @@ def erase(
         return done
 
 
-def session(dsn: str, role: str) -> Connection:
+def session(login: Login) -> Connection:
     """A session that is nobody but this role's login. It waits for the other one as long as that takes."""
     return connect(
-        dsn,
-        role=role,
+        login,
         application_name="landfall erase",
         lock_timeout_ms=LOCK_TIMEOUT_MS,
         idle_in_transaction_ms=0,

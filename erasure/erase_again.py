@@ -12,7 +12,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import WRITER
 from erasure.encodings import open_record
 from erasure.identifiers import (
     Identifier,
@@ -48,7 +47,7 @@ def erase_again(reader: Connection, settings: Settings, contract: Contract, afte
     if not found:
         return 0
     rows: Counter[str] = Counter()
-    with connect(settings.landing_dsn, role=WRITER, application_name="landfall enricher") as landing:
+    with connect(settings.as_writer, application_name="landfall enricher") as landing:
         loads, replacer = (after, upto), Replacer(found)
         rows[f"landing.{contract.stream}"] = sweep_landing(landing, contract, replacer, Renamed(salt), loads)
         rows["landing.quarantine"] = sweep_quarantine(landing, contract, replacer, loads)

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 
 from database.connect import connect
-from database.roles import marts_login
 from database.session_settings import session_settings, set_statement
 from exports.day_files import day_path, existing_files, read_manifest, remove, write_days, write_manifest, write_text
 from exports.marts import Mart, read_marts
@@ -66,9 +65,8 @@ def export(
     Raises UserError for a destination that cannot be written to and a mart that is not there.
     """
     root = locate(settings, destination)
-    dsn, role = marts_login(settings)
     done = []
-    with connect(dsn, role, application_name="landfall export") as connection:
+    with connect(settings.as_reader, application_name="landfall export") as connection:
         marts = read_marts(connection, tables)
         connection.rollback()
         for mart in marts:

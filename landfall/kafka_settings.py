@@ -1,10 +1,11 @@
 """How to reach Kafka, said once and passed alike to the Python client and to Spark's source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from landfall.declared import REQUIRED, choice, given, setting, text, variables
 from landfall.errors import UserError
 
 PREFIX = "LANDFALL_KAFKA_"
@@ -16,24 +17,37 @@ LOGIN_MODULES = {
 }
 
 
+def existing_file(named: str) -> str:
+    """The path of a file that is there."""
+    if not Path(named).is_file():
+        raise ValueError("there is no such file")
+    return named
+
+
 @dataclass(frozen=True)
 class KafkaSettings:
     """Each field is the variable LANDFALL_KAFKA_<FIELD>; only the first is required."""
 
-    bootstrap_servers: str
-    """host:port of one or more brokers, with commas."""
-    security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
-    sasl_mechanism: str | None = None
-    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; needed with SASL_*."""
-    sasl_username: str | None = None
-    sasl_password: str | None = field(default=None, repr=False)
-    ssl_ca_location: str | None = None
-    """PEM file of the authority that signed the brokers' certificates; default: the system's."""
-    ssl_certificate_location: str | None = None
-    """PEM file of the client's certificate, for mutual TLS."""
-    ssl_key_location: str | None = None
-    """PEM file (PKCS#8, not encrypted) of the client's key, for mutual TLS."""
+    bootstrap_servers: str = setting(REQUIRED, text, "`host:port` of one or more brokers, with commas")
+    security_protocol: str = setting(
+        PROTOCOLS[0], choice(*PROTOCOLS), "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`"
+    )
+    sasl_mechanism: str | None = setting(
+        None, choice(*LOGIN_MODULES), "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; needed with `SASL_…`"
+    )
+    sasl_username: str | None = setting(None, text, "the login; needed with `SASL_…`")
+    sasl_password: str | None = setting(None, text, "its password; needed with `SASL_…`", secret=True)
+    ssl_ca_location: str | None = setting(
+        None,
+        existing_file,
+        "a PEM file of the authority that signed the brokers' certificates; by default the system's",
+    )
+    ssl_certificate_location: str | None = setting(
+        None, existing_file, "a PEM file of the client's certificate, for mutual TLS"
+    )
+    ssl_key_location: str | None = setting(
+        None, existing_file, "a PEM file (PKCS#8, not encrypted) of the client's key, for mutual TLS"
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "KafkaSettings | None":
@@ -41,33 +55,26 @@ class KafkaSettings:
 
         Raises UserError for a variable that is unknown, missing or does not fit, by its name.
         """
-        known = {PREFIX + f.name.upper(): f.name for f in fields(cls)}
-        given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
-        if unknown := sorted(set(given) - set(known)):
+        known = [name for variable in variables(cls, PREFIX).values() for name in variable.names]
+        named = sorted(name for name, value in environ.items() if name.startswith(PREFIX) and value)
+        if unknown := [name for name in named if name not in known]:
             raise UserError(f"{unknown[0]} is not a setting of Landfall: known are {', '.join(known)}.")
-        if not given:
+        if not named:
             return None
-        if PREFIX + "BOOTSTRAP_SERVERS" not in given:
-            raise UserError(f"{min(given)} is set, but {PREFIX}BOOTSTRAP_SERVERS is not: set both or none.")
-        settings = cls(**{known[name]: value for name, value in given.items()})
+        if PREFIX + "BOOTSTRAP_SERVERS" not in named:
+            raise UserError(f"{named[0]} is set, but {PREFIX}BOOTSTRAP_SERVERS is not: set both or none.")
+        settings = cls(**given(cls, PREFIX, environ))
         settings.check()
         return settings
 
     def check(self) -> None:
         """Raise UserError, by the variable's name, for settings that do not fit together."""
-        if self.security_protocol not in PROTOCOLS:
-            self._refuse("security_protocol", f"write one of {', '.join(PROTOCOLS)}")
         sasl = ("sasl_mechanism", "sasl_username", "sasl_password")
         tls = ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location")
         self._check_pair(sasl, self.security_protocol.startswith("SASL_"), "SASL_PLAINTEXT or SASL_SSL", required=True)
         self._check_pair(tls, self.security_protocol.endswith("SSL"), "SSL or SASL_SSL", required=False)
-        if self.sasl_mechanism and self.sasl_mechanism not in LOGIN_MODULES:
-            self._refuse("sasl_mechanism", f"write one of {', '.join(LOGIN_MODULES)}")
         if bool(self.ssl_certificate_location) != bool(self.ssl_key_location):
             raise UserError(f"{PREFIX}SSL_CERTIFICATE_LOCATION and {PREFIX}SSL_KEY_LOCATION need each other: set both.")
-        for name in tls:
-            if (path := getattr(self, name)) and not Path(path).is_file():
-                self._refuse(name, "there is no such file")
 
     def client_config(self) -> dict[str, Any]:
         """Settings of confluent-kafka's producer, consumer and admin client."""
@@ -104,9 +111,9 @@ class KafkaSettings:
         if self.ssl_certificate_location and self.ssl_key_location:
             key = Path(self.ssl_key_location).read_text(encoding="ascii")
             if "-----BEGIN PRIVATE KEY-----" not in key:
-                self._refuse(
-                    "ssl_key_location",
-                    "the key is not PKCS#8; convert it with `openssl pkcs8 -topk8 -nocrypt`",
+                raise UserError(
+                    f"{PREFIX}SSL_KEY_LOCATION is {self.ssl_key_location!r}: the key is not PKCS#8; convert it with"
+                    " `openssl pkcs8 -topk8 -nocrypt`."
                 )
             options["kafka.ssl.keystore.type"] = "PEM"
             options["kafka.ssl.keystore.key"] = key
@@ -120,9 +127,6 @@ class KafkaSettings:
                 raise UserError(f"{PREFIX}{name.upper()} is set, but {PREFIX}SECURITY_PROTOCOL is not {protocols}.")
             if required and used and not value:
                 raise UserError(f"{PREFIX}{name.upper()} is not set: {self.security_protocol} needs it.")
-
-    def _refuse(self, name: str, advice: str) -> None:
-        raise UserError(f"{PREFIX}{name.upper()} is {getattr(self, name)!r}: {advice}.")
 
 
 def jaas_quoted(text: str | None) -> str:

@@ -113,18 +113,6 @@ def as_json_line(line: str, program: str, now: dt.datetime) -> str:
     return json.dumps(_head(_utc(now), "INFO", program, text))
 
 
-def message_of(line: str) -> str:
-    """What a line of ours says, in whichever format it was written; the line itself when it is none."""
-    if line.startswith("{"):
-        try:
-            return str(json.loads(line)["message"])
-        except (ValueError, KeyError, TypeError):
-            return line
-    words = line.split(maxsplit=2)
-    is_ours = len(words) == 3 and words[1] in logging.getLevelNamesMapping()
-    return words[2].partition(" | ")[0] if is_ours else line
-
-
 def main(program: str = "dagster") -> None:
     """Filter stdin to stdout until it ends. Signals are for the program that writes: its last lines count too."""
     for number in (signal.SIGINT, signal.SIGTERM):

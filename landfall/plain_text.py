@@ -23,7 +23,7 @@ def escape(character: str) -> str:
 
 
 def shortened(text: object, most: int) -> str:
-    """A printable text of at most so many characters."""
+    """A printable text of at most `most` characters."""
     shown = printable(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 

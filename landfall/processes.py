@@ -18,7 +18,7 @@ from landfall.errors import UserError
 PORTS = range(15_000, 32_000)
 PORT_SECONDS = 2.0
 QUIET_SECONDS = 60.0
-"""A server that starts and has neither written a line nor used a second of CPU for so long hangs."""
+"""A server that starts and has neither written a line nor used a second of CPU for this many seconds hangs."""
 LONGEST_SECONDS = 900.0
 
 

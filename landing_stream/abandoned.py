@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from database.advisory_locks import advisory_lock
 from database.lock_keys import holder_of_door
-from database.roles import WRITER
+from landfall.login import WRITER, Login
 from landing_stream.ledger import Writer
 
 
@@ -23,8 +23,8 @@ def holding_door(connection: psycopg.Connection, writer: Writer) -> Iterator[Non
     """Shows that this writer lives, while the context lasts. The key is that of landing.seal_abandoned()."""
     lock = holder_of_door(writer.stream, writer.door, writer.generation)
     info = connection.info
-    dsn = make_conninfo("", **info.get_parameters(), password=info.password)
-    with advisory_lock(dsn, WRITER, lock, info.get_parameters().get("application_name", "landfall"), shared=True):
+    login = Login(make_conninfo("", **info.get_parameters(), password=info.password), WRITER)
+    with advisory_lock(login, lock, info.get_parameters().get("application_name", "landfall"), shared=True):
         yield
 
 

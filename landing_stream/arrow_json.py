@@ -21,7 +21,7 @@ warnings.filterwarnings("ignore", message="Encountered key", category=UserWarnin
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH = dt.datetime(1970, 1, 1)
-# The calendar repeats itself after so many days, and 400 years.
+# The calendar repeats itself after 146,097 days, 400 years.
 _CYCLE_DAYS, _CYCLE_START = 146_097, dt.date(2000, 1, 1)
 
 

@@ -70,7 +70,7 @@ class Contract:
     """What a stream's records hold.
 
     `key_fields`: the event key is the first of them that is neither null nor empty. `max_value_bytes`: a larger record
-    is quarantined. `expected_every_seconds`: the stream delivers something so often; None: nothing is expected.
+    is quarantined. `expected_every_seconds`: longest usual pause between two records; None: nothing is expected.
     """
 
     stream: str

@@ -19,7 +19,6 @@ import psycopg
 import pyarrow as pa
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted
@@ -162,7 +161,7 @@ class FileDoor:
 
 
 def groups(records: Iterable[FileRecord], most_records: int, most_bytes: int) -> Iterator[list[FileRecord]]:
-    """The places of a file in their order, in groups of so many records and bytes at most, or of one record.
+    """The places of a file in their order, in groups of at most `most_records` and `most_bytes`, or of one record.
 
     Places without a record count by the thousand.
     """
@@ -218,7 +217,7 @@ def ingest(
     """
     problems: list[UserError] = []
     with connect(
-        settings.landing_dsn, role=WRITER, autocommit=True, application_name=f"landfall ingest: {contract.stream}"
+        settings.as_writer, autocommit=True, application_name=f"landfall ingest: {contract.stream}"
     ) as connection:
         writer = _take_door(connection, contract)
         door = FileDoor(connection, contract, writer, records_a_load, on_load)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from database.connect import connect
 from jvm.jars import spark_jars
 from landfall.errors import UserError, known
 from landfall.settings import Settings
+from landfall.stop_signals import on_signals
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.query import LandingOptions, LandingQuery
 from landing_stream.scratch import scratch_folder
@@ -54,15 +54,15 @@ def land(
     stop = threading.Event()
     companion = beside(settings, stop)
     with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
-        _on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
+        on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
         try:
             spark = spark_session(spark_jars(), scratch)
         except KeyboardInterrupt:  # Spark puts a handler of its own for SIGINT in place while it starts
             return EXIT_OK
-        _on_signals(stop.set)
+        on_signals(stop.set)
         options = LandingOptions(settings.trigger_seconds, settings.max_offsets_per_trigger, once)
         queries = [
-            LandingQuery(spark, c, settings.landing_dsn, kafka, scratch / "checkpoints", options) for c in contracts
+            LandingQuery(spark, c, settings.as_writer, kafka, scratch / "checkpoints", options) for c in contracts
         ]
         companion.start()
         exit_code = Supervisor(spark, settings, queries, once, stop).run()
@@ -99,12 +99,6 @@ def _end_at_once(scratch: Path) -> None:
     os._exit(EXIT_OK)
 
 
-def _on_signals(then: Callable[[], object]) -> None:
-    """What SIGTERM and SIGINT do from now on."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: then())
-
-
 def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Contract]:
     return [contracts[known(stream, contracts, "stream")] for stream in streams] or list(contracts.values())
 
@@ -112,7 +106,7 @@ def _chosen(contracts: dict[str, Contract], streams: Sequence[str]) -> list[Cont
 def _check_ready(settings: Settings) -> None:
     """A database that was never migrated is a mistake, one that is away is waited for."""
     try:
-        with connect(settings.landing_dsn, role="landing_writer", autocommit=True) as connection:
+        with connect(settings.as_writer, autocommit=True) as connection:
             connection.execute("select 1 from landing.loads limit 1")
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InvalidParameterValue):
         raise UserError("The database has no ledger yet: run `landfall migrate` (or `landfall up`) first.") from None

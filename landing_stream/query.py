@@ -20,6 +20,7 @@ from database.connect import connect
 from database.kept import KeptConnection
 from landfall.failures import FailedElsewhere, Kind, Passing
 from landfall.kafka_settings import KafkaSettings
+from landfall.login import Login
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
     Fenced,
@@ -75,19 +76,19 @@ class LandingQuery:
         self,
         spark: SparkSession,
         contract: Contract,
-        dsn: str,
+        login: Login,
         kafka: KafkaSettings,
         checkpoints: Path,
         options: LandingOptions,
     ) -> None:
         self.contract = contract
         self.landed = self.quarantined = 0
-        self._spark, self._dsn, self._kafka = spark, dsn, kafka
+        self._spark, self._login, self._kafka = spark, login, kafka
         self._checkpoints = checkpoints / contract.stream
         self._options = options
         self._topics = Topics(kafka.client_config())
         self._connect = KeptConnection(
-            lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: ledger")
+            lambda: connect(login, autocommit=True, application_name="landfall land: ledger")
         )
         self._owner, self._has_started = uuid4(), False
         self._days: set[dt.date] = set()
@@ -206,7 +207,7 @@ class LandingQuery:
         reports = self._run(
             [
                 [
-                    Task(Slice(writer, load, topic_id, span), self.contract, self._dsn, self._kafka.client_config())
+                    Task(Slice(writer, load, topic_id, span), self.contract, self._login, self._kafka.client_config())
                     for span in share
                 ]
                 for share in shares(planned, self._spark.sparkContext.defaultParallelism)

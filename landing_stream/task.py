@@ -13,6 +13,7 @@ import psycopg
 from database.connect import connect
 from database.kept import KeptConnection
 from landfall.failures import Failure, classify
+from landfall.login import Login
 from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced
 from landing_stream.parse import Parser
@@ -27,7 +28,7 @@ class Task:
 
     slice: Slice
     contract: Contract
-    dsn: str
+    login: Login
     kafka: Mapping[str, Any]
 
 
@@ -60,7 +61,7 @@ def _run(task: Task) -> Report:
     try:
         topics = worker.topics(task.kafka)
         account = land_slice(
-            worker.connection(task.dsn),
+            worker.connection(task.login),
             task.slice,
             worker.parser(task.contract),
             worker.reader(task.kafka).read(task.contract.topic, task.slice.topic_id, span),
@@ -82,16 +83,16 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._connections: dict[str, KeptConnection] = {}
+        self._connections: dict[Login, KeptConnection] = {}
         self._parsers: dict[str, tuple[Contract, Parser]] = {}
         self._kafka: dict[str, tuple[Topics, RecordReader]] = {}
 
-    def connection(self, dsn: str) -> psycopg.Connection:
-        if dsn not in self._connections:
-            self._connections[dsn] = KeptConnection(
-                lambda: connect(dsn, role="landing_writer", autocommit=True, application_name="landfall land: slice")
+    def connection(self, login: Login) -> psycopg.Connection:
+        if login not in self._connections:
+            self._connections[login] = KeptConnection(
+                lambda: connect(login, autocommit=True, application_name="landfall land: slice")
             )
-        return self._connections[dsn]()
+        return self._connections[login]()
 
     def parser(self, contract: Contract) -> Parser:
         known = self._parsers.get(contract.stream)

@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 from landfall.endpoints import FILE_NAME, Endpoints, read_endpoints, write_endpoints
 from landfall.errors import UserError
+from landfall.login import READER, TRANSFORMER, WRITER
 from landfall.state import locked, passwords, require_state
 from local_stack.kafka import Kafka
 from local_stack.postgres import ADMIN, DATABASE, Postgres
 
-LOGINS = (ADMIN, "landing_writer", "transformer", "bi_reader")
+LOGINS = (ADMIN, WRITER, TRANSFORMER, READER)
 
 
 def down(home: Path) -> list[str]:
@@ -40,10 +41,10 @@ def start_servers(home: Path) -> Endpoints:
         postgres.make(words[ADMIN])
     port = postgres.start()
     endpoints = Endpoints(
-        postgres_dsn=dsn("transformer", words["transformer"], port),
-        landing_dsn=dsn("landing_writer", words["landing_writer"], port),
+        postgres_dsn=dsn(TRANSFORMER, words[TRANSFORMER], port),
+        landing_dsn=dsn(WRITER, words[WRITER], port),
         admin_dsn=dsn(ADMIN, words[ADMIN], port),
-        bi_dsn=dsn("bi_reader", words["bi_reader"], port),
+        bi_dsn=dsn(READER, words[READER], port),
         kafka_bootstrap_servers=kafka.start(),
     )
     if endpoints != read_endpoints_or_none(home):

@@ -13,14 +13,13 @@ from prometheus_client.registry import Collector
 
 from database.connect import connect
 from database.kept import KeptConnection
-from database.roles import TRANSFORMER
 from health.checks import evaluate
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.progress import lag
 from landing_stream.topics import TopicOffsets, Topics
 from monitoring.catalogue import family
-from monitoring.ledger import Ledger, next_offsets
+from monitoring.landing import LandingFigures, next_offsets
 from monitoring.quality import health_metrics, quality_metrics
 from monitoring.refreshes import Refreshes, check_metrics, model_metrics
 from monitoring.source import Source
@@ -41,7 +40,7 @@ class LandfallCollector(Collector):
     def __init__(self, settings: Settings) -> None:
         contracts = list(load_contracts().values())
         topics = Topics({**settings.kafka.client_config(), "socket.timeout.ms": 3_000})
-        ledger, refreshes = Ledger(), Refreshes()
+        ledger, refreshes = LandingFigures(), Refreshes()
 
         def ask_postgres(connection: Connection) -> tuple[list[Metric], Offsets]:
             found = [*ledger.read(connection), *refreshes.read(connection), *model_metrics(connection)]
@@ -84,9 +83,7 @@ class Kept:
     def __init__(self, settings: Settings, read: Callable[[Connection], Any]) -> None:
         self._read = read
         self._connection = KeptConnection(
-            lambda: connect(
-                settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall metrics"
-            )
+            lambda: connect(settings.as_transformer, autocommit=True, application_name="landfall metrics")
         )
 
     def __call__(self) -> Any:
@@ -99,7 +96,7 @@ class Kept:
 
 
 def within_time(read: Callable[[Connection], T]) -> Callable[[Connection], T]:
-    """The read in a transaction whose statements take so long at most; a session's limit would stay with a pooler's
+    """The read in a transaction whose statements have a time limit; a session's limit would stay with a pooler's
     process and cut off whoever has it next."""
 
     def limited(connection: Connection) -> T:

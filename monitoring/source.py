@@ -18,14 +18,14 @@ T = TypeVar("T")
 class Source(Generic[T]):
     """Reads in a thread of its own, one read at a time.
 
-    `pace`: a read is not begun before so many times the length of the one before has passed. 20 lets a query that takes
+    `pace`: a read is not begun before `pace` times the length of the one before has passed. 20 lets a query that takes
     half a second on a large ledger cost a twentieth of a core. Until it is done, the answer before is served, unless
     that is older than two minutes. With 0, each scrape asks anew and waits for it.
     """
 
     LONGEST_PAUSE_SECONDS = 60.0
     PATIENCE_SECONDS = 0.05
-    """A scrape waits so long for what is likely to be answered at once."""
+    """Seconds that a scrape waits for what is likely to be answered at once."""
 
     def __init__(self, name: str, read: Callable[[], T], *, pace: float = 0.0) -> None:
         self.name = name

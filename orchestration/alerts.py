@@ -8,7 +8,6 @@ import dagster as dg
 import psycopg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from health.alerts import Alert, Rules, Trouble, troubles_of
 from health.memory import from_text, read_alerts, to_text, write_alerts
 from health.notify import channels
@@ -50,7 +49,7 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def tell_of(settings: Settings, troubles: list[Trouble]) -> list[str]:
     """With Postgres as the memory."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster alerts") as memory:
+    with connect(settings.as_transformer, autocommit=True, application_name="dagster alerts") as memory:
         known = read_alerts(memory)
         return tell(
             known,

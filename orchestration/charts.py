@@ -10,7 +10,6 @@ import dagster as dg
 import psycopg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.refresh import UNFINISHED
 from orchestration.translator import OWNER
@@ -65,7 +64,7 @@ def charts_definitions() -> dg.Definitions:
         description="Draws the charts when the marts have changed, at most once an hour; looks every five minutes.",
     )
     def charts_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        with connect(Settings.load().postgres_dsn, role=TRANSFORMER, application_name="dagster schedule") as reader:
+        with connect(Settings.load().as_transformer, application_name="dagster schedule") as reader:
             waits = reason_to_wait(read_drawn(context.instance, reader, dt.datetime.now(dt.UTC)))
         return dg.SkipReason(waits) if waits else dg.RunRequest()
 
@@ -80,7 +79,7 @@ def chart_assets() -> dg.AssetsDefinition:
         settings = Settings.load()
         with (
             open_marts(settings) as marts,
-            connect(settings.postgres_dsn, role=TRANSFORMER, application_name="dagster charts") as reader,
+            connect(settings.as_transformer, application_name="dagster charts") as reader,
         ):
             for chart in CHARTS.values():
                 if chart_key(chart) in context.selected_asset_keys:

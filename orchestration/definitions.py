@@ -5,7 +5,7 @@ import dagster as dg
 from landing_stream.contract import load_contracts
 from orchestration.alerts import alerts
 from orchestration.charts import charts_definitions
-from orchestration.cold import cold_definitions
+from orchestration.dbt_jobs import dbt_jobs_definitions
 from orchestration.enrichment import enrichment_assets
 from orchestration.exports import exports_definitions
 from orchestration.groups import fact_models
@@ -31,7 +31,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(assets=[*stream_assets(load_contracts().values()), enrichment, *reference]),
     dg.Definitions(assets=[models], resources={"dbt": dbt_resource()}),
     dg.Definitions(jobs=[refresh], sensors=[refresh_sensor(manifest)]),
-    cold_definitions(enrichment, models),
+    dbt_jobs_definitions(enrichment, models),
     repair_definitions(manifest),
     retention_definitions(),
     charts_definitions(),

@@ -14,7 +14,7 @@ from health.catalogue import CHECKS
 from landfall.wording import at_utc, listed
 
 HOURS_OF_NEWS = 24
-"""A failed run that nobody repeats is news for so long."""
+"""A failed run that nobody repeats is news for this many hours."""
 MOST_RUNS = 50
 PARTITION = "dagster/partition"
 ASSET_JOB = "__ASSET_JOB"

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dagster as dg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from health.catalogue import Asked, asked_of_assets
 from health.checks import evaluate
 from health.checks.data_age import is_judged
@@ -85,7 +84,7 @@ def by_check(findings: Iterable[Finding]) -> Found:
 
 def look_at(settings: Settings) -> list[Finding]:
     """One evaluation."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster health") as reader:
+    with connect(settings.as_transformer, autocommit=True, application_name="dagster health") as reader:
         return evaluate(settings, reader, topics_of(settings))
 
 

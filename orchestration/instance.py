@@ -30,7 +30,7 @@ def instance_config(environ: Mapping[str, str]) -> dict[str, Any]:
         "python_logs": {"python_log_level": "WARNING"},
         # Run by run: a second run of dbt waits in the queue and not in a process of its own.
         "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}, "runs": {"max_concurrent_runs": 4}},
-        # A queued run waits up to so long: 5 s by default, of the 30 s in which events are to be seen.
+        # Longest wait of a queued run: 5 s by default, of the 30 s in which events are to be seen.
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",

@@ -5,11 +5,10 @@ import json
 import dagster as dg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.topics import KafkaUnavailable, Topics
-from orchestration.ledger import Connection, Landed, landed_since, landing_metadata, topic_metadata
+from orchestration.landed import Connection, Landed, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key, topics_of
 
 # Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
@@ -30,7 +29,7 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
     seen: dict[str, int] = json.loads(context.cursor or "{}")
     settings = Settings.load()
     contracts = load_contracts()
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
+    with connect(settings.as_transformer, autocommit=True, application_name="dagster ledger") as reader:
         looked = [landed_since(reader, stream, seen.get(stream)) for stream in contracts]
         enriched = loads_enriched(reader)
         enrichment = enrichment_events(reader, enriched) if enriched > seen.get(ENRICHED, 0) else []

@@ -16,7 +16,6 @@ from dagster._core.executor.in_process import InProcessExecutor
 from database.advisory_locks import held_advisory, is_held_advisory
 from database.connect import connect
 from database.lock_keys import dagster_run
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 
 # By status: a process is `started` some seconds before it holds its lock; until it is `started` it imports, for 3 s on
@@ -42,7 +41,7 @@ def report_lost_runs(instance: dg.DagsterInstance, settings: Settings, now: dt.d
     ]
     if not doubtful:
         return []
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster ledger") as reader:
+    with connect(settings.as_transformer, autocommit=True, application_name="dagster ledger") as reader:
         silent = [run for run in doubtful if not is_held_advisory(reader, dagster_run(run.run_id))]
     # One that has ended meanwhile had said so before it let go.
     lost = [run for run in silent if (found := instance.get_run_by_id(run.run_id)) and found.status == run.status]

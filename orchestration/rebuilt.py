@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.figures import BUILT, materializations, written
 from warehouse.dbt_session import NodeOutcome, Outcome
@@ -14,7 +13,7 @@ from warehouse.refresh import first_trouble
 
 def rebuilt(settings: Settings, outcome: Outcome) -> list[dg.AssetMaterialization]:
     """One event for each asset that was rebuilt, with what a refresh shows of it."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run") as reader:
+    with connect(settings.as_transformer, autocommit=True, application_name="dagster run") as reader:
         return materializations(reader, written(outcome), {})
 
 

@@ -9,7 +9,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 
 SCHEMA = "reference"
@@ -27,7 +26,7 @@ def reference_sensor(assets: Iterable[dg.AssetSpec]) -> dg.SensorDefinition:
     )
     def reference_tables(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen: dict[str, str] = json.loads(context.cursor or "{}")
-        with connect(Settings.load().postgres_dsn, role=TRANSFORMER, application_name="dagster reference") as reader:
+        with connect(Settings.load().as_transformer, application_name="dagster reference") as reader:
             found = {table: loaded(reader, table) for table in tables}
         events = [
             dg.AssetMaterialization(

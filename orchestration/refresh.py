@@ -13,7 +13,6 @@ from pydantic import Field
 
 from database.connect import connect
 from database.locks import FOLLOWER, is_held
-from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.figures import Written, materializations, together, views_above, written
@@ -47,7 +46,7 @@ class FollowConfig(dg.Config):
     seconds: float = Field(
         default=SECONDS_TO_FOLLOW,
         gt=0,
-        description="Refresh whenever a load finishes, for so many seconds at most: less when nothing more lands,"
+        description="Refresh whenever a load finishes, for this many seconds at most: less when nothing more lands,"
         " or `landfall refresh --watch` takes over. The first refresh is made in any case.",
     )
     everything: bool = Field(
@@ -130,9 +129,7 @@ def follow_loads(
     while goes_on:
         had_news = False
         follower.follow(threading.Event(), first=first, until=min(end, time.monotonic() + SECONDS_AT_ONCE))
-        with connect(
-            settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster run"
-        ) as reader:
+        with connect(settings.as_transformer, autocommit=True, application_name="dagster run") as reader:
             goes_on = had_news and follower.went_well and time.monotonic() < end and not is_held(reader, FOLLOWER)
             if not goes_on or time.monotonic() - shown_at > SECONDS_BETWEEN_SHOWN:
                 # Yielded and not logged: what a step logs is lost when it fails.
@@ -168,9 +165,7 @@ def refresh_sensor(manifest: Manifest) -> dg.SensorDefinition:
     def refresh_when_landed(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         settings = Settings.load()
         report_lost_runs(context.instance, settings, dt.datetime.now(dt.UTC))
-        with connect(
-            settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="dagster sensor"
-        ) as reader:
+        with connect(settings.as_transformer, autocommit=True, application_name="dagster sensor") as reader:
             situation = read_situation(context.instance, reader, relations)
         waits = reason_to_wait(situation)
         if waits:

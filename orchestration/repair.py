@@ -12,7 +12,6 @@ import dagster as dg
 from pydantic import Field
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.errors import UserError, known
 from landfall.settings import Settings
 from landing_stream import quarantine
@@ -140,8 +139,7 @@ def replay_job() -> dg.JobDefinition:
             contracts = load_contracts()
             contract = contracts[known(config.stream, contracts, "stream")]
             reason = None if config.reason is None else known(config.reason, list(Reason), "reason")
-            login = settings.landing_dsn
-            with connect(login, role=WRITER, autocommit=True, application_name="dagster replay") as landing:
+            with connect(settings.as_writer, autocommit=True, application_name="dagster replay") as landing:
                 landed, waiting = quarantine.replay(landing, contract, reason)
         context.log.info("%s: %d landed, %d still in quarantine", contract.stream, landed, waiting)
         context.add_output_metadata({"landed": landed, "still_in_quarantine": waiting})

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.instance import FILE_NAME, STORAGE_VARIABLE
 from warehouse.dbt_session import Outcome
@@ -82,7 +81,7 @@ class WarmReports:
             if not is_watched(instance, time.time()):
                 return False
             with connect(
-                self._settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall refresh"
+                self._settings.as_transformer, autocommit=True, application_name="landfall refresh"
             ) as connection:
                 events = materializations(connection, self._what, views_above(self._manifest))
             for event in events:

@@ -5,7 +5,6 @@ Dagster itself checks neither Host nor Origin, and takes mutations over GET, whi
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from landfall.own_names import refusal
-from landfall.settings import host_names
+from landfall.settings import Settings
 
 POLICY_VIOLATION = 1008
 
@@ -84,7 +83,7 @@ class GuardedInstance(dg.DagsterInstance):
     def optimize_for_webserver(self, *arguments: Any, **named: Any) -> None:
         """Called by the webserver alone, before it makes its pages."""
         super().optimize_for_webserver(*arguments, **named)
-        guard_webserver(host_names(os.environ))
+        guard_webserver(Settings.load().host_names)
 
 
 def guard_webserver(names: tuple[str, ...]) -> None:

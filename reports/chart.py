@@ -11,7 +11,6 @@ import psycopg
 from psycopg.rows import dict_row
 
 from database.connect import connect
-from database.roles import marts_login
 from landfall.errors import UserError
 from landfall.settings import Settings
 
@@ -58,5 +57,4 @@ def day_of(rows: Rows) -> dt.date | None:
 
 def open_marts(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection that reads marts, with the least rights there are a login for."""
-    dsn, role = marts_login(settings)
-    return connect(dsn, role=role, autocommit=True, application_name="landfall report")
+    return connect(settings.as_reader, autocommit=True, application_name="landfall report")

@@ -17,11 +17,10 @@ from psycopg import sql
 
 from cli.environment import shell_variables
 from cli.prepare import prepare, up
-from cli.stop_signals import interrupt_when_told
 from database.connect import connect
 from database.migrate import migrate
-from database.roles import TRANSFORMER, WRITER
 from landfall.settings import Settings
+from landfall.stop_signals import interrupt_when_told
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
 from local_stack.stack import down
@@ -95,7 +94,7 @@ def make_database(settings: Settings, templates: Callable[[bool], str]) -> Itera
         return fresh
 
     yield make
-    with connect(settings.admin_dsn, autocommit=True) as admin:
+    with connect(settings.as_admin, autocommit=True) as admin:
         for name in names:
             drop(admin, name)
 
@@ -109,21 +108,21 @@ def database(make_database: MakeDatabase) -> Settings:
 @pytest.fixture
 def admin(database: Settings) -> Iterator[Connection]:
     """The owner of the fresh database; every statement commits."""
-    with connect(database.admin_dsn, autocommit=True) as connection:
+    with connect(database.as_admin, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def landing(database: Settings) -> Iterator[Connection]:
     """Role landing_writer in the fresh database; every statement commits."""
-    with connect(database.landing_dsn, role=WRITER, autocommit=True) as connection:
+    with connect(database.as_writer, autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture
 def transformer(database: Settings) -> Iterator[Connection]:
     """Role transformer in the fresh database; every statement commits."""
-    with connect(database.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(database.as_transformer, autocommit=True) as connection:
         yield connection
 
 
@@ -153,13 +152,13 @@ def make_topic(kafka_admin: AdminClient) -> Iterator[Callable[..., str]]:
 @pytest.fixture(scope="session")
 def environ_of() -> Callable[[Settings], dict[str, str]]:
     """environ_of(settings): the environment in which `landfall`, dbt and dagster reach those very servers."""
-    return lambda settings: {**os.environ, **shell_variables(settings), "LANDFALL_ADMIN_DSN": settings.admin_dsn}
+    return lambda settings: {**os.environ, **shell_variables(settings), "LANDFALL_ADMIN_DSN": settings.as_admin.dsn}
 
 
 def land_nothing_older(settings: Settings) -> None:
     """What other tests left in the topics of the three streams counts as landed in this database."""
     topics = Topics(settings.kafka.client_config())
-    with connect(settings.landing_dsn, role=WRITER, autocommit=True) as writer:
+    with connect(settings.as_writer, autocommit=True) as writer:
         for contract in load_contracts().values():
             topic_id, partitions = topics.describe(contract.topic)
             for partition, end in topics.latest(contract.topic, partitions).items():
@@ -172,7 +171,7 @@ def land_nothing_older(settings: Settings) -> None:
 
 def create(settings: Settings, name: str, template: str = "template0") -> None:
     """Make a database that only its owner may enter."""
-    with connect(settings.admin_dsn, autocommit=True) as admin:
+    with connect(settings.as_admin, autocommit=True) as admin:
         statement = sql.SQL("create database {} template {}")
         admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 

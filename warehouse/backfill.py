@@ -13,7 +13,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landfall.wording import counted, listed
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 ROWS_AT_ONCE = 20_000
-"""Records of one transaction, 1.5 s of work: for so long a refresh of the facts waits."""
+"""Records of one transaction, 1.5 s of work, for which a refresh of the facts waits."""
 LOADS_AT_ONCE = 5_000
 """Most loads of one transaction: a quiet stream's are of a few records each."""
 LOCK_TIMEOUT_MS = 600_000
@@ -96,8 +95,7 @@ def backfill(settings: Settings) -> list[Filled]:
     Raises UserError when models hold the table for longer than the lock timeout, or dbt fails.
     """
     with connect(
-        settings.postgres_dsn,
-        role=TRANSFORMER,
+        settings.as_transformer,
         autocommit=True,
         application_name="landfall migrate",
         lock_timeout_ms=LOCK_TIMEOUT_MS,

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from database.locks import DBT, held
 from landfall.errors import UserError
+from landfall.login import Login
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
@@ -82,7 +83,7 @@ class DbtSession:
         open_state(settings.home)
         self.folder = settings.home / "dbt"
         clear_target_of_other_dbt(self.folder)
-        self.manifest = load_manifest(project, str(conninfo_to_dict(settings.postgres_dsn)["dbname"]))
+        self.manifest = load_manifest(project, str(conninfo_to_dict(settings.as_transformer.dsn)["dbname"]))
 
     def run(self, arguments: Sequence[str]) -> Outcome:
         """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised.
@@ -102,7 +103,7 @@ class DbtSession:
             "prod",
             *options,
         ]
-        variables = {**libpq_variables(self.settings.postgres_dsn), "LANDFALL_DOOR": self.door}
+        variables = {**libpq_variables(self.settings.as_transformer), "LANDFALL_DOOR": self.door}
         if self.settings.reporting_timezone is not None:
             variables["LANDFALL_REPORTING_TIMEZONE"] = self.settings.reporting_timezone
         with _ONE_RUN, ExitStack() as turn, environment(variables):
@@ -156,12 +157,11 @@ def said(message: str) -> str:
     return raised[1] if raised else line
 
 
-def libpq_variables(dsn: str) -> dict[str, str]:
-    """A DSN as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN."""
+def libpq_variables(login: Login) -> dict[str, str]:
+    """A login as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN."""
     names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
-    return {
-        names[key]: str(value) for key, value in conninfo_to_dict(dsn).items() if key in names and value is not None
-    }
+    parts = conninfo_to_dict(login.dsn)
+    return {names[key]: str(value) for key, value in parts.items() if key in names and value is not None}
 
 
 @contextmanager

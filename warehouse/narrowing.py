@@ -165,7 +165,7 @@ class Trials:
         return Culprit(place, last.sqlstate or "", describe(last))
 
     def error_with(self, number: int, without: Sequence[int]) -> psycopg.Error | None:
-        """What the model says of the first so many suspects without some, as of their data; nothing of it stays.
+        """What the model says of the first `number` suspects without some, as of their data; nothing of it stays.
 
         Raises BeyondHelp for an error of another kind.
         """
@@ -188,7 +188,7 @@ class Trials:
         return None
 
     def take_out(self, number: int, without: Sequence[int]) -> None:
-        """Take all but the first so many suspects, and some of these, out of the facts and of what the model reads.
+        """Take all but the first `number` suspects, and some of these, out of the facts and of what the model reads.
 
         They are in the temporary table `hidden` afterwards.
         """

@@ -23,7 +23,6 @@ from landfall.errors import UserError
 from landfall.settings import Settings
 from warehouse.reference_sources import Record, read_database, read_folder
 
-ROLE = "transformer"
 OWN_COLUMNS = ("id", "extra", "loaded_at", "removed_at")
 
 
@@ -64,7 +63,7 @@ def load_reference(settings: Settings, source: str) -> list[LoadedTable]:
     """
     names = [entity.source_name for entity in ENTITIES]
     found = read_database(source, names) if "://" in source else read_folder(Path(source), names)
-    with connect(settings.postgres_dsn, role=ROLE, application_name="landfall reference") as connection:
+    with connect(settings.as_transformer, application_name="landfall reference") as connection:
         # Two loads at once would each mark rows of the other as removed.
         connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(REFERENCE.key))
         return [_load_table(connection, entity, found[entity.source_name]) for entity in ENTITIES]

@@ -20,7 +20,6 @@ from warehouse.dbt_manifest import DBT_PROJECT, project_checksum
 from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
 from warehouse.set_apart import Refresher, read_again
 
-ROLE = "transformer"
 PROJECT_KEY = "(dbt project)"
 """Key in ops.model_definition of the whole project: the md5 of the files whose relations were all made."""
 
@@ -60,7 +59,7 @@ def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
 
     A full refresh leaves alone what was filled from it, facts above all, and fills the marts anew from the facts.
     """
-    with connect(settings.postgres_dsn, role=ROLE, autocommit=True, application_name="landfall refresh") as connection:
+    with connect(settings.as_transformer, autocommit=True, application_name="landfall refresh") as connection:
         query = "select stream, max(landed_on) from ops.dropped_landing group by stream order by stream"
         return dict(connection.execute(query).fetchall())
 
@@ -115,7 +114,7 @@ def first_trouble(outcome: Outcome) -> str:
 
 
 def _is_up_to_date(settings: Settings) -> bool:
-    with connect(settings.postgres_dsn, role=ROLE, application_name="landfall refresh") as connection:
+    with connect(settings.as_transformer, application_name="landfall refresh") as connection:
         row = connection.execute(
             "select 1 from ops.model_definition where relation = %s and definition_md5 = %s"
             # every relation that a model made is still there
@@ -126,7 +125,7 @@ def _is_up_to_date(settings: Settings) -> bool:
 
 
 def _record_up_to_date(settings: Settings) -> None:
-    with connect(settings.postgres_dsn, role=ROLE, application_name="landfall refresh") as connection:
+    with connect(settings.as_transformer, application_name="landfall refresh") as connection:
         connection.execute(
             "insert into ops.model_definition as d (relation, definition_md5) values (%s, %s)"
             " on conflict (relation) do update"

@@ -15,7 +15,6 @@ import psycopg
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER, WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -79,13 +78,12 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
     """
     with (
         connect(
-            settings.postgres_dsn,
-            role=TRANSFORMER,
+            settings.as_transformer,
             autocommit=True,
             application_name="landfall retention",
             lock_timeout_ms=REFRESH_LOCK_TIMEOUT_MS,
         ) as ops,
-        connect(settings.landing_dsn, role=WRITER, autocommit=True, application_name="landfall retention") as landing,
+        connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
     ):
         old = old_partitions(landing, settings.landing_retention_days)
         dropped, held = note_dropped(ops, old, dry_run=dry_run)
@@ -125,7 +123,7 @@ def split_partitions(
 
 
 def old_partitions(landing: Connection, days: int) -> list[Partition]:
-    """Day partitions whose last instant is more than so many days ago, by Postgres' clock."""
+    """Day partitions whose last instant is more than `days` ago, by Postgres' clock."""
     # Materialized: else the day of every relation whose name ends with digits is read, and 10835366 is none.
     rows = landing.execute(
         """
@@ -215,7 +213,7 @@ def drop(landing: Connection, partition: Partition) -> None:
 
 
 def delete_quarantined(landing: Connection, days: int, *, dry_run: bool) -> int:
-    """Delete records that came into quarantine more than so many days ago; returns how many."""
+    """Delete records that came into quarantine more than `days` ago; returns how many."""
     with landing.transaction(force_rollback=dry_run):
         return landing.execute(
             "delete from landing.quarantine where landed_at < clock_timestamp() - make_interval(days => %s)", (days,)
@@ -223,7 +221,7 @@ def delete_quarantined(landing: Connection, days: int, *, dry_run: bool) -> int:
 
 
 def shorten_addresses(ops: Connection, days: int, *, dry_run: bool) -> int:
-    """Shorten addresses that came first more than so many days ago: IPv4 to /24, IPv6 to /48, other texts to nothing.
+    """Shorten addresses that came first more than `days` ago: IPv4 to /24, IPv6 to /48, other texts to nothing.
 
     Their keys stay, so requests of one address are still told from those of another. Returns how many.
     """

@@ -18,7 +18,6 @@ from psycopg import sql
 
 from database.connect import connect
 from database.locks import DBT, Connection, held
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
@@ -30,7 +29,7 @@ logger = logging.getLogger(__name__)
 MOST_ROUNDS = 8
 """Models are some levels deep, and what a failed one holds back is tried only when that is well."""
 SECONDS_UNTIL_TRIED_AGAIN = 600.0
-"""A model that is beyond help is left alone for so long: to narrow it down takes minutes, and others wait."""
+"""A model that is beyond help is left alone for this many seconds: to narrow it down takes minutes, and others wait."""
 NAME = "landfall refresh"
 
 # The bounds of the day are those of Python's dates, with room for a day more.
@@ -157,7 +156,7 @@ class Refresher:
         compiled = self._compiled_above(table)
         with (
             held(settings, DBT, f"{NAME} narrows down"),
-            connect(settings.postgres_dsn, role=TRANSFORMER, application_name=NAME, lock_timeout_ms=0) as connection,
+            connect(settings.as_transformer, application_name=NAME, lock_timeout_ms=0) as connection,
         ):
             reading = Reading(
                 table=table,
@@ -216,9 +215,7 @@ def read_again(session: DbtSession) -> int:
     tables = model_tables(session.manifest)
     with (
         held(session.settings, DBT, NAME),
-        connect(
-            session.settings.postgres_dsn, role=TRANSFORMER, application_name=NAME, lock_timeout_ms=0
-        ) as connection,
+        connect(session.settings.as_transformer, application_name=NAME, lock_timeout_ms=0) as connection,
     ):
         execute = connection.execute
         execute("select 1 from ops.model_progress order by relation, source for update")
@@ -249,7 +246,7 @@ def read_again(session: DbtSession) -> int:
 
 def days_to_count(settings: Settings) -> list[Days]:
     """Days of facts that were taken away since their marts were counted last; those in a row together."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name=NAME) as connection:
+    with connect(settings.as_transformer, autocommit=True, application_name=NAME) as connection:
         rows = connection.execute(
             "select distinct stream, event_day from ops.events_set_apart where not is_recounted order by 1, 2"
         ).fetchall()
@@ -264,7 +261,7 @@ def days_to_count(settings: Settings) -> list[Days]:
 
 def note_counted(settings: Settings, days: Days) -> None:
     """These days were counted again."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name=NAME) as connection:
+    with connect(settings.as_transformer, autocommit=True, application_name=NAME) as connection:
         connection.execute(
             "update ops.events_set_apart set is_recounted = true where stream = %s and event_day between %s and %s",
             (days.stream, days.first, days.last),

@@ -50,7 +50,7 @@ class Shortened:
 def shorten_identifiers(
     ops: Connection, contracts: Mapping[str, Contract], days: int, *, dry_run: bool = False
 ) -> tuple[int, int]:
-    """Shorten what landed more than so many days ago; returns (identifiers, addresses of pages).
+    """Shorten what landed more than `days` ago; returns (identifiers, addresses of pages).
 
     `ops`: role transformer, in autocommit mode. An identifier becomes `key:` and its key, so whoever counts devices or
     users counts as many; an address keeps its page. Keys stay. Safe to end at any time and to repeat.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from database.connect import connect
 from database.locks import FOLLOWER, Connection, connection_for_a_lock, holder_of, try_to_take
 from database.recovery import Recovery
-from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.backoff import Backoff
 from landfall.failures import Kind, Passing
@@ -146,8 +145,7 @@ class Follower:
                 with (
                     connection_for_a_lock(self._settings, "landfall refresh") as lock,
                     connect(
-                        self._settings.postgres_dsn,
-                        role=TRANSFORMER,
+                        self._settings.as_transformer,
                         autocommit=True,
                         application_name="landfall refresh",
                     ) as connection,

@@ -20,7 +20,7 @@ class Landfall:
         spark = spark_session(spark_jars(), scratch)
         options = LandingOptions(settings.trigger_seconds, settings.max_offsets_per_trigger, once=True)
         self._query = LandingQuery(
-            spark, load_contracts()[STREAM], settings.landing_dsn, settings.kafka, scratch / "checkpoints", options
+            spark, load_contracts()[STREAM], settings.as_writer, settings.kafka, scratch / "checkpoints", options
         )
 
     def drain(self, starts: Mapping[int, int]) -> None:

@@ -100,7 +100,7 @@ def jdbc(*, rewrite: bool) -> Write:
     """Spark's JDBC append. `rewrite`: the driver joins inserts of one row into inserts of many."""
 
     def write(batch: DataFrame, contract: Contract, settings: Settings) -> None:
-        dsn = urlsplit(settings.landing_dsn)
+        dsn = urlsplit(settings.as_writer.dsn)
         switch = str(rewrite).lower()
         properties = {
             "driver": "org.postgresql.Driver",

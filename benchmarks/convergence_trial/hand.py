@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.settings import Settings
 from landing_stream.contract import Contract
 from landing_stream.copy_rows import RECORD_SCHEMA, land_records, quarantine_records
@@ -28,7 +27,7 @@ class Hand:
 
     def __init__(self, settings: Settings, contract: Contract, first_offset: int = 0) -> None:
         self._stream, self._parser = contract.stream, Parser(contract)
-        self._connection = connect(settings.landing_dsn, role=WRITER, autocommit=True)
+        self._connection = connect(settings.as_writer, autocommit=True)
         self._writer = start_writer(self._connection, contract.stream, "stream")
         self._next = [first_offset] * PARTITIONS
 

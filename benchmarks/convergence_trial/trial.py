@@ -18,7 +18,6 @@ from benchmarks.convergence_trial.events import in_order, records
 from benchmarks.convergence_trial.hand import Hand
 from cli.environment import shell_variables
 from database.connect import connect
-from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -62,7 +61,7 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
     incremental, by_content = _shuffled(shuffled, values, plan, now, say, outcome)
     outcome.tables, outcome.rows = len(incremental), sum(rows for rows, _ in incremental.values())
     say("convergence: one full refresh of the same landing")
-    with connect(shuffled.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+    with connect(shuffled.as_transformer, autocommit=True) as reader:
         outcome.seconds["full refresh"] = _refresh(DbtSession(shuffled), refresh_arguments(full_refresh=True))
         outcome.problems += differences(read_tables(reader), incremental, "incremental against full refresh")
     say("convergence: the same records in order")
@@ -72,7 +71,7 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
         hand.close()
     enrich(ordered)
     outcome.seconds["first refresh, in order"] = _refresh(DbtSession(ordered), refresh_arguments())
-    with connect(ordered.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+    with connect(ordered.as_transformer, autocommit=True) as reader:
         found = read_tables(reader, with_positions=False)
     outcome.problems += differences(found, by_content, "shuffled against in order")
     return outcome
@@ -80,9 +79,9 @@ def run(shuffled: Settings, ordered: Settings, plan: Plan, say: Say) -> Outcome:
 
 def _share_salt(one: Settings, other: Settings) -> None:
     """The secret behind salted keys: with two of them every address would have two keys."""
-    with connect(one.postgres_dsn, role=TRANSFORMER) as connection:
+    with connect(one.as_transformer) as connection:
         salt = connection.execute("select salt from ops.pseudonym_salt").fetchone()
-    with connect(other.postgres_dsn, role=TRANSFORMER) as connection:
+    with connect(other.as_transformer) as connection:
         connection.execute("update ops.pseudonym_salt set salt = %s", salt)
 
 
@@ -106,7 +105,7 @@ def _shuffled(
     for hand in hands.values():
         hand.close()
     outcome.seconds["refresh, longest"] = max(spent)
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as reader:
+    with connect(settings.as_transformer, autocommit=True) as reader:
         before = read_tables(reader)
         outcome.seconds["refresh, nothing new"] = _refresh(session, refresh_arguments())
         after = read_tables(reader)
@@ -123,7 +122,7 @@ def _refresh(session: DbtSession, arguments: Sequence[str]) -> float:
 
 def _killed_refresh(settings: Settings) -> None:
     """`landfall refresh` in a process of its own, killed while a model waits in the midst of its transaction."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as blocker:
+    with connect(settings.as_transformer) as blocker:
         blocker.execute(f"lock table {BLOCKED} in share mode")
         process = subprocess.Popen(
             [sys.executable, "-c", "from cli.main import main; main()", "refresh"],

@@ -11,7 +11,6 @@ from psycopg import sql
 
 from benchmarks.convergence_trial.hand import TOPIC, Hand
 from database.connect import connect
-from database.roles import WRITER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -54,7 +53,7 @@ class History:
         if not self._days:
             self.land(EVENTS_A_DAY, seed=1)
             self._days = 1
-        connection = connect(self._settings.landing_dsn, role=WRITER, autocommit=True)
+        connection = connect(self._settings.as_writer, autocommit=True)
         self._first_load = self._first_load or _one(connection, "select min(load_id) from landing.product_views")
         writer = start_writer(connection, STREAM, "stream")
         while self._days * EVENTS_A_DAY < events:

@@ -41,7 +41,7 @@ class Landing:
         Raises RuntimeError when that takes longer than `seconds`, or when the process ends.
         """
         deadline = time.monotonic() + seconds
-        with connect(self.settings.postgres_dsn, autocommit=True) as connection:
+        with connect(self.settings.as_transformer, autocommit=True) as connection:
             while True:
                 row = connection.execute(query.encode(), values).fetchone()
                 if row is not None and row[0]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cli.prepare import up
-from cli.stop_signals import interrupt_when_told
-from landfall.kafka_settings import PREFIX
-from landfall.settings import DSN_VARIABLES, Settings
+from landfall.settings import Settings, environ_of_home
 from landfall.state import MARKER
+from landfall.stop_signals import interrupt_when_told
 from local_stack.stack import down
 
 
@@ -36,11 +35,4 @@ def temporary_servers(*, models: bool = False) -> Iterator[Settings]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """For a child process: these servers, whatever others the shell names; its tuning variables stay."""
-    return environment_of(settings.home, os.environ)
-
-
-def environment_of(home: Path, before: Mapping[str, str]) -> dict[str, str]:
-    """`before` without the addresses of servers, and with LANDFALL_HOME."""
-    servers = set(DSN_VARIABLES.values())
-    kept = {name: value for name, value in before.items() if name not in servers and not name.startswith(PREFIX)}
-    return {**kept, "LANDFALL_HOME": str(home)}
+    return environ_of_home(settings.home, os.environ)

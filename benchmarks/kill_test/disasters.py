@@ -142,7 +142,7 @@ class Scene:
         return 0
 
     def _connect(self) -> psycopg.Connection:
-        return connect(self.settings.landing_dsn, role="landing_writer", application_name="kill test")
+        return connect(self.settings.as_writer, application_name="kill test")
 
 
 def kill_driver(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from database.connect import connect
+from landfall.login import Login
 
 Positions = NDArray[np.int64]
 
@@ -32,10 +33,10 @@ class Reader:
     One topic id a stream is taken for granted: a position is partition and offset in one number.
     """
 
-    def __init__(self, dsn: str, streams: Iterable[str], seed: int) -> None:
+    def __init__(self, login: Login, streams: Iterable[str], seed: int) -> None:
         self.low = dict.fromkeys(streams, 0)
         self.reads = 0
-        self._dsn, self._rng = dsn, random.Random(f"reader {seed}")
+        self._login, self._rng = login, random.Random(f"reader {seed}")
         self._seen: dict[str, list[Positions]] = {stream: [] for stream in self.low}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
@@ -61,7 +62,7 @@ class Reader:
     def _look(self) -> bool:
         """One round over the streams; False when Postgres was away, which moves nothing."""
         try:
-            with connect(self._dsn, role="transformer", autocommit=True, application_name="kill test: reader") as found:
+            with connect(self._login, autocommit=True, application_name="kill test: reader") as found:
                 for stream in self.low:
                     self._read(found, stream)
         except psycopg.Error:

@@ -77,7 +77,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     }
     scene = Scene(home, settings, environ, rng)
     feed = Feed(settings.kafka, plan.rate, plan.seed)
-    reader = Reader(settings.postgres_dsn, SHARES, plan.seed)
+    reader = Reader(settings.as_transformer, SHARES, plan.seed)
     feed.start()
     reader.start()
     try:
@@ -101,7 +101,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
     finally:
         scene.kill()
     outcome.starts, outcome.left_alone, outcome.reads = scene.starts, scene.left_alone, reader.reads
-    with connect(settings.postgres_dsn, role="transformer", autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         outcome.accounts = reckon(connection, Topics(settings.kafka.client_config()), feed, seen)
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -125,7 +125,7 @@ def _drain(environ: Mapping[str, str], home: Path) -> None:
 
 def _loads(settings: Settings) -> int:
     try:
-        with connect(settings.postgres_dsn, role="transformer") as connection:
+        with connect(settings.as_transformer) as connection:
             row = connection.execute("select sum(last_load_id) from landing.streams").fetchone()
     except psycopg.OperationalError:
         return 0

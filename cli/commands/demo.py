@@ -4,9 +4,9 @@ import os
 
 import click
 
-from cli.stop_signals import stop_on_every_signal
 from landfall.settings import Settings
 from landfall.state import open_state
+from landfall.stop_signals import stop_on_every_signal
 
 
 @click.command(name="demo")
@@ -14,7 +14,7 @@ from landfall.state import open_state
     "--duration",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Produce for so long, wait until all is landed and refreshed, account for every event, and end.",
+    help="Produce for this many seconds, wait until all is landed and refreshed, account for every event, and end.",
 )
 @click.option("--headless", is_flag=True, help="Plain lines every few seconds instead of a live table.")
 @click.option(

@@ -5,11 +5,11 @@ import time
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.errors import EXIT_FENCED, UserError, known
 from landfall.logs import configure_logging
 from landfall.plain_text import printable
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 from landfall.wording import counted
 
 

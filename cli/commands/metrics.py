@@ -2,9 +2,9 @@
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.logs import configure_logging
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 
 
 @click.command(name="metrics")

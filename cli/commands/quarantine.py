@@ -119,8 +119,8 @@ def _connection() -> Iterator[psycopg.Connection]:
     # Imported here for start-up time.
     from database.connect import connect
 
-    dsn = Settings.load().landing_dsn
-    with connect(dsn, role="landing_writer", autocommit=True, application_name="landfall quarantine") as connection:
+    login = Settings.load().as_writer
+    with connect(login, autocommit=True, application_name="landfall quarantine") as connection:
         yield connection
 
 

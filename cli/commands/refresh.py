@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.errors import UserError
 from landfall.logs import configure_logging
 from landfall.plain_text import printable
 from landfall.settings import LogFormat, Settings
+from landfall.stop_signals import stop_on_signals
 from landfall.wording import counted
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.errors import UserError, known
 from landfall.plain_text import printable
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 from landfall.wording import counted
 
 
@@ -21,7 +21,7 @@ from landfall.wording import counted
     help="Shuffled by this seed, not in file order; holds the file in memory.",
 )
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Records a second. Default: as fast as possible.")
-@click.option("--limit", type=click.IntRange(0), help="Only so many records.")
+@click.option("--limit", type=click.IntRange(0), help="Produce at most this many records.")
 def command(stream: str, file: Path, shuffle: int | None, rate: float | None, limit: int | None) -> None:
     """Produce each record of FILE into the topic of STREAM, in file order.
 

@@ -2,9 +2,9 @@
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.logs import configure_logging
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 
 SERVICES = ("land", "refresh", "dagster", "metrics")
 
@@ -28,10 +28,10 @@ def command(names: tuple[str, ...], port: int | None) -> None:
     systemd or Docker, those do the same with the four commands.
     """
     # Imported here for start-up time.
-    from cli.serve import supervise
+    from cli.keeper import keep_running
 
     settings = Settings.load()
     configure_logging(settings.log_format)
-    _ = settings.postgres_dsn, settings.kafka  # a missing address is said once, and not by each child
+    _ = settings.as_transformer, settings.kafka  # a missing address is said once, and not by each child
     with stop_on_signals() as stop:
-        supervise(settings, names or SERVICES, port, stop)
+        keep_running(settings, names or SERVICES, port, stop)

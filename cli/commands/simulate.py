@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from cli.stop_signals import stop_on_signals
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
+from landfall.stop_signals import stop_on_signals
 
 STREAMS = ("product_views", "web_logs", "job_tracking")
 SHARE = click.FloatRange(0, 1)

@@ -33,8 +33,7 @@ def command(as_json: bool, show_all: bool) -> None:
 
     report = collect(Settings.load())
     width = min(shutil.get_terminal_size((110, 0)).columns, 140)
-    click.echo(
-        json.dumps(report, default=str, indent=2) if as_json else as_text(report, show_all=show_all, width=width)
-    )
-    if report["health"] == "error":
+    screen = json.dumps(report.as_json(), default=str, indent=2) if as_json else as_text(report, show_all, width)
+    click.echo(screen)
+    if report.health == "error":
         raise click.exceptions.Exit(1)

@@ -22,6 +22,6 @@ def command(no_models: bool) -> None:
     click.echo(f"Starting Postgres and Kafka in {home} ...", err=True)
     endpoints = up(home, models=not no_models)
     settings = Settings.of_home(home)
-    click.echo(f"Postgres  {address(settings.postgres_dsn)}")
+    click.echo(f"Postgres  {address(settings.as_transformer)}")
     click.echo(f"Kafka     {endpoints.kafka_bootstrap_servers}")
     click.echo('To reach them by hand: eval "$(landfall env)"')

@@ -23,7 +23,7 @@ class Background(Generic[T]):
         return self._done.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long; whether it is done."""
+        """Wait for `seconds` at most; whether it is done."""
         return self._done.wait(seconds)
 
     def result(self) -> T:

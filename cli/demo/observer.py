@@ -8,9 +8,9 @@ from uuid import UUID
 
 from cli.demo.kpis import KpiTable, read_kpis
 from cli.demo.latency import Age, percentiles
+from cli.demo.refreshes import Refreshes, read_refreshes
 from database.connect import connect
 from database.kept import KeptConnection
-from database.roles import READER, TRANSFORMER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract
@@ -18,9 +18,9 @@ from landing_stream.progress import lag_of, ledger_offsets
 from landing_stream.topics import Topics
 
 LATEST_LOADS = 10
-"""The live latency is that of so many loads, about as many seconds."""
+"""Newest loads that the live latency is of: about as many seconds."""
 SLICES_OF_A_RUN = 20_000
-"""The latency of a run is that of its last slices, so many at most: an hour of a stream with six partitions."""
+"""Most slices, the last ones, that the latency of a run is of: an hour of a stream with six partitions."""
 
 
 LAST_LOAD = """
@@ -65,6 +65,7 @@ class View:
 
     streams: tuple[StreamView, ...]
     kpis: tuple[KpiTable, ...]
+    refreshes: Refreshes
 
 
 @dataclass(frozen=True)
@@ -110,22 +111,18 @@ class Tally:
 
 
 class Observer:
-    """Looks at the servers of `settings`; for one thread."""
+    """Looks at the servers of `settings`; for one thread. `since`: refreshes that began earlier are another run's."""
 
-    def __init__(self, settings: Settings, contracts: Iterable[Contract]) -> None:
+    def __init__(self, settings: Settings, contracts: Iterable[Contract], since: dt.datetime) -> None:
+        self._since = since
         self._contracts = list(contracts)
         self._topics = Topics(settings.kafka.client_config())
         self.ledger = KeptConnection(
-            lambda: connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True, application_name="landfall demo")
+            lambda: connect(settings.as_transformer, autocommit=True, application_name="landfall demo")
         )
         """Reads everything."""
         self._bi_reader = KeptConnection(
-            lambda: connect(
-                settings.bi_dsn or settings.postgres_dsn,
-                role=READER,
-                autocommit=True,
-                application_name="landfall demo",
-            )
+            lambda: connect(settings.as_reader, autocommit=True, application_name="landfall demo")
         )
         self._tallies: dict[str, Tally] = {}
         self._kpis: tuple[KpiTable, ...] = ()
@@ -157,7 +154,11 @@ class Observer:
         """What there is now. Raises psycopg.OperationalError or KafkaUnavailable when a server is away."""
         horizons = self._horizons()
         streams = tuple(self._stream(baseline, horizons[baseline.stream]) for baseline in baselines)
-        return View(streams, self._kpis_now())
+        return View(streams, self._kpis_now(), self.refreshes())
+
+    def refreshes(self) -> Refreshes:
+        """What became of the refreshes until now."""
+        return read_refreshes(self.ledger(), self._since)
 
     def ends(self, baselines: Iterable[Baseline]) -> dict[str, dict[int, int]]:
         """The end offsets of each stream's topic now."""

@@ -1,34 +1,34 @@
-"""What `landfall refresh --watch` says in its log."""
+"""What became of the refreshes of `landfall refresh --watch`, as dbt's runs noted it."""
 
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
 
-from landfall.logs import message_of
+import psycopg
 
-REFRESHED = re.compile(r"refreshed in ([\d.]+) s: ([\d,]+) rows")
-FAILED = re.compile(r"failed after [\d.]+ s: (.*)")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+RUNS = """
+select extract(epoch from ended_at - started_at)::float8, failed, skipped from ops.runs
+where door = 'watch' and command in ('run', 'build') and started_at >= %s
+order by ended_at
+"""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Refreshes:
-    """Refreshes so far: the seconds that each good one took, and what the others said."""
+    """Refreshes so far: the seconds that each good one took, and what was wrong with the others."""
 
-    log: Path
-    seconds: list[float] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    _read: int = 0
+    seconds: tuple[float, ...] = ()
+    failures: tuple[str, ...] = ()
 
-    def look(self) -> None:
-        """Read the lines that were added, whole ones only."""
-        with self.log.open("rb") as file:
-            file.seek(self._read)
-            added = file.read()
-        whole = added[: added.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for line in whole.decode("utf-8", errors="replace").splitlines():
-            said = message_of(line)
-            if good := REFRESHED.match(said):
-                self.seconds.append(float(good[1]))
-            elif bad := FAILED.match(said):
-                self.failures.append(bad[1])
+
+def read_refreshes(connection: Connection, since: dt.datetime) -> Refreshes:
+    """Those that began at `since` or later. `connection`: as transformer."""
+    seconds, failures = [], []
+    for took, failed, skipped in connection.execute(RUNS, (since,)):
+        if failed or skipped:
+            failures.append(", ".join(failed) or f"{skipped} models were skipped")
+        else:
+            seconds.append(took)
+    return Refreshes(tuple(seconds), tuple(failures))

@@ -1,5 +1,6 @@
 """A demo from the first server to the last process: start, produce and show, account, stop."""
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from cli.children import Child, Children
+from cli.children import Children
 from cli.dagster_server import HOST, DagsterServer, start_dagster
 from cli.demo.background import Background
 from cli.demo.closing import closing_lines
@@ -15,13 +16,11 @@ from cli.demo.kpis import TABLES
 from cli.demo.observer import Baseline, Observer, Span
 from cli.demo.production import Production
 from cli.demo.reconcile import account
-from cli.demo.refreshes import Refreshes
 from cli.demo.screen import Moment, Screen
 from cli.demo.servers import load_simulated_reference, refusal
 from cli.demo.summary import account_lines, stopped_lines
 from cli.demo.watcher import Watcher
 from landfall.errors import UserError
-from landfall.lifeline import prefix
 from landfall.processes import free_port
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -36,8 +35,8 @@ an earlier run left in Kafka may take as long as it likes, while it becomes less
 SETTLE_SECONDS = 300.0
 """A few seconds in practice: the last load, and a refresh after it."""
 DAGSTER_SECONDS = 20.0
-"""Dagster starts when the first events have landed, and at the latest so long after the first was produced: its
-processes import for some 15 s of a core, which Spark needs for its first load."""
+"""Dagster starts when the first events have landed, and at the latest this many seconds after the first was
+produced: its processes import for some 15 s of a core, which Spark needs for its first load."""
 WARMING_UP = "Spark warms up: the first load of each stream takes longer than those after it."
 
 
@@ -53,7 +52,6 @@ class Live:
     baselines: list[Baseline]
     production: Production
     watcher: Watcher
-    refreshes: Refreshes
     since: float
     dagster: DagsterServer | None = None
     dagster_answers: Background[None] | None = None
@@ -66,7 +64,7 @@ class Demo:
         self._home, self._rate, self._duration = home, rate, duration
         self._screen, self._stop = screen, stop
         self._children = Children(home / "demo")
-        self._began = time.monotonic()
+        self._began, self._began_at = time.monotonic(), dt.datetime.now(dt.UTC)
         self._starts_servers = False
         self._live: Live | None = None
 
@@ -79,7 +77,7 @@ class Demo:
         except Stopped:
             self._screen.close()
             if self._live is not None and self._live.watcher.view is not None:
-                self._print(["", *stopped_lines(self._live.watcher.view, self._live.refreshes)])
+                self._print(["", *stopped_lines(self._live.watcher.view)])
             if self._duration is not None:
                 raise UserError("Stopped before the end: the demo did not account for its events.") from None
 
@@ -106,10 +104,10 @@ class Demo:
         settings = Settings.of_home(self._home)
         self._say(self._wait(Background(lambda: load_simulated_reference(settings))))
         contracts = load_contracts()
-        observer = Observer(settings, [contracts[stream] for stream in STREAMS])
+        observer = Observer(settings, [contracts[stream] for stream in STREAMS], self._began_at)
         before = self._wait(Background(observer.generations))
         self._children.start("land")
-        refresh = self._children.start("refresh", "--watch")
+        self._children.start("refresh", "--watch")
         self._poll(lambda: not_taken_over(before, observer.generations()), "`landfall land` to start")
         self._say("landing has started")
         if left := self._wait(Background(observer.left)):
@@ -123,7 +121,6 @@ class Demo:
             baselines=baselines,
             production=Production(settings, self._rate, self._duration),
             watcher=Watcher(observer, baselines),
-            refreshes=Refreshes(refresh.log),
             since=time.monotonic(),
         )
 
@@ -149,7 +146,6 @@ class Demo:
                 raise Stopped
             self._children.check()
             live.production.check()
-            live.refreshes.look()
             if live.dagster is None and (has_landed(live) or time.monotonic() > live.since + DAGSTER_SECONDS):
                 self._serve_dagster(live)
             if live.watcher.view is not None:
@@ -158,9 +154,8 @@ class Demo:
                 raise UserError(f"{note} took more than {seconds:.0f} s: see the logs in {self._children.folder}.")
 
     def _serve_dagster(self, live: Live) -> None:
-        live.dagster = dagster = start_dagster(Settings.of_home(self._home), prefix=prefix())
+        live.dagster = dagster = start_dagster(Settings.of_home(self._home), self._children)
         live.dagster_answers = Background(dagster.wait)
-        self._children.adopt(Child("dagster dev", dagster.process, dagster.log, asks_group=True))
         self._say(f"Dagster is starting: {dagster.address}")
         port = free_port(None)
         self._children.start("metrics", "--port", str(port))
@@ -170,7 +165,7 @@ class Demo:
         assert live.watcher.view is not None
         passed = time.monotonic() - live.since
         length = "" if self._duration is None else f" of {self._duration:g} s"
-        refreshes = live.refreshes
+        refreshes = live.watcher.view.refreshes
         last = f", the last in {refreshes.seconds[-1]:.1f} s" if refreshes.seconds else ""
         failed = f", {len(refreshes.failures)} FAILED: {refreshes.failures[-1]}" if refreshes.failures else ""
         return Moment(
@@ -185,20 +180,20 @@ class Demo:
         """All that was produced lands and gets into the models; then the account."""
         produced = live.production.summary()
         settings = Settings.of_home(self._home)
-        observer = Observer(settings, [baseline.contract for baseline in live.baselines])
+        observer = Observer(settings, [baseline.contract for baseline in live.baselines], self._began_at)
         ends = self._wait(Background(lambda: observer.ends(live.baselines)))
         settled = Background(lambda: settle(observer, live.baselines, ends, self._stop))
         self._show_until(live, lambda: settled.done, SETTLE_SECONDS, "Landing and refreshing the last events")
         spans = settled.result()
-        live.refreshes.look()
         acknowledged = {stream: counts.produced for stream, counts in produced.streams.items()}
         malformed = {stream: sum(counts.malformed.values()) for stream, counts in produced.streams.items()}
         found = self._wait(Background(lambda: account(observer.ledger(), spans, acknowledged, malformed, TABLES)))
+        refreshes = self._wait(Background(observer.refreshes))
         latency = self._wait(Background(lambda: {b.stream: observer.run_latency(b) for b in live.baselines}))
         closing = self._wait(Background(lambda: closing_lines(settings, self._children.folder / "charts")))
         self._screen.close()
-        self._print(["", *account_lines(found, latency, live.refreshes), *closing])
-        troubles = [*found.troubles, *(f"A refresh failed: {failure}" for failure in live.refreshes.failures)]
+        self._print(["", *account_lines(found, latency, refreshes), *closing])
+        troubles = [*found.troubles, *(f"A refresh failed: {failure}" for failure in refreshes.failures)]
         if troubles:
             raise UserError(" ".join(troubles))
         self._screen.say("Nothing is lost, nothing is doubled.")

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from cli.children import Child
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
-from landfall.kafka_settings import PREFIX
-from landfall.settings import DSN_VARIABLES, Settings
+from landfall.settings import Settings, environ_of_home
 from simulator import reference
 from warehouse.reference import load_reference
 
@@ -37,10 +35,10 @@ def only_demo(home: Path) -> Iterator[None]:
 
 def forget_other_servers(home: Path) -> None:
     """The demo and its children use the servers of `home`, whatever servers the environment names."""
-    for name in list(os.environ):
-        if name in DSN_VARIABLES.values() or name.startswith(PREFIX):
-            del os.environ[name]
-    os.environ["LANDFALL_HOME"] = str(home)
+    wanted = environ_of_home(home, os.environ)
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    os.environ.update(wanted)
 
 
 def refusal(child: Child) -> UserError:
@@ -53,7 +51,7 @@ def refusal(child: Child) -> UserError:
 def load_simulated_reference(settings: Settings) -> str:
     """Load the simulator's reference data, unless there is other; returns what was done, in words."""
     names = [str(row["name"]) for row in reference.tables()["company"]]
-    with connect(settings.postgres_dsn, role=TRANSFORMER, application_name="landfall demo") as connection:
+    with connect(settings.as_transformer, application_name="landfall demo") as connection:
         foreign = connection.execute("select from reference.company where name <> all(%s) limit 1", (names,)).fetchone()
     if foreign is not None:
         return "reference data kept: it is not the simulator's"

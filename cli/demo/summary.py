@@ -28,13 +28,13 @@ def account_lines(account: Account, latency: Mapping[str, list[float] | None], r
     return lines
 
 
-def stopped_lines(view: View, refreshes: Refreshes) -> list[str]:
+def stopped_lines(view: View) -> list[str]:
     """What was there when the demo was stopped."""
     rows: list[tuple[str, ...]] = [("stream", "produced", "landed", "quarantined", "lag")]
     for stream in view.streams:
         counts = (stream.produced, stream.landed, stream.quarantined, stream.lag)
         rows.append((stream.stream, *(f"{count:,}" for count in counts)))
-    lines = [*aligned(rows), "", refresh_line(refreshes)]
+    lines = [*aligned(rows), "", refresh_line(view.refreshes)]
     if any(stream.lag for stream in view.streams):
         lines.append("What has not landed waits in Kafka: the next `landfall demo` or `landfall land` lands it first.")
     return lines

@@ -12,11 +12,10 @@ from health.findings import Finding, Severity, Unit, graded
 from health.limits import Limits
 from health.look import Look
 from landfall.wording import counted, share
+from warehouse.dbt_vars import dbt_vars
 from warehouse.reporting_timezone import zones_counted
 
 DAYS = 7
-ALLOWED_LATENESS = timedelta(minutes=10)
-"""An hour is whole so long after its end; the 5-minute tables wait as long (dbt var allowed_lateness)."""
 
 # Each: (start of the hour in the reporting time zone, events, of which bots'), for the hours asked for.
 BY_HOUR = {
@@ -101,7 +100,8 @@ class Compared:
 def look(look: Look) -> list[Finding]:
     """Findings about volume, bots and payments; nothing is judged of an hour that the marts do not show whole."""
     zone = counted_zone(look)
-    hour = last_whole_hour(look.now, zone)
+    ((lateness,),) = look.rows("select %(lateness)s::interval", lateness=dbt_vars()["allowed_lateness"])
+    hour = last_whole_hour(look.now, zone, lateness)
     hours = [hour - timedelta(days=day) for day in range(DAYS + 1)]
     first = look.now - timedelta(days=DAYS + 1)
     findings = []
@@ -125,9 +125,12 @@ def counted_zone(look: Look) -> ZoneInfo:
     return ZoneInfo(next(iter(zones_counted(look.connection)), look.reporting_timezone))
 
 
-def last_whole_hour(now: datetime, zone: ZoneInfo) -> datetime:
-    """Start of the last hour that nothing late is expected for, as the marts write it: in `zone`, without it."""
-    settled = (now - ALLOWED_LATENESS).astimezone(zone).replace(tzinfo=None)
+def last_whole_hour(now: datetime, zone: ZoneInfo, lateness: timedelta) -> datetime:
+    """Start of the last hour that nothing late is expected for, as the marts write it: in `zone`, without it.
+
+    `lateness`: how long after its end an hour is whole.
+    """
+    settled = (now - lateness).astimezone(zone).replace(tzinfo=None)
     return settled.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 
 

@@ -25,7 +25,7 @@ def older_dbt_logs(home: Path) -> list[Path]:
 
 
 def cut_logs(home: Path, megabytes: int, *, dry_run: bool = False) -> int:
-    """Cut logs that are larger than so many megabytes to the newest half of that, and delete dbt's older ones.
+    """Cut logs that are larger than `megabytes` to the newest half of that, and delete dbt's older ones.
 
     Returns how many bytes went.
     """
@@ -65,7 +65,7 @@ def databases(instance: dg.DagsterInstance) -> Iterator[Path]:
 
 
 def vacuum(instance: dg.DagsterInstance, *, least_bytes: int = WORTH_A_VACUUM_BYTES, dry_run: bool = False) -> int:
-    """Give free pages back to the disk where they are most of a SQLite file, and at least so many bytes.
+    """Give free pages back to the disk where they are most of a SQLite file, and at least `least_bytes`.
 
     Otherwise they are filled again, for what was deleted returns. Returns how many bytes went.
     """

@@ -14,6 +14,7 @@ from database.recovery import SLOW_LONGEST_SECONDS, Recovery
 from health.checks import evaluate
 from health.findings import Finding
 from landfall.failures import Kind, NeedsPerson, Passing, classify
+from landfall.login import Login
 from landfall.processes import free_port
 from landfall.settings import Settings
 from tests.conftest import Connection
@@ -110,14 +111,14 @@ def test_nothing_is_raised_where_it_cannot_be_noted(settings: Settings, caplog: 
 
 
 def test_a_login_that_is_refused_needs_a_person(settings: Settings) -> None:
-    right = urlsplit(settings.landing_dsn)
+    right = urlsplit(settings.as_writer.dsn)
     for wrong in (
         right._replace(netloc=right.netloc.replace(f":{right.password}@", ":wrong@")),
         right._replace(netloc=right.netloc.replace("landing_writer:", "nobody:")),
         right._replace(path="/no_such_database"),
     ):
         with pytest.raises(psycopg.OperationalError) as raised:
-            connect(wrong.geturl())
+            connect(Login(wrong.geturl(), None))
         failure = classify(raised.value)
         assert failure.kind is Kind.PERSON
         assert "LANDFALL_LANDING_DSN" in failure.advice

@@ -16,8 +16,7 @@ from tests.conftest import Connection
 @pytest.fixture
 def reader(database: Settings) -> Any:
     """Role bi_reader in the fresh database."""
-    assert database.bi_dsn is not None
-    with psycopg.connect(database.bi_dsn, autocommit=True) as connection:
+    with psycopg.connect(database.as_reader.dsn, autocommit=True) as connection:
         yield connection
 
 
@@ -29,12 +28,12 @@ def test_no_role_is_a_superuser(admin: Connection) -> None:
 
 def test_the_superuser_of_initdb_cannot_log_in(database: Settings) -> None:
     with pytest.raises(psycopg.OperationalError, match="reject"):
-        psycopg.connect(database.admin_dsn, user="bootstrap")
+        psycopg.connect(database.as_admin.dsn, user="bootstrap")
 
 
 def test_a_wrong_password_is_refused(database: Settings) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(database.admin_dsn, password="wrong")
+        psycopg.connect(database.as_admin.dsn, password="wrong")
 
 
 def test_the_transformer_reads_landing_and_cannot_write_it(landing: Connection, transformer: Connection) -> None:
@@ -94,18 +93,18 @@ def test_logins_of_another_name_act_as_the_roles(database: Settings) -> None:
         return psycopg.conninfo.make_conninfo(dsn, user=user, password="s3cret")
 
     own = database.with_dsns(
-        landing_writer=renamed(database.landing_dsn, "app_land"),
-        transformer=renamed(database.postgres_dsn, "app_dbt"),
-        bi_reader=renamed(database.bi_dsn or "", "app_bi"),
+        landing_writer=renamed(database.as_writer.dsn, "app_land"),
+        transformer=renamed(database.as_transformer.dsn, "app_dbt"),
+        bi_reader=renamed(database.as_reader.dsn, "app_bi"),
     )
     migrate(own)
-    with connect(own.landing_dsn, role="landing_writer") as connection:
+    with connect(own.as_writer) as connection:
         connection.execute("create table landing.theirs (a int)")
-    with connect(own.postgres_dsn, role="transformer") as connection:
+    with connect(own.as_transformer) as connection:
         owner = connection.execute("select tableowner from pg_tables where tablename = 'theirs'").fetchone()
         connection.execute("create table marts.theirs (a int)")
     assert owner == ("landing_writer",)
-    with psycopg.connect(own.bi_dsn or "") as connection:
+    with psycopg.connect(own.as_reader.dsn) as connection:
         connection.execute("select * from marts.theirs")
         assert connection.execute("show idle_in_transaction_session_timeout").fetchone() == ("1min",)
         with pytest.raises(errors.InsufficientPrivilege):

@@ -12,7 +12,6 @@ import pytest
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER, WRITER
 from enrichment.enricher import Enricher
 from landfall.settings import Settings
 from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
@@ -41,8 +40,8 @@ class Warehouse:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.dbt = DbtSession(settings)
-        self.landing: Connection = connect(settings.landing_dsn, role=WRITER, autocommit=True)
-        self.reader: Connection = connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True)
+        self.landing: Connection = connect(settings.as_writer, autocommit=True)
+        self.reader: Connection = connect(settings.as_transformer, autocommit=True)
         self.enricher = Enricher(settings)
         self._writers: dict[str, Writer] = {}
         self._offsets: dict[str, int] = {}

@@ -35,8 +35,7 @@ def test_every_analysis_runs_as_the_bi_reader_and_answers_with_and_without_bots(
     warehouse.run()
     warehouse.run("compile", "--select", "resource_type:analysis")
     compiled = warehouse.dbt.folder / "target" / "compiled" / "landfall" / "analyses"
-    assert warehouse.settings.bi_dsn is not None
-    with connect(warehouse.settings.bi_dsn, autocommit=True) as reader:
+    with connect(warehouse.settings.as_reader, autocommit=True) as reader:
         for name in NAMES:
             cursor = reader.cursor(row_factory=psycopg.rows.dict_row)
             rows = cursor.execute((compiled / f"{name}.sql").read_bytes()).fetchall()

@@ -10,7 +10,6 @@ import pytest
 import warehouse.backfill as warehouse_backfill
 from cli.prepare import prepare
 from database.connect import connect
-from database.roles import TRANSFORMER
 from erasure.identifiers import salted_key
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import DAY, Event, job_events
@@ -166,7 +165,7 @@ def test_it_waits_for_a_model_that_fills_the_table_and_readers_do_not_wait_for_i
     fill(warehouse)
     as_of_before(warehouse)
     assert create_relations(warehouse.settings)
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as model:
+    with connect(warehouse.settings.as_transformer) as model:
         model.execute("select 1 from ops.model_progress where relation = %s for update", (FACT,))
         filling = threading.Thread(target=backfill, args=(warehouse.settings,))
         filling.start()

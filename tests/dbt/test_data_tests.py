@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, shop_events
@@ -77,7 +76,7 @@ def test_the_tests_of_the_models_pass_on_good_data_and_fail_on_bad(warehouse: Wa
     warehouse.run()
     warehouse.run("test", "--exclude", "test_type:unit", "events_have_nothing_odd")
 
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as owner:
+    with connect(warehouse.settings.as_transformer, autocommit=True) as owner:
         for statement in DAMAGES:
             assert owner.execute(statement).rowcount != 0, statement
     found = warehouse.dbt.run(["test", "--exclude", "test_type:unit"]).nodes

@@ -15,7 +15,6 @@ import pytest
 from psycopg import sql
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from erasure.erase import erase, given_identifiers
 from erasure.identifiers import salted_key, text_key
 from landfall.errors import UserError
@@ -173,7 +172,7 @@ def places_of(warehouse: Warehouse, written: tuple[str, ...] = WRITTEN) -> list[
     identifiers = (USER, EMAIL.lower(), PHONE, LAPTOP, HOME)
     keys = [*(salted_key(salt, text) for text in identifiers), text_key(PHONE), text_key(LAPTOP)]
     found = []
-    with connect(warehouse.settings.admin_dsn, autocommit=True) as admin:
+    with connect(warehouse.settings.as_admin, autocommit=True) as admin:
         columns = admin.execute(
             "select n.nspname, c.relname, a.attname, format_type(a.atttypid, null) from pg_class as c"
             " inner join pg_namespace as n on n.oid = c.relnamespace"
@@ -340,7 +339,7 @@ def test_a_person_is_found_in_facts_when_their_landing_is_gone(filled: Warehouse
 
 
 def test_erasing_waits_for_a_model_that_is_being_filled(filled: Warehouse) -> None:
-    with connect(filled.settings.postgres_dsn, role=TRANSFORMER) as model:
+    with connect(filled.settings.as_transformer) as model:
         model.execute("select 1 from ops.model_progress limit 1 for update")
         erasing = threading.Thread(target=erase, args=(filled.settings, given(user=USER)))
         erasing.start()

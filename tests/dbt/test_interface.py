@@ -131,8 +131,7 @@ def test_bi_sees_keys_instead_of_identifiers_and_pages_without_queries(warehouse
         "fct_web_sessions": ("user_id",),
     }
     keys = {"device_id": "device_key", "user_id": "user_key"}
-    assert warehouse.settings.bi_dsn is not None
-    with psycopg.connect(warehouse.settings.bi_dsn) as bi:
+    with psycopg.connect(warehouse.settings.as_reader.dsn) as bi:
         for table, columns in raw.items():
             for column in columns:
                 query = (

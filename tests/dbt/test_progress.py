@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.conftest import MakeDatabase
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
@@ -94,7 +93,7 @@ def test_readers_see_the_old_rows_while_a_full_refresh_fills_the_tables(
     warehouse.land("job_tracking", EVENTS)
     warehouse.run()
     before = warehouse.tables()
-    with connect(warehouse.settings.landing_dsn, role="landing_writer") as blocker:
+    with connect(warehouse.settings.as_writer) as blocker:
         # the refresh reads this table when it has emptied the fact and not filled it yet
         blocker.execute("lock table landing.job_tracking in access exclusive mode")
         process = start_command(warehouse.settings, "refresh", "--full-refresh")
@@ -110,7 +109,7 @@ def test_readers_see_the_old_rows_while_a_full_refresh_fills_the_tables(
 def test_two_refreshes_at_once_follow_one_another(warehouse: Warehouse, start_command: StartCommand) -> None:
     warehouse.land("job_tracking", EVENTS)
     warehouse.land("product_views", shop_events(60, seed=12))
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as blocker:
+    with connect(warehouse.settings.as_transformer) as blocker:
         blocker.execute("select 1 from ops.model_progress for update")
         processes = [start_command(warehouse.settings, "refresh") for _ in range(2)]
         # four models of the one that came first, and the other for its turn
@@ -133,7 +132,7 @@ def test_two_first_builds_at_once_make_every_relation_once(
     for process in processes:
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as reader:
+    with connect(settings.as_transformer) as reader:
         seeds = reader.execute("select count(*), count(distinct host) from reference.host_countries").fetchone()
     assert seeds is not None
     assert seeds[0] == seeds[1] > 0
@@ -144,7 +143,7 @@ def test_a_refresh_that_is_killed_inside_a_model_is_made_good_by_the_next(
     warehouse: Warehouse, start_command: StartCommand, blocked: str
 ) -> None:
     warehouse.land("job_tracking", EVENTS)
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as blocker:
+    with connect(warehouse.settings.as_transformer) as blocker:
         blocker.execute(f"lock table {blocked} in share mode")
         process = start_command(warehouse.settings, "refresh")
         wait_until(lambda: waiting_for_a_lock(warehouse) > 0, f"the refresh wants to write {blocked}")

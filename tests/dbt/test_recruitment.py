@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import DAY, Event, job_events, uuid_v1
@@ -97,7 +96,7 @@ def test_two_runs_at_once_keep_each_version_once(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     load_reference(warehouse.settings, folder(dict.fromkeys(range(50), "1")))
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as blocker:
+    with connect(warehouse.settings.as_transformer) as blocker:
         blocker.execute("lock table snapshots.campaign_history in share mode")
         runs = []
         for _ in range(2):

@@ -36,8 +36,7 @@ def test_seeds_have_their_rows_from_the_start_and_keep_them_when_dbt_reads_nothi
 
 
 def test_the_bi_reader_reads_marts_and_nothing_else(warehouse: Warehouse) -> None:
-    assert warehouse.settings.bi_dsn is not None
-    with connect(warehouse.settings.bi_dsn, autocommit=True) as reader:
+    with connect(warehouse.settings.as_reader, autocommit=True) as reader:
         for name in ("fct_job_events", "dim_job", "kpi_jobs_hourly", "kpi_products_daily", "kpi_web_actions_5min"):
             reader.execute(f"select * from marts.{name}")
         for name in ("intermediate.int_job_events__hourly", "landing.job_tracking", "ops.model_progress"):
@@ -63,13 +62,12 @@ def test_an_unchanged_view_is_left_alone_and_a_changed_one_is_replaced(warehouse
 def test_a_view_that_a_dashboard_left_open_is_waited_for_and_others_read_on(warehouse: Warehouse) -> None:
     forget = "update ops.model_definition set definition_md5 = '' where relation = 'marts.kpi_jobs_hourly'"
     warehouse.reader.execute(forget)
-    assert warehouse.settings.bi_dsn is not None
-    with psycopg.connect(warehouse.settings.bi_dsn) as dashboard:
+    with psycopg.connect(warehouse.settings.as_reader.dsn) as dashboard:
         dashboard.execute("select * from marts.kpi_jobs_hourly")
         run = threading.Thread(target=warehouse.run, args=("run", "--select", "kpi_jobs_hourly"))
         run.start()
         wait_until(lambda: waiting_for_a_lock(warehouse) > 0, "the model waits for the dashboard")
-        with psycopg.connect(warehouse.settings.bi_dsn, options="-c lock_timeout=10s") as other:
+        with psycopg.connect(warehouse.settings.as_reader.dsn, options="-c lock_timeout=10s") as other:
             assert other.execute("select * from marts.kpi_jobs_hourly").fetchall() == []
         assert run.is_alive()
     run.join(timeout=60)

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.errors import UserError
 from landing_stream.tables import ensure_day_partitions
 from tests.dbt.conftest import Warehouse
@@ -149,7 +148,7 @@ def test_retention_waits_for_a_refresh_that_may_read_everything_anew(
     warehouse.run()
     age(warehouse, "web_logs", 40)
     monkeypatch.setattr("warehouse.retention.REFRESH_LOCK_TIMEOUT_MS", 200)
-    with connect(warehouse.settings.postgres_dsn, role=TRANSFORMER) as other:
+    with connect(warehouse.settings.as_transformer) as other:
         other.execute("update ops.model_progress set position = 0 where relation = 'intermediate.int_web_requests'")
         with pytest.raises(UserError, match="refresh is filling tables"):
             retain(warehouse.settings)

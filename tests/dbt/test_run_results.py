@@ -1,10 +1,14 @@
 """What became of runs and tests stands in ops, whichever door they came through."""
 
+import datetime as dt
+
 import pytest
 
+from cli.demo.refreshes import Refreshes, read_refreshes
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events
 from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_session import DbtSession
 
 
 @pytest.fixture
@@ -42,3 +46,18 @@ def test_a_run_that_fails_names_what_failed(busy_warehouse: Warehouse) -> None:
     ((failed, skipped),) = busy_warehouse.rows("select failed, skipped from ops.runs order by started_at desc limit 1")
     assert failed == ["int_job_events__hourly"]
     assert skipped > 0
+
+
+def test_the_demo_counts_the_refreshes_of_its_follower_since_it_began(busy_warehouse: Warehouse) -> None:
+    began = dt.datetime.now(dt.UTC)
+    follower = DbtSession(busy_warehouse.settings, door="watch")
+    assert read_refreshes(busy_warehouse.reader, began) == Refreshes()
+    outcome = follower.run(pass_arguments(["job_tracking"]))
+    ((took,), failures) = (read := read_refreshes(busy_warehouse.reader, began)).seconds, read.failures
+    assert failures == ()
+    assert 0 < took < outcome.seconds + 1
+    busy_warehouse.reader.execute("alter table intermediate.int_job_events__hourly rename column clicks to spoiled")
+    busy_warehouse.land("job_tracking", job_events(5, seed=2))
+    assert not follower.run(pass_arguments(["job_tracking"])).ok
+    assert read_refreshes(busy_warehouse.reader, began) == Refreshes((took,), ("int_job_events__hourly",))
+    assert read_refreshes(busy_warehouse.reader, dt.datetime.now(dt.UTC)) == Refreshes()

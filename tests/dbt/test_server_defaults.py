@@ -13,9 +13,10 @@ from psycopg import sql
 from database.connect import connect
 from database.locks import DBT, connection_for_a_lock, held, try_to_take
 from database.migrate import migrate
-from database.roles import TRANSFORMER, WRITER, session_defaults
+from database.roles import session_defaults
 from database.session_settings import session_settings
 from landfall.layout import venv_bin
+from landfall.login import TRANSFORMER, WRITER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.files import find_files
@@ -59,7 +60,7 @@ SURROUNDINGS = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING
 
 def make_hostile(settings: Settings) -> None:
     """What a database's administrator can set for every session in it."""
-    with connect(settings.admin_dsn, autocommit=True) as admin:
+    with connect(settings.as_admin, autocommit=True) as admin:
         for name, value in HOSTILE.items():
             admin.execute(
                 sql.SQL("alter database {} set {} = {}").format(
@@ -91,11 +92,10 @@ def write(folder: Path, seed: int) -> dict[str, Path]:
     return files
 
 
-@pytest.mark.parametrize("role", ["transformer", "landing_writer", None])
-def test_a_session_is_the_same_whatever_the_defaults(database: Settings, role: str | None) -> None:
+@pytest.mark.parametrize("login", ["as_transformer", "as_writer", "as_admin"])
+def test_a_session_is_the_same_whatever_the_defaults(database: Settings, login: str) -> None:
     make_hostile(database)
-    dsn = {"transformer": database.postgres_dsn, "landing_writer": database.landing_dsn}.get(role or "")
-    with connect(dsn or database.admin_dsn, role=role) as connection:
+    with connect(getattr(database, login)) as connection:
         wanted = session_settings(connection.info.server_version)
         rows = connection.execute(
             "select lower(name), setting from pg_settings where lower(name) = any(%s)", ([*wanted],)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from local_stack.stack import running
 from simulator.simulation import STREAMS
@@ -29,7 +28,7 @@ def test_a_demo_accounts_for_every_event_beside_another_stack_and_leaves_no_proc
     home: Path, stack: Path, settings: Settings
 ) -> None:
     loads = "select count(*) from landing.loads"
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as beside:
+    with connect(settings.as_transformer, autocommit=True) as beside:
         before = beside.execute(loads).fetchone()
         with demo(home, "--duration", "15", "--headless") as run:
             assert run.exit_code(240) == 0, run.said

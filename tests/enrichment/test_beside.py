@@ -208,6 +208,6 @@ def test_its_environment_has_the_two_logins_of_the_settings(lake: Lake) -> None:
         "PATH": "/bin",
         "PGSSLROOTCERT": "/x.pem",
         "LANDFALL_HOME": str(lake.settings.home),
-        "LANDFALL_POSTGRES_DSN": lake.settings.postgres_dsn,
-        "LANDFALL_LANDING_DSN": lake.settings.landing_dsn,
+        "LANDFALL_POSTGRES_DSN": lake.settings.as_transformer.dsn,
+        "LANDFALL_LANDING_DSN": lake.settings.as_writer.dsn,
     }

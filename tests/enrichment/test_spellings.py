@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from database.spellings import address_of, host_of
 from enrichment.tables import IP_ADDRESS, SPELLINGS, URL_HOST
 from landfall.settings import Settings
@@ -170,7 +169,7 @@ PIECES = [
 
 @pytest.fixture(scope="module")
 def reader(settings: Settings) -> Iterator[Connection]:
-    with connect(settings.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(settings.as_transformer, autocommit=True) as connection:
         yield connection
 
 

@@ -19,7 +19,6 @@ from click.testing import CliRunner
 
 from cli.commands.export import command
 from database.connect import connect
-from database.roles import marts_login
 from exports import export as exporting
 from exports.day_files import read_manifest, write_days
 from exports.export import Exported, export, plan_files
@@ -269,8 +268,7 @@ def test_files_of_a_bucket_land_too(at_s3: Settings, landing: Connection, bucket
 
 def as_bi(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
     """Rows as BI sees them: an export holds no identifier as it was sent either."""
-    dsn, role = marts_login(warehouse.settings)
-    with connect(dsn, role) as reader:
+    with connect(warehouse.settings.as_reader) as reader:
         return reader.execute(query.encode()).fetchall()
 
 

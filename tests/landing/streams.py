@@ -50,7 +50,7 @@ class Stream:
     def db(self) -> Connection:
         """A connection as landing_writer; made anew after Postgres was away."""
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self.settings.landing_dsn, role="landing_writer", autocommit=True)
+            self._connection = connect(self.settings.as_writer, autocommit=True)
         return self._connection
 
     def make_producer(self, **config: str) -> Producer:
@@ -90,7 +90,7 @@ class Stream:
         """The product's query of this stream."""
         options = LandingOptions(trigger_seconds=0.1, max_offsets_per_trigger=max_offsets, once=once)
         return LandingQuery(
-            self.spark, self.contract, self.settings.landing_dsn, self.settings.kafka, self.checkpoints, options
+            self.spark, self.contract, self.settings.as_writer, self.settings.kafka, self.checkpoints, options
         )
 
     def land(self, *, max_offsets: int = 300_000) -> LandingQuery:

@@ -16,7 +16,6 @@ import pytest
 from confluent_kafka import Producer
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.layout import venv_bin
 from landfall.processes import alive
 from landfall.settings import Settings
@@ -145,7 +144,7 @@ def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_
     ends = count(landing, "select sum(next_offset - first_offset) from landing.offsets where stream = 'product_views'")
     assert rows == ends
     behind = "select count(*) from ops.horizons where hi < landed_hi"
-    with connect(database.postgres_dsn, role=TRANSFORMER) as reader:
+    with connect(database.as_transformer) as reader:
         assert count(reader, behind) == 0, "what landed is enriched"
     assert count(landing, "select count(*) from landing.loads where state = 'open'") == 0
 

@@ -81,7 +81,7 @@ def test_a_load_that_is_being_drawn_cannot_be_overtaken(things: Connection, data
     """Ids become visible in order: who draws second waits for the first one's commit."""
     writer = start_writer(things, "things", "stream")
     replay = start_writer(things, "things", "replay")
-    with connect(database.landing_dsn, role="landing_writer", autocommit=True, lock_timeout_ms=200) as other:
+    with connect(database.as_writer, autocommit=True, lock_timeout_ms=200) as other:
         with things.transaction():
             draw_load(things, writer)
             with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -140,7 +140,7 @@ def test_a_takeover_waits_for_the_slice_that_is_being_written(things: Connection
     taken = threading.Event()
 
     def take_over() -> None:
-        with connect(database.landing_dsn, role="landing_writer", autocommit=True) as other:
+        with connect(database.as_writer, autocommit=True) as other:
             start_writer(other, "things", "stream")
         taken.set()
 
@@ -158,7 +158,7 @@ def test_a_takeover_waits_for_the_slice_that_is_being_written(things: Connection
 
 def waiting(settings: Settings) -> int:
     """How many connections wait for an advisory lock."""
-    with connect(settings.landing_dsn) as connection:
+    with connect(settings.as_writer) as connection:
         row = connection.execute(
             "select count(*) from pg_locks where locktype = 'advisory' and not granted"
             " and database = (select oid from pg_database where datname = current_database())"
@@ -170,7 +170,7 @@ def test_a_takeover_does_not_wait_for_ever_for_a_writer_that_hangs(
     things: Connection, database: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = start_writer(things, "things", "stream")
-    with connect(database.landing_dsn, role="landing_writer") as hanging:
+    with connect(database.as_writer) as hanging:
         check_generation(hanging, old)  # and now it does nothing, its transaction open
         assert start_writer(things, "things", "stream").generation == 2
         with pytest.raises(psycopg.OperationalError):
@@ -180,7 +180,7 @@ def test_a_takeover_does_not_wait_for_ever_for_a_writer_that_hangs(
 
 def test_one_of_two_writers_that_start_at_once_is_fenced(things: Connection, database: Settings) -> None:
     def take(_: int) -> Writer:
-        with connect(database.landing_dsn, role="landing_writer", autocommit=True) as connection:
+        with connect(database.as_writer, autocommit=True) as connection:
             return start_writer(connection, "things", "stream")
 
     with ThreadPoolExecutor(4) as pool:
@@ -270,7 +270,7 @@ def test_the_partitions_of_a_day_and_the_next_are_there_before_midnight(things: 
 
 def test_partitions_may_be_made_by_several_writers_at_once(things: Connection, database: Settings) -> None:
     def make(_: int) -> None:
-        with connect(database.landing_dsn, role="landing_writer", autocommit=True) as connection:
+        with connect(database.as_writer, autocommit=True) as connection:
             ensure_day_partitions(connection, "things", dt.date(2026, 3, 28))
 
     with ThreadPoolExecutor(6) as pool:
@@ -279,7 +279,7 @@ def test_partitions_may_be_made_by_several_writers_at_once(things: Connection, d
 
 
 def test_a_partition_is_made_while_a_long_query_reads_the_table(things: Connection, database: Settings) -> None:
-    with connect(database.postgres_dsn, role="transformer") as reader:
+    with connect(database.as_transformer) as reader:
         reader.execute("select * from landing.things")
         things.execute("set lock_timeout = '1s'")
         ensure_day_partitions(things, "things", dt.date(2026, 3, 28))
@@ -307,11 +307,11 @@ def test_a_table_waits_for_a_reader_before_it_grows(things: Connection, database
     grown = threading.Event()
 
     def grow() -> None:
-        with connect(database.landing_dsn, role="landing_writer", autocommit=True) as connection:
+        with connect(database.as_writer, autocommit=True) as connection:
             ensure_tables(connection, [contract("things", fields=("id", "v", "new"))])
         grown.set()
 
-    with connect(database.postgres_dsn, role="transformer") as reader:
+    with connect(database.as_transformer) as reader:
         reader.execute("select * from landing.things")
         thread = threading.Thread(target=grow)
         thread.start()

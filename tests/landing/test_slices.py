@@ -239,7 +239,7 @@ def test_two_tasks_with_the_same_slice_land_it_once(ledger: Ledger, database: Se
     def second() -> Iterator[pa.RecordBatch]:
         yield batch(range(0, 3))
         with (
-            connect(database.landing_dsn, role="landing_writer", autocommit=True, lock_timeout_ms=300) as zombie,
+            connect(database.as_writer, autocommit=True, lock_timeout_ms=300) as zombie,
             pytest.raises(psycopg.errors.LockNotAvailable),
         ):
             land_slice(zombie, job, Parser(THINGS), [batch(range(0, 5))])

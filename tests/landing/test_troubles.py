@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +19,8 @@ import pytest
 from confluent_kafka import Producer
 
 from cli.children import Child, Children
-from cli.serve import Service
-from cli.serve import Supervisor as Services
+from cli.keeper import Keeper, Service
+from cli.status_report import Report
 from cli.status_screen import as_text
 from health.checks import evaluate
 from health.checks.services import judge
@@ -61,9 +61,8 @@ def tried(transformer: Connection, times: int) -> Callable[[], bool]:
 
 
 def as_status_shows_it(settings: Settings, transformer: Connection) -> str:
-    findings = [asdict(finding) for finding in evaluate(settings, transformer, None)]
-    report = {"health": "error", "findings": findings, "servers": {}, "services": [], "streams": [], "models": []}
-    return " ".join(click.unstyle(as_text({**report, "followed": False}, width=140)).split())
+    report = Report(str(settings.home), servers={}, findings=list(evaluate(settings, transformer, None)))
+    return " ".join(click.unstyle(as_text(report, width=140)).split())
 
 
 def test_a_ledger_that_is_ahead_of_its_topic_is_told_once_and_landing_goes_on_when_it_is_put_right(
@@ -181,11 +180,11 @@ def test_a_process_that_dies_of_a_bug_leaves_its_trace_and_is_a_finding_of_serve
     producer.produce("product_views", SECRET.encode())
     assert producer.flush(60) == 0
     children, land = Children(tmp_path), Service("land", start)
-    services = Services(tmp_path, children, [land])
+    keeper = Keeper(tmp_path, children, [land])
     deadline = time.monotonic() + 240
     try:
         while not land.restarts and time.monotonic() < deadline:
-            services.look(time.monotonic())
+            keeper.look(time.monotonic())
             time.sleep(0.2)
         (found,) = judge(kept_services(tmp_path), dt.datetime.now(dt.UTC), Limits())
     finally:

@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     try:
         up(home, models=False)
         settings = Settings.of_home(home)
-        with connect(settings.postgres_dsn) as connection:
+        with connect(settings.as_transformer) as connection:
             connection.execute("create table ops.kept as select 1 as kept")
         producer = Producer(settings.kafka.client_config())
         producer.produce("web_logs", b"kept", partition=0)
@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def kept(home: Path) -> bool:
     """Whether both servers answer and hold what was committed before."""
     settings = Settings.of_home(home)
-    with connect(settings.postgres_dsn) as connection:
+    with connect(settings.as_transformer) as connection:
         row = connection.execute("select kept from ops.kept").fetchone()
     consumer = Consumer({**settings.kafka.client_config(), "group.id": "kept", "enable.auto.commit": False})
     try:

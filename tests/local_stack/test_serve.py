@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.children import Child, Children
-from cli.serve import HEALTHY_SECONDS, Service, Supervisor, command
+from cli.keeper import HEALTHY_SECONDS, Keeper, Service, command
 from health.checks.services import judge
 from health.limits import Limits
 from landfall.processes import free_port
@@ -22,10 +22,10 @@ PORT = free_port(None)
 def test_what_dies_again_and_again_keeps_its_log_and_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "land.log").write_text("of an earlier `landfall serve`\n", encoding="utf-8")
     children, land = Children(tmp_path), Service("land", command("land", "--no-such-option"))
-    supervisor, deadline = Supervisor(tmp_path, children, [land]), time.monotonic() + 60
+    keeper, deadline = Keeper(tmp_path, children, [land]), time.monotonic() + 60
     try:
         while land.restarts < 3 and time.monotonic() < deadline:
-            supervisor.look(time.monotonic())
+            keeper.look(time.monotonic())
             land.due = 0.0  # without its pauses
             time.sleep(0.05)
     finally:
@@ -76,13 +76,13 @@ def test_services_of_two_state_folders_do_not_fight_over_a_port(tmp_path: Path) 
 
 def test_a_service_whose_port_somebody_else_took_meanwhile_is_started_again(tmp_path: Path) -> None:
     children, idle = Children(tmp_path), Service("metrics", sleeper)
-    supervisor = Supervisor(tmp_path, children, [idle])
+    keeper = Keeper(tmp_path, children, [idle])
     try:
-        supervisor.look(0.0)
-        supervisor.look(HEALTHY_SECONDS)
+        keeper.look(0.0)
+        keeper.look(HEALTHY_SECONDS)
         assert idle.child is not None, "nobody has its port: it may still be starting"
         with socket.create_server(("127.0.0.1", PORT)):
-            supervisor.look(3 * HEALTHY_SECONDS)
+            keeper.look(3 * HEALTHY_SECONDS)
         assert idle.child is None
     finally:
         children.stop()

@@ -11,7 +11,6 @@ import pytest
 from confluent_kafka import Producer
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.copy_rows import RECORD_SCHEMA
@@ -51,7 +50,7 @@ def land(warehouse: Settings) -> Land:
             producer.produce(contract.topic, value, partition=0)
         assert producer.flush(30) == 0
         span = Span(0, first, topics.latest(contract.topic, [0])[0])
-        with connect(warehouse.landing_dsn, role=WRITER, autocommit=True) as writer_connection:
+        with connect(warehouse.as_writer, autocommit=True) as writer_connection:
             writer = start_writer(writer_connection, stream, "stream")
             prepare_partitions(writer_connection, stream, set())
             load = draw_load(writer_connection, writer)

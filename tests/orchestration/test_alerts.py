@@ -9,7 +9,6 @@ import pytest
 from confluent_kafka import Producer
 
 from database.connect import connect
-from database.roles import TRANSFORMER, WRITER
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -171,7 +170,7 @@ def test_a_stopped_landing(
     alert = told_once(received, look, "landing_stopped/web_logs", "error")
     assert alert["message"] == "Nothing has landed ever, and 3 records wait in Kafka."
     assert set(received.alerts()) == {("new", "landing_lag/web_logs"), ("new", "landing_stopped/web_logs")}
-    with connect(warehouse.landing_dsn, role=WRITER, autocommit=True) as writer:
+    with connect(warehouse.as_writer, autocommit=True) as writer:
         topic_id, _ = Topics(warehouse.kafka.client_config()).describe(topic)
         writer.execute("insert into landing.offsets values ('web_logs', %s, 0, 0, 3)", (topic_id,))
     look()
@@ -206,7 +205,7 @@ def test_postgres_away_is_told_without_postgres(
     alert = told_once(received, look, "postgres/warehouse", "error")
     assert "PASSWORD" not in str(received.webhook) + str(received.slack)
     assert alert["message"].startswith("Postgres does not answer")
-    monkeypatch.setenv("LANDFALL_POSTGRES_DSN", warehouse.postgres_dsn)
+    monkeypatch.setenv("LANDFALL_POSTGRES_DSN", warehouse.as_transformer.dsn)
     told_well(received, look, "postgres/warehouse")
 
 
@@ -215,7 +214,7 @@ def test_alerts_that_are_open_stand_in_the_warehouse(
 ) -> None:
     land("web_logs", [b"no json"] * 100)
     look()
-    with connect(warehouse.postgres_dsn, role=TRANSFORMER) as reader:
+    with connect(warehouse.as_transformer) as reader:
         (row,) = reader.execute("select key, severity, opened_at is not null, told from ops.alerts").fetchall()
     assert row[:3] == ("quarantine_share/web_logs", "error", True)
     assert set(row[3]) == {"slack", "webhook"}

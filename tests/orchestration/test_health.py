@@ -7,7 +7,6 @@ import dagster as dg
 import pytest
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from health.catalogue import CHECKS, asked_of_assets
 from health.checks import evaluate
 from health.findings import Finding
@@ -25,7 +24,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 @pytest.fixture
 def reader(warehouse: Settings) -> Iterator[Connection]:
-    with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(warehouse.as_transformer, autocommit=True) as connection:
         yield connection
 
 

@@ -14,7 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from cli.dagster_server import DagsterServer, group_members, start_dagster
+from cli.children import Children
+from cli.dagster_server import DagsterServer, start_dagster
 from landfall.errors import UserError
 from landfall.settings import Settings
 from orchestration.instance import instance_config, write_instance
@@ -107,7 +108,8 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
     warehouse: Settings, land: Land
 ) -> None:
     land("web_logs", [{"event_id": str(number)} for number in range(7)])
-    server = start_dagster(warehouse)
+    children = Children(warehouse.home / "serve")
+    server = start_dagster(warehouse, children)
     try:
         server.wait()
         deadline = time.monotonic() + 60
@@ -117,15 +119,16 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
 
         assert_only_its_own_pages_can_ask(server)
 
-        family = [psutil.Process(pid) for pid in server.members()]
+        family = [psutil.Process(pid) for pid in server.child.members()]
         assert len(family) >= 3, "webserver, daemon and code server"
-        assert set(family) == {psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(True)}
+        leader = psutil.Process(server.child.process.pid)
+        assert set(family) == {leader, *leader.children(True)}
         listening = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
         assert set(listening) == {"127.0.0.1"}
     finally:
         started = time.monotonic()
-        server.stop()
+        children.stop()
         took = time.monotonic() - started
     assert took < 5.5
-    assert group_members(server.process.pid) == []
+    assert server.child.members() == []
     assert [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []

@@ -5,7 +5,6 @@ import json
 import dagster as dg
 
 from database.connect import connect
-from database.roles import WRITER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
@@ -83,7 +82,7 @@ def test_each_load_is_reported_once(warehouse: Settings, land: Land) -> None:
 
 def test_a_load_that_is_still_open_is_not_reported(warehouse: Settings, land: Land) -> None:
     first = land("web_logs", [REQUEST])
-    with connect(warehouse.landing_dsn, role=WRITER, autocommit=True) as connection:
+    with connect(warehouse.as_writer, autocommit=True) as connection:
         draw_load(connection, start_writer(connection, "web_logs", "stream"))
     with dg.DagsterInstance.ephemeral() as instance:
         tick(instance)

@@ -42,7 +42,7 @@ def brief():
     nothing()
 
 if __name__ == "__main__":
-    with dg.DagsterInstance.ephemeral() as instance, connect(Settings.load().postgres_dsn) as connection:
+    with dg.DagsterInstance.ephemeral() as instance, connect(Settings.load().as_transformer) as connection:
         with dg.execute_job(dg.reconstructable(brief), instance=instance) as result:
             print(result.success, is_held_advisory(connection, dagster_run(result.run_id)))
 """
@@ -53,7 +53,7 @@ def now() -> dt.datetime:
 
 
 def a_refresh_is_running(instance: dg.DagsterInstance, settings: Settings) -> bool:
-    with connect(settings.postgres_dsn) as connection:
+    with connect(settings.as_transformer) as connection:
         return read_situation(instance, connection, []).own_run
 
 

@@ -3,7 +3,6 @@
 import dagster as dg
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from orchestration.reference_sensor import reference_sensor
 
@@ -19,7 +18,7 @@ def tick(cursor: str | None) -> tuple[dict[str, object], str | None]:
 
 def test_a_table_is_reported_once_for_each_time_it_was_loaded(warehouse: Settings) -> None:
     assert tick(None)[0] == {}
-    with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(warehouse.as_transformer, autocommit=True) as connection:
         connection.execute("insert into reference.company (id) values (1), (2)")
         seen, cursor = tick(None)
         assert seen == {"company": 2}

@@ -10,7 +10,6 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from database.connect import connect
 from database.locks import FOLLOWER, held
-from database.roles import TRANSFORMER
 from enrichment.enricher import enrich
 from landfall.settings import Settings
 from orchestration.figures import read_rows
@@ -58,7 +57,7 @@ def follow(
 
 
 def clicks(settings: Settings) -> int:
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as connection:
+    with connect(settings.as_transformer) as connection:
         row = connection.execute("select coalesce(sum(clicks), 0)::int from marts.kpi_jobs_hourly").fetchone()
     assert row is not None
     return int(row[0])
@@ -127,7 +126,7 @@ def test_a_broken_rule_fails_its_check_and_not_the_run_unless_dbt_itself_failed(
     land("job_tracking", [click(1)])
 
     def tested(instance: dg.DagsterInstance, statement: bytes) -> dg.ExecuteInProcessResult:
-        with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+        with connect(warehouse.as_transformer, autocommit=True) as connection:
             connection.execute(statement)
         return job.execute_in_process(instance=instance, raise_on_error=False)
 
@@ -226,7 +225,7 @@ def test_a_warm_refresh_leaves_it_to_dagster_to_make_its_storage(
 def test_rows_are_counted_where_that_is_cheap_and_expected_elsewhere(
     warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with connect(warehouse.postgres_dsn, role=TRANSFORMER, autocommit=True) as connection:
+    with connect(warehouse.as_transformer, autocommit=True) as connection:
         connection.execute("create table intermediate.many as select generate_series(1, 3000) as n")
         connection.execute("create view marts.few as select n from intermediate.many where n <= 7")
         connection.execute("analyze intermediate.many")

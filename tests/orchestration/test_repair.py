@@ -9,7 +9,6 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from database.connect import connect
-from database.roles import TRANSFORMER
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from orchestration.repair import event_days
@@ -31,13 +30,13 @@ def filled(warehouse: Settings, land: Land) -> Settings:
 
 def clicks(settings: Settings) -> dict[dt.date, int]:
     """Clicks of each day as the mart has them."""
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as reader:
+    with connect(settings.as_transformer) as reader:
         query = "select event_date, sum(clicks)::int from marts.kpi_jobs_hourly group by event_date"
         return dict(reader.execute(query).fetchall())
 
 
 def execute(settings: Settings, statement: bytes) -> int:
-    with connect(settings.postgres_dsn, role=TRANSFORMER) as owner:
+    with connect(settings.as_transformer) as owner:
         return owner.execute(statement).rowcount
 
 
@@ -135,7 +134,7 @@ def test_quarantined_records_land_once_the_contract_allows_them(
         assert replayed(run(defs, "replay_quarantine", {"stream": "web_logs"})) == (0, 2)
     assert replayed(run(defs, "replay_quarantine", {"stream": "web_logs", "reason": "too_large"})) == (1, 0)
     assert replayed(run(defs, "replay_quarantine", {"stream": "web_logs"})) == (0, 1)
-    with connect(warehouse.postgres_dsn, role=TRANSFORMER) as reader:
+    with connect(warehouse.as_transformer) as reader:
         assert reader.execute("select event_id from landing.web_logs").fetchall() == [("e1",)]
 
 

@@ -13,7 +13,6 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from database.connect import connect
-from database.roles import WRITER
 from landfall.settings import Settings
 from orchestration.instance import DRIVER, write_instance
 from orchestration.retention import old_reports
@@ -46,7 +45,7 @@ def any_instance(
     variables: dict[str, str] = {}
     if request.param == "postgres":
         database: Settings = request.getfixturevalue("database")
-        variables["DAGSTER_POSTGRES_URL"] = database.admin_dsn.replace("postgresql://", DRIVER)
+        variables["DAGSTER_POSTGRES_URL"] = database.as_admin.dsn.replace("postgresql://", DRIVER)
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", variables["DAGSTER_POSTGRES_URL"])
     write_instance(tmp_path, environ=variables)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
@@ -226,7 +225,7 @@ def test_free_pages_go_back_to_the_disk_where_they_are_most_of_a_file(instance: 
 
 
 def test_the_job_says_what_would_go_and_the_schedule_lets_it_go(defs: dg.Definitions, warehouse: Settings) -> None:
-    with connect(warehouse.landing_dsn, role=WRITER) as landing:
+    with connect(warehouse.as_writer) as landing:
         landing.execute(
             "insert into landing.quarantine"
             " (stream, load_id, topic_id, kafka_partition, kafka_offset, landed_at, reason) values"

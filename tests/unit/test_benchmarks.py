@@ -13,9 +13,9 @@ from benchmarks import cli, drain, latency, memory
 from benchmarks.instruments.cpu import DRIVER, JVM, KAFKA, PARTS, POSTGRES, WORKERS, cpu_seconds, difference
 from benchmarks.instruments.cpu import resident_bytes as resident
 from benchmarks.instruments.figures import percentile, percentiles
-from benchmarks.instruments.servers import environment_of
 from benchmarks.instruments.tables import Table
 from benchmarks.memory import Sample
+from landfall.settings import environ_of_home
 
 MIB = 2**20
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
@@ -126,7 +126,7 @@ def test_tables_can_be_pasted_into_a_document() -> None:
 def test_measured_processes_reach_the_servers_of_the_measurement_only() -> None:
     shell = {"PATH": "/bin", "LANDFALL_KAFKA_BOOTSTRAP_SERVERS": "elsewhere:9092", "LANDFALL_LANDING_DSN": "x",
              "LANDFALL_HOME": "/other", "LANDFALL_TRIGGER_SECONDS": "2"}  # fmt: skip
-    assert environment_of(Path("/own"), shell) == {
+    assert environ_of_home(Path("/own"), shell) == {
         "PATH": "/bin",
         "LANDFALL_HOME": "/own",
         "LANDFALL_TRIGGER_SECONDS": "2",

@@ -17,6 +17,7 @@ import yaml
 from cli.main import group
 from landfall.layout import PROJECT
 from landfall.settings import Settings
+from landfall.settings_table import declared
 
 FENCE_GUARD = PROJECT / "orchestration" / "compose" / "unless-fenced.sh"
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
@@ -206,6 +207,13 @@ def test_the_exporter_stays_on_loopback_and_prometheus_shares_its_network(servic
     sample = yaml.safe_load((PROJECT / "monitoring" / "prometheus.yml").read_text(encoding="utf-8"))
     assert sample["scrape_configs"][0]["static_configs"] == [{"targets": [f"127.0.0.1:{Settings.metrics_port}"]}]
     assert services["prometheus"]["network_mode"] == "service:metrics"
+
+
+def test_every_variable_of_our_services_is_a_setting(services: dict[str, dict[str, Any]]) -> None:
+    ours = [service for service in services.values() if service["image"].startswith("landfall:")]
+    assert len(ours) == 7
+    given = {name for service in ours for name in service.get("environment", {}) if name.startswith("LANDFALL_")}
+    assert given - {name for variable in declared() for name in variable.names} == set()
 
 
 def test_grafana_gets_every_variable_of_its_provisioning(services: dict[str, dict[str, Any]]) -> None:

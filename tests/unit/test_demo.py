@@ -6,7 +6,6 @@ import sys
 import time
 from dataclasses import replace
 from io import StringIO
-from pathlib import Path
 
 import psutil
 import pytest
@@ -42,6 +41,7 @@ MOMENT = Moment(
             KpiTable(title, title, ("rank", "product", "views", "human", "visitors"), (("1", "87152", "8", "7", "6"),))
             for title in ("one", "two", "three")
         ),
+        refreshes=Refreshes((0.8,)),
     ),
     seconds=12.0,
     title="Landfall demo, 12 s",
@@ -81,22 +81,6 @@ def test_what_does_not_add_up_is_said(wrong: StreamAccount, words: str) -> None:
 
 def test_messages_of_others_are_no_trouble() -> None:
     assert replace(GOOD, produced=150, landed=140, quarantined=10, distinct=150).troubles() == []
-
-
-def test_refreshes_are_read_from_a_log_that_grows(tmp_path: Path) -> None:
-    log = tmp_path / "refresh.log"
-    log.write_text("refreshed in 1.5 s: 3,999 rows written into 8 tables\nrefreshed in 0", encoding="utf-8")
-    refreshes = Refreshes(log)
-    refreshes.look()
-    assert refreshes.seconds == [1.5]
-    with log.open("a", encoding="utf-8") as file:
-        file.write(".7 s: 1 rows written into 1 tables\nfailed after 0.2 s: dim_job: no such column\n")
-    refreshes.look()
-    assert (refreshes.seconds, refreshes.failures) == ([1.5, 0.7], ["dim_job: no such column"])
-    with log.open("a", encoding="utf-8") as file:
-        file.write('{"level": "INFO", "message": "refreshed in 0.9 s: 1 rows written into 1 tables"}\n')
-    refreshes.look()
-    assert refreshes.seconds[-1] == 0.9, "the logs are JSON"
 
 
 def test_the_live_table_fits_80_columns_and_shows_as_many_marts_as_fit() -> None:

@@ -143,9 +143,10 @@ def test_failed_payments_are_judged_by_a_bound_and_by_what_is_usual(attempts: in
 
 
 def test_the_last_whole_hour_ended_ten_minutes_ago_in_the_zone_of_the_marts() -> None:
-    assert kpis.last_whole_hour(NOW, ZoneInfo("UTC")) == HOUR
-    assert kpis.last_whole_hour(NOW - dt.timedelta(minutes=25), ZoneInfo("UTC")) == HOUR - dt.timedelta(hours=1)
-    assert kpis.last_whole_hour(NOW, ZoneInfo("Asia/Kolkata")) == dt.datetime(2026, 3, 28, 16)
+    utc, late = ZoneInfo("UTC"), dt.timedelta(minutes=10)
+    assert kpis.last_whole_hour(NOW, utc, late) == HOUR
+    assert kpis.last_whole_hour(NOW - dt.timedelta(minutes=25), utc, late) == HOUR - dt.timedelta(hours=1)
+    assert kpis.last_whole_hour(NOW, ZoneInfo("Asia/Kolkata"), late) == dt.datetime(2026, 3, 28, 16)
 
 
 def test_a_failing_test_is_said_with_the_rows_that_it_found() -> None:

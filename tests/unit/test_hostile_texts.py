@@ -21,7 +21,9 @@ from rich.console import Console
 
 from cli.demo.kpis import KpiTable, shown
 from cli.demo.observer import View
+from cli.demo.refreshes import Refreshes
 from cli.demo.screen import Moment, drawn, plain_lines
+from cli.status_report import Report, Server
 from cli.status_screen import as_text
 from health.alerts import News, Rules, Trouble, observe
 from health.findings import Finding
@@ -30,6 +32,7 @@ from health.notify import Slack
 from landfall.errors import UserError
 from landfall.logs import JsonFormatter, configure_logging, safe_message
 from landfall.plain_text import printable, shortened
+from landfall.services import ServiceRecord
 from monitoring.catalogue import family
 from orchestration.charts import picture
 from orchestration.health import described
@@ -182,19 +185,9 @@ def test_a_webhook_is_told_it_as_it_was_sent(text: str) -> None:
 
 @each_text
 def test_the_status_screen_shows_it_in_its_own_line(text: str) -> None:
-    found = {"check": "hosts", "severity": "warn", "value": 1.0}
-    service = {"name": text, "port": None, "pid": None}
-    screen = as_text(
-        {
-            "health": "warn",
-            "servers": {"kafka": {"address": text, "answers": False, "why": text}},
-            "services": [service],
-            "streams": [],
-            "models": [],
-            "followed": False,
-            "findings": [{**found, "subject": text, "message": f"Host {text}.", "advice": f"Map {text}."}],
-        }
-    )
+    found = Finding("hosts", text, (), "warn", f"Host {text}.", f"Map {text}.", 1.0)
+    service = ServiceRecord(text, keeper=1, keeper_began=0.0)
+    screen = as_text(Report("/home", {"kafka": Server(text, False, text)}, (service,), findings=[found]))
     for line in screen.splitlines():
         assert_is_only_seen(COLOURS.sub("", line))
     assert not [line for line in COLOURS.sub("", screen).splitlines() if line.startswith("error ")]
@@ -247,7 +240,7 @@ def test_a_json_log_gets_one_object_a_record(text: str, monkeypatch: pytest.Monk
 @each_text
 def test_the_demo_shows_it_in_its_cell(text: str) -> None:
     kpi = KpiTable("Products", "kpi", ("rank", "product"), (("1", shown(text)), ("2", "other")))
-    moment = Moment(View((), (kpi,)), 1.0, "Landfall demo", "models refreshed", text)
+    moment = Moment(View((), (kpi,), Refreshes()), 1.0, "Landfall demo", "models refreshed", text)
     console = Console(file=StringIO(), width=200, force_terminal=False)
     console.print(drawn(moment, 200))
     assert isinstance(console.file, StringIO)

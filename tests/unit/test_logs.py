@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import logging
 import subprocess
 import sys
 
@@ -10,7 +9,7 @@ import pytest
 
 from cli.dagster_server import JSON_LINES
 from landfall.layout import PROJECT
-from landfall.logs import JsonFormatter, as_json_line, message_of
+from landfall.logs import as_json_line
 
 NOW = dt.datetime(2026, 3, 28, 10, 15, tzinfo=dt.UTC)
 
@@ -34,13 +33,6 @@ def test_lines_of_dagster_become_lines_of_ours(line: str, logger: str, level: st
     record = json.loads(as_json_line(line, "dagster", NOW))
     assert dt.datetime.fromisoformat(record["time"]) == NOW
     assert (record["logger"], record["level"], record["message"]) == (logger, level, message)
-
-
-def test_what_a_line_says_is_read_from_either_format() -> None:
-    record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": "refreshed in %s", "args": ("1 s",)})
-    assert message_of(JsonFormatter().format(record)) == "refreshed in 1 s"
-    assert message_of("2026-03-28T10:15:00.000+00:00 INFO    refreshed in 1 s | rows=3") == "refreshed in 1 s"
-    assert message_of("refreshed in 1 s") == "refreshed in 1 s"
 
 
 WRITES = """

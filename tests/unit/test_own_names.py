@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from landfall.errors import UserError
 from landfall.own_names import refusal
-from landfall.settings import host_names
+from landfall.settings import Settings
 from monitoring.exporter import for_own_names
 from orchestration.web_guard import OwnPagesOnly, is_query
 
@@ -55,9 +55,9 @@ def test_pages_of_other_origins_are_not_answered(origin: str) -> None:
 
 
 def test_a_name_with_a_scheme_or_a_port_is_refused_by_the_setting() -> None:
-    assert host_names({"LANDFALL_HOST_NAMES": " a.example , b "}) == ("a.example", "b")
-    with pytest.raises(UserError, match=r"LANDFALL_HOST_NAMES holds 'https://a\.example'"):
-        host_names({"LANDFALL_HOST_NAMES": "https://a.example"})
+    assert Settings.load({"LANDFALL_HOST_NAMES": " a.example , b "}).host_names == ("a.example", "b")
+    with pytest.raises(UserError, match=r"LANDFALL_HOST_NAMES is 'https://a\.example': write names without scheme"):
+        Settings.load({"LANDFALL_HOST_NAMES": "https://a.example"})
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
 """What README.md shows is true of the product."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from cli.main import group
-from landfall.kafka_settings import PREFIX, KafkaSettings
 from landfall.layout import PROJECT
-from landfall.settings import DSN_VARIABLES
+from landfall.settings_table import with_table
 from landing_stream.contract import load_contracts
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -28,11 +26,8 @@ def test_every_command_is_in_the_table() -> None:
     assert set(group.list_commands(click.Context(group))) - named == set()
 
 
-def test_every_variable_that_names_a_server_is_in_the_table() -> None:
-    for name in DSN_VARIABLES.values():
-        assert f"`{name}`" in README
-    for field in fields(KafkaSettings):
-        assert f"{field.name.upper()}`" in README.replace(PREFIX, "")
+def test_the_table_of_settings_is_the_one_that_is_declared() -> None:
+    assert with_table(README) == README, "run `python -m landfall.settings_table`"
 
 
 def test_every_folder_of_the_tree_exists() -> None:

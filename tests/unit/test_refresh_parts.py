@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from landfall.errors import UserError
+from landfall.login import TRANSFORMER, Login
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
 from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables, said
 from warehouse.refresh import summary
@@ -122,7 +123,7 @@ def test_a_run_that_did_not_start_says_why() -> None:
 
 def test_libpq_gets_every_part_of_a_dsn_under_its_own_variable() -> None:
     dsn = "postgresql://ada:p%40ss@db.example:5433/shop?sslmode=verify-full&sslrootcert=/etc/ca.pem"
-    assert libpq_variables(dsn) == {
+    assert libpq_variables(Login(dsn, TRANSFORMER)) == {
         "PGHOST": "db.example",
         "PGPORT": "5433",
         "PGUSER": "ada",

@@ -1,5 +1,6 @@
 """Settings: found, refused by name, never mixed between servers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from cli.environment import shell_variables
 from landfall.endpoints import Endpoints, write_endpoints
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 from landfall.settings import Settings, without_admin
+from landfall.settings_table import declared
 from landfall.state import open_state
 
 OWN_SERVERS = {
@@ -16,6 +19,17 @@ OWN_SERVERS = {
     "LANDFALL_ADMIN_DSN": "postgresql://a:p@db/landfall",
     "LANDFALL_KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
 }
+
+
+DECLARED = {name for variable in declared() for name in variable.names}
+NOT_FOR_USERS = {
+    "LANDFALL_DOOR",  # what dbt is started by, which it notes in ops.runs
+    "LANDFALL_KAFKA",  # the beginning of a name
+    "LANDFALL_ADMIN_PASSWORD",  # of docker-compose.yml
+    *(f"LANDFALL_{name}" for name in ("PROMETHEUS_URL", "BOARDS")),  # what Grafana's provisioning reads
+    *(f"LANDFALL_BI_{name}" for name in ("HOST", "DATABASE", "USER", "PASSWORD", "SSLMODE")),
+}
+ROOMS = {init.parent for init in PROJECT.glob("*/__init__.py")} | {PROJECT / "dbt_project"}
 
 
 @pytest.fixture
@@ -32,29 +46,69 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_started_local_stack_needs_no_variables(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home)})
-    assert settings.postgres_dsn == "postgresql://transformer:p@127.0.0.1:1/landfall"
-    assert settings.bi_dsn == "postgresql://reader:p@127.0.0.1:1/landfall"
+    assert settings.as_transformer.dsn == "postgresql://transformer:p@127.0.0.1:1/landfall"
+    assert settings.as_reader.dsn == "postgresql://reader:p@127.0.0.1:1/landfall"
     assert settings.kafka.bootstrap_servers == "127.0.0.1:2"
 
 
 def test_variables_win_over_the_local_stack(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home), **OWN_SERVERS})
-    assert settings.postgres_dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
+    assert settings.as_transformer.dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
     assert settings.kafka.bootstrap_servers == "broker:9092"
-    assert settings.bi_dsn is None
+    assert settings.as_reader == settings.as_transformer
 
 
 def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(home), "LANDFALL_POSTGRES_DSN": "postgresql://t:p@db/landfall"})
     with pytest.raises(UserError, match="LANDFALL_ADMIN_DSN is not set, though LANDFALL_POSTGRES_DSN is"):
-        _ = settings.admin_dsn
+        _ = settings.as_admin
+
+
+def test_a_login_travels_with_its_role(home: Path) -> None:
+    settings = Settings.load({"LANDFALL_HOME": str(home)})
+    pairs = [settings.as_transformer, settings.as_writer, settings.as_admin, settings.as_reader]
+    assert [(login.dsn.split("/")[2].split(":")[0], login.role) for login in pairs] == [
+        ("transformer", "transformer"),
+        ("writer", "landing_writer"),
+        ("admin", None),
+        ("reader", "bi_reader"),
+    ]
+
+
+def test_nobody_else_pairs_a_dsn_with_a_role() -> None:
+    """But for one: the second connection of whoever holds a door open, like its first."""
+    files = {path for room in ROOMS for path in room.rglob("*.py") if " Login(" in path.read_text(encoding="utf-8")}
+    assert {path.relative_to(PROJECT).as_posix() for path in files} == {
+        "landfall/settings.py",
+        "landing_stream/abandoned.py",
+    }
 
 
 def test_what_landfall_env_prints_is_the_local_stack_whose_admin_is_known_all_the_same(home: Path) -> None:
     local = Settings.load({"LANDFALL_HOME": str(home)})
     environ = {"LANDFALL_HOME": str(home), **shell_variables(local)}
     assert "LANDFALL_ADMIN_DSN" not in environ
-    assert Settings.load(environ).admin_dsn == local.admin_dsn
+    assert Settings.load(environ).as_admin == local.as_admin
+
+
+def test_what_landfall_env_prints_of_landfall_is_declared(home: Path) -> None:
+    environ = {"LANDFALL_HOME": str(home), "LANDFALL_REPORTING_TIMEZONE": "Europe/Berlin"}
+    printed = {name for name in shell_variables(Settings.load(environ)) if name.startswith("LANDFALL_")}
+    assert {"LANDFALL_POSTGRES_DSN", "LANDFALL_KAFKA_BOOTSTRAP_SERVERS", "LANDFALL_REPORTING_TIMEZONE"} <= printed
+    assert printed - DECLARED == set()
+
+
+def test_no_file_names_a_variable_that_is_not_declared() -> None:
+    """A name that is misspelt in a message or a page, or that something reads beside the settings."""
+    found = {
+        name: path.relative_to(PROJECT).as_posix()
+        for room in ROOMS
+        for path in room.rglob("*")
+        if path.suffix in {".py", ".sql", ".yml", ".md"} and "target" not in path.parts
+        for name in re.findall(r"\bLANDFALL_[A-Z0-9_]*[A-Z0-9]\b", path.read_text(encoding="utf-8"))
+    }
+    assert {"LANDFALL_HOME", "LANDFALL_DOOR"} <= set(found)
+    assert {name: path for name, path in found.items() if name not in DECLARED | NOT_FOR_USERS} == {}
 
 
 def test_a_child_gets_no_admin() -> None:
@@ -68,7 +122,9 @@ def test_a_secret_is_not_sent_unencrypted_but_to_this_machine() -> None:
     name = "LANDFALL_SLACK_WEBHOOK_URL"
     for address in ("https://hooks.slack.com/services/x", "http://127.0.0.1:1/services/x", "http://localhost/x"):
         assert Settings.load({name: address}).slack_webhook_url == address
-    with pytest.raises(UserError, match=f"{name} would be sent unencrypted") as refused:
+    with pytest.raises(
+        UserError, match=f"{name} does not fit: it is a secret and would be sent unencrypted"
+    ) as refused:
         Settings.load({name: "http://hooks.slack.com/services/SECRET"})
     assert "SECRET" not in str(refused.value)
 
@@ -76,7 +132,7 @@ def test_a_secret_is_not_sent_unencrypted_but_to_this_machine() -> None:
 def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
     settings = Settings.load({"LANDFALL_HOME": str(tmp_path / "none")})
     with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_POSTGRES_DSN"):
-        _ = settings.postgres_dsn
+        _ = settings.as_transformer
     with pytest.raises(UserError, match="run `landfall up`, or set LANDFALL_KAFKA_BOOTSTRAP_SERVERS"):
         _ = settings.kafka
 
@@ -85,10 +141,10 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
     ("name", "value", "said"),
     [
         ("LANDFALL_TRIGGER_SECONDS", "soon", "LANDFALL_TRIGGER_SECONDS is 'soon': write a number of at least 0"),
-        ("LANDFALL_MAX_OFFSETS_PER_TRIGGER", "0", "write a number of at least 1"),
-        ("LANDFALL_LANDING_RETENTION_DAYS", "0", "write a number of at least 1"),
+        ("LANDFALL_MAX_OFFSETS_PER_TRIGGER", "0", "write a whole number of at least 1"),
+        ("LANDFALL_LANDING_RETENTION_DAYS", "0", "write a whole number from 1 to 36525"),
         ("LANDFALL_ADDRESS_RETENTION_DAYS", "1.5", "LANDFALL_ADDRESS_RETENTION_DAYS is '1.5': write a whole number"),
-        ("LANDFALL_SLACK_WEBHOOK_URL", "hooks.slack.com/x", "^LANDFALL_SLACK_WEBHOOK_URL is no address: write https"),
+        ("LANDFALL_SLACK_WEBHOOK_URL", "hooks.slack.com/x", "^LANDFALL_SLACK_WEBHOOK_URL does not fit: write https"),
         ("LANDFALL_ALERT_SEVERITY", "info", "write one of warn, error"),
         ("LANDFALL_REPORTING_TIMEZONE", "UTC+3", "LANDFALL_REPORTING_TIMEZONE is 'UTC\\+3': write the name of a zone"),
         ("LANDFALL_REPORTING_TIMEZONE", "europe/berlin", "write the name of a zone like Europe/Berlin"),
@@ -97,7 +153,18 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
         ("LANDFALL_KAFKA_SECURITY_PROTOCOL", "TLS", "write one of PLAINTEXT, SSL"),
         ("LANDFALL_KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "LANDFALL_KAFKA_SASL_MECHANISM is not set: SASL_SSL needs it"),
         ("LANDFALL_KAFKA_SASL_USERNAME", "me", "LANDFALL_KAFKA_SECURITY_PROTOCOL is not SASL_PLAINTEXT or SASL_SSL"),
-        ("LANDFALL_KAFKA_SSL_CA_LOCATION", "/ca", "LANDFALL_KAFKA_SECURITY_PROTOCOL is not SSL or SASL_SSL"),
+        ("LANDFALL_KAFKA_SSL_CA_LOCATION", __file__, "LANDFALL_KAFKA_SECURITY_PROTOCOL is not SSL or SASL_SSL"),
+        (
+            "LANDFALL_KAFKA_SSL_CA_LOCATION",
+            "/no/ca",
+            "LANDFALL_KAFKA_SSL_CA_LOCATION is '/no/ca': there is no such file",
+        ),
+        (
+            "LANDFALL_FIRST_EVENT_DAY",
+            "28.3.2026",
+            "LANDFALL_FIRST_EVENT_DAY is '28.3.2026': write a day like 2026-03-28",
+        ),
+        ("LANDFALL_METRICS_PORT", "70000", "LANDFALL_METRICS_PORT is '70000': write a whole number from 1 to 65535"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_by_name(tmp_path: Path, name: str, value: str, said: str) -> None:

@@ -1,23 +1,27 @@
 """What `landfall status` says in its summary: fresh, late, quarantined, failing."""
 
+import json
 from typing import Any
 
 import pytest
 
-from cli.status_screen import headline, summary
+from cli.status_report import Report, Server
+from cli.status_screen import as_text, headline, summary
+from health.findings import Finding, Severity
+from landing_stream.progress import ModelProgress, StreamStatus
 
 
-def finding(check: str, subject: str, severity: str = "ok", message: str = "") -> dict[str, Any]:
-    return {"check": check, "subject": subject, "severity": severity, "message": message, "advice": "", "value": None}
+def finding(check: str, subject: str, severity: Severity = "ok", message: str = "") -> Finding:
+    return Finding(check, subject, (), severity, message)
 
 
-def model(position: int, horizon: int) -> dict[str, Any]:
-    return {"relation": "marts.kpi", "position": position, "horizon": horizon}
+def model(position: int, horizon: int) -> ModelProgress:
+    return ModelProgress("marts.kpi", "web_logs", position, horizon)
 
 
-def report(*findings: dict[str, Any], **others: Any) -> dict[str, Any]:
+def report(*findings: Finding, **others: Any) -> Report:
     """A report with these findings, of a system that is otherwise at rest."""
-    return {"health": "ok", "streams": [], "models": [], "followed": True, "findings": [*findings], **others}
+    return Report("/home", {"kafka": Server("broker:9092")}, **{"followed": True, "findings": [*findings], **others})
 
 
 @pytest.mark.parametrize(
@@ -29,13 +33,14 @@ def report(*findings: dict[str, Any], **others: Any) -> dict[str, Any]:
     ],
     ids=["all read", "reading", "nobody reads"],
 )
-def test_it_says_how_far_the_models_are(models: list[dict[str, Any]], followed: bool, words: str) -> None:
+def test_it_says_how_far_the_models_are(models: list[ModelProgress], followed: bool, words: str) -> None:
     fresh, *_ = summary(report(finding("data_age", "marts.kpi"), models=models, followed=followed))
     assert fresh.removeprefix("fresh").strip().endswith(words.removeprefix("…"))
 
 
 def test_what_is_late_quarantined_and_failing_has_a_line_each() -> None:
-    streams = [{"stream": "web_logs", "quarantine_reasons": {"not_json": 40, "tombstone": 10, "too_deep": 1}}]
+    reasons = {"not_json": 40, "tombstone": 10, "too_deep": 1}
+    streams = [StreamStatus("web_logs", 0, 90, 51, 0, 0, 3, 0, 0, 3, None, None, reasons)]
     fresh, late, quarantined, failing = summary(
         report(
             finding("data_age", "marts.kpi_a", "error"),
@@ -54,5 +59,17 @@ def test_what_is_late_quarantined_and_failing_has_a_line_each() -> None:
 
 def test_the_headline_counts_what_was_found() -> None:
     found = [finding("a", "x", "warn"), finding("b", "x"), finding("c", "x")]
-    assert headline(report(*found, health="warn")) == "Worth a look: 1 warning, 2 checks well"
-    assert headline(report(health="ok")) == "All is well: nothing could be looked at"
+    assert headline(report(*found)) == "Worth a look: 1 warning, 2 checks well"
+    assert headline(report()) == "All is well: nothing could be looked at"
+
+
+def test_a_server_that_does_not_answer_is_an_error_whatever_was_found() -> None:
+    away = report(finding("a", "x"))
+    away.servers["kafka"].is_away("no broker at broker:9092")
+    assert away.health == "error"
+    assert "does not answer: no broker at broker:9092" in as_text(away)
+    printed = json.loads(json.dumps(away.as_json(), default=str))
+    assert printed["servers"] == {
+        "kafka": {"address": "broker:9092", "answers": False, "why": "no broker at broker:9092"}
+    }
+    assert (printed["health"], printed["findings"][0]["check"]) == ("error", "a")

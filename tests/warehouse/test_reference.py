@@ -113,7 +113,7 @@ def test_a_postgres_source_is_read_alike_whatever_its_defaults(database: Setting
     hostile |= {"bytea_output": "escape", "client_encoding": "LATIN1"}
     for name, value in hostile.items():
         admin.execute(f"alter database {admin.info.dbname} set {name} = '{value}'".encode())
-    (record,) = read_database(database.admin_dsn, ["job"])["job"]
+    (record,) = read_database(database.as_admin.dsn, ["job"])["job"]
     assert record.values == {
         **{"id": "7", "name": "Koch", "price": "0.30000000000000004", "raw": "00ff"},
         "changed_at": "2026-03-28 10:00:00+00:00",

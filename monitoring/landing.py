@@ -76,7 +76,7 @@ class StreamTotals:
         self.read_to, self._is_first = horizon, False
 
 
-class Ledger:
+class LandingFigures:
     """The landing's part of a scrape."""
 
     def __init__(self) -> None:

@@ -13,7 +13,6 @@ from cli.children import Child, Children
 from cli.dagster_server import start_dagster
 from landfall.backoff import Backoff
 from landfall.errors import EXIT_FENCED
-from landfall.lifeline import prefix
 from landfall.processes import exit_in_words, is_free, last_lines
 from landfall.services import ServiceRecord, service_port
 from landfall.settings import Settings
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
-"""A service that ran for so long has recovered: the next pause is the first one again."""
+"""A service that ran for this many seconds has recovered: the next pause is the first one again."""
 
 DAGSTER_PORT = 3000
 
@@ -81,7 +80,7 @@ class Service:
 
 
 @dataclass
-class Supervisor:
+class Keeper:
     """Starts services, and starts again those that die. What becomes of them stands in the state folder `home`."""
 
     home: Path
@@ -144,12 +143,12 @@ def metrics(children: Children, settings: Settings) -> Child:
 def dagster(children: Children, settings: Settings, port: int | None) -> Child:
     """Starts `dagster dev`: webserver, daemon, code server."""
     chosen = port or service_port(settings.home, "dagster", DAGSTER_PORT)
-    server = start_dagster(settings, chosen, prefix=prefix())
+    server = start_dagster(settings, children, chosen)
     logger.info("Dagster: %s", server.address)
-    return children.adopt(Child("dagster dev", server.process, server.log, asks_group=True, port=chosen))
+    return server.child
 
 
-def supervise(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
+def keep_running(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
     """Run these services until `stop` is set. Logs are in LANDFALL_HOME/serve."""
     open_state(settings.home)
-    Supervisor(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)
+    Keeper(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)

@@ -1,4 +1,4 @@
-"""What runs by the clock and not by loads: all tests, the whole build, the documentation."""
+"""dbt's jobs that run by the clock and not by loads: all tests, the whole build, the documentation."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def generate_docs(context: dg.OpExecutionContext, dbt: DbtCliResource) -> None:
     """dbt's documentation of every table and column as one page of its own, with what is in the database."""
     settings = Settings.load()
     target = dbt_target_folder(settings).with_name("dbt-docs")
-    with environment(libpq_variables(settings.postgres_dsn)):
+    with environment(libpq_variables(settings.as_transformer)):
         dbt.cli(["docs", "generate", "--static", "--quiet"], target_path=target).wait()
     context.add_output_metadata({"page": dg.MetadataValue.path(str(target / "static_index.html"))})
 
@@ -27,7 +27,7 @@ def docs() -> None:
     generate_docs()
 
 
-def cold_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinition) -> dg.Definitions:
+def dbt_jobs_definitions(enrichment: dg.AssetsDefinition, models: dg.AssetsDefinition) -> dg.Definitions:
     """Jobs `build`, `test` and `docs`, and their schedules. Minutes are spread, so that they do not meet."""
     # dbt's own checks: those of health/ stand on the same assets, and have a sensor of their own.
     tests = dg.AssetSelection.checks(*models.check_keys)
