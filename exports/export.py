@@ -17,6 +17,8 @@ from exports.redshift import load_script
 from exports.snapshot import Day, DayContent, open_snapshot, read_days, read_rows
 from landfall.filesystems import Location, locate
 from landfall.settings import Settings
+from warehouse import dbt_manifest
+from warehouse.catalogue import catalogue_of
 from warehouse.dbt_arguments import EventDays
 
 REDSHIFT = "redshift"
@@ -65,9 +67,11 @@ def export(
     Raises UserError for a destination that cannot be written to and a mart that is not there.
     """
     root = locate(settings, destination)
+    # Not ops.catalogue: who exports may read the marts and nothing else.
+    catalogue = catalogue_of(dbt_manifest.read_manifest())
     done = []
     with connect(settings.as_reader, application_name="landfall export") as connection:
-        marts = read_marts(connection, tables)
+        marts = read_marts(connection, catalogue, tables)
         connection.rollback()
         for mart in marts:
             done.append(_export_mart(connection, root, mart, days))

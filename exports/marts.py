@@ -11,15 +11,11 @@ from psycopg import sql
 
 from exports.columns import Column
 from landfall.errors import UserError
+from warehouse.catalogue import Catalogue, Model
 
 SCHEMA = "marts"
-LATEST = "_latest"
-"""Views of a table's newest day: nothing that the table does not have."""
-# Of the tables that grow with events, in the order of choice. Dimensions are one file.
-_DAY_COLUMN = "event_date"
 FIRST_DAY, LAST_DAY = dt.date.min, dt.date.max
 """Of the years that readers of Parquet can show."""
-_TIME_COLUMNS = ("window_start", "hour_start", "minute_start", "event_at", "started_at")
 
 
 @dataclass(frozen=True)
@@ -29,15 +25,12 @@ class Mart:
     name: str
     description: str
     columns: list[Column]
+    day_column: str | None = None
+    """The column whose day (UTC, where it is a time) tells the files apart; None for a table in one file."""
 
     @property
     def relation(self) -> sql.Composable:
         return sql.Identifier(SCHEMA, self.name)
-
-    @property
-    def day_column(self) -> str | None:
-        """The column whose day (UTC, where it is a time) tells the files apart; None for a table in one file."""
-        return day_column(self.name, [column.name for column in self.columns])
 
     @property
     def own_day(self) -> sql.Composable:
@@ -45,7 +38,7 @@ class Mart:
         name = self.day_column
         if name is None:
             return sql.SQL("null::date")
-        if name == _DAY_COLUMN:
+        if any(column.name == name and column.kind == "date" for column in self.columns):
             return sql.Identifier(name)
         return sql.SQL("({} at time zone 'UTC')::date").format(sql.Identifier(name))
 
@@ -67,20 +60,18 @@ class Mart:
         return sql.SQL("({})").format(sql.SQL(" or ").join(conditions))
 
 
-def day_column(mart: str, columns: Sequence[str]) -> str | None:
-    """See Mart.day_column."""
-    if not mart.startswith(("kpi_", "fct_")):
-        return None
-    return next((name for name in (_DAY_COLUMN, *_TIME_COLUMNS) if name in columns), None)
+def is_exported(mart: Model | None) -> bool:
+    """Whether a mart is among those exported when none is named: all but views of a table's newest day, which have
+    nothing that the table has not. None: one that dbt does not know."""
+    return mart is None or mart.kind != "latest"
 
 
-def is_exported(name: str) -> bool:
-    """Whether a mart is among those exported when none is named."""
-    return not name.endswith(LATEST)
+def read_marts(connection: psycopg.Connection, catalogue: Catalogue, names: Sequence[str] = ()) -> list[Mart]:
+    """The marts named, or all but the `…_latest` views, by name. Raises UserError for one that is not there.
 
-
-def read_marts(connection: psycopg.Connection, names: Sequence[str] = ()) -> list[Mart]:
-    """The marts named, or all but the `…_latest` views, by name. Raises UserError for one that is not there."""
+    `catalogue` says by which day a mart's rows are told apart; one that it does not know is one file.
+    """
+    known = {model.name: model for model in catalogue if model.schema == SCHEMA}
     rows = connection.execute(
         """
         select
@@ -98,11 +89,13 @@ def read_marts(connection: psycopg.Connection, names: Sequence[str] = ()) -> lis
     ).fetchall()
     found: dict[str, Mart] = {}
     for name, description, column, kind, column_description in rows:
-        mart = found.setdefault(name, Mart(name, description, []))
+        day_column = known[name].day_column if name in known else None
+        mart = found.setdefault(name, Mart(name, description, [], day_column))
         mart.columns.append(Column(column, kind, column_description))
+    exported = [name for name in found if is_exported(known.get(name))]
     if unknown := [name for name in names if name not in found]:
-        there = ", ".join(filter(is_exported, found)) or "no table yet: run `landfall migrate`"
+        there = ", ".join(exported) or "no table yet: run `landfall migrate`"
         raise UserError(f"--table {unknown[0]}: schema marts has {there}.")
     if not found:
         raise UserError("Schema marts has no table yet: run `landfall migrate` (or `landfall up`) first.")
-    return [found[name] for name in sorted(set(names) or filter(is_exported, found))]
+    return [found[name] for name in sorted(set(names) or exported)]

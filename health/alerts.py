@@ -1,7 +1,7 @@
 """When to tell somebody, decided without a clock, a database or a network.
 
-A trouble that lasts is an alert; each channel is told of it once, again when it gets worse or after hours, and
-once when it is well again. What each was told is kept with the alert, so a channel that is away is told later.
+A trouble that lasts is an alert; each channel is told of it once, again when it gets worse or after hours, and once
+when it is well again. What each was told is kept with the alert, so a channel that is away is told later.
 """
 
 from __future__ import annotations

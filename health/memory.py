@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from health.alerts import Alert, Told
+from health.context import Connection
 from health.findings import Severity
-from health.look import Connection
 
 COLUMNS = (
     "check_name, subject, severity, message, advice, seen_since, last_seen_at, opened_at, well_since, resolved_at, told"

@@ -12,6 +12,7 @@ from orchestration.groups import fact_models
 from orchestration.health import health_definitions
 from orchestration.landing_sensor import landing_ledger
 from orchestration.lost_runs import living_executor, lost_runs
+from orchestration.manifest import with_reads
 from orchestration.models import dbt_resource, warehouse_assets
 from orchestration.reference_sensor import reference_sensor
 from orchestration.refresh import refresh, refresh_sensor
@@ -21,7 +22,7 @@ from orchestration.streams import stream_assets
 from orchestration.translator import WarehouseTranslator, reference_assets
 from warehouse.dbt_manifest import read_manifest
 
-manifest = read_manifest()
+manifest = with_reads(read_manifest())
 translator = WarehouseTranslator(fact_models(manifest))
 models = warehouse_assets(manifest, translator)
 enrichment = enrichment_assets(manifest, translator)

@@ -9,8 +9,10 @@ from exports.export import Exported, export
 from exports.marts import SCHEMA, is_exported
 from landfall.errors import UserError
 from landfall.settings import Settings
+from orchestration.groups import is_model
 from orchestration.manifest import Manifest, Node, layer
 from orchestration.translator import OWNER
+from warehouse.catalogue import catalogue_of
 
 GROUP = "exports"
 OFF = (
@@ -25,9 +27,9 @@ def export_key(mart: str) -> dg.AssetKey:
 
 def exported_marts(manifest: Manifest) -> list[Node]:
     """The marts that are exported, in order of their names: all but the `…_latest` views."""
-    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
-    exported = [node for node in models if layer(node) == SCHEMA and is_exported(node["alias"])]
-    return sorted(exported, key=lambda node: str(node["alias"]))
+    nodes = {f"{layer(node)}.{node['alias']}": node for node in manifest["nodes"].values() if is_model(node)}
+    models = catalogue_of(manifest)
+    return [nodes[model.relation] for model in models if model.schema == SCHEMA and is_exported(model)]
 
 
 def columns_of_files(mart: Node) -> dg.TableSchema:

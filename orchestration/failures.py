@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from health.alerts import Trouble
-from health.catalogue import CHECKS
+from health.checks import CHECKS
 from landfall.wording import at_utc, listed
 
 HOURS_OF_NEWS = 24

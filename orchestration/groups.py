@@ -6,12 +6,12 @@ FACTS = "facts"
 
 
 def fact_models(manifest: Manifest) -> frozenset[str]:
-    """Unique ids of the facts (`fct_*`) and of every intermediate model that one of them is made of.
+    """Unique ids of the facts and of every intermediate model that one of them is made of.
 
     By layers alone the graph would go back and forth: what marts are counted from reads facts, which are marts.
     """
     nodes = manifest["nodes"]
-    waiting = [key for key, node in nodes.items() if node["resource_type"] == "model" and node["name"][:4] == "fct_"]
+    waiting = [key for key, node in nodes.items() if is_model(node) and node["config"]["meta"].get("kind") == "fact"]
     found: set[str] = set()
     while waiting:
         key = waiting.pop()
@@ -23,7 +23,12 @@ def fact_models(manifest: Manifest) -> frozenset[str]:
 
 def is_intermediate(node: Node | None) -> bool:
     """Whether it is a model of that layer."""
-    return node is not None and node["resource_type"] == "model" and layer(node) == "intermediate"
+    return node is not None and is_model(node) and layer(node) == "intermediate"
+
+
+def is_model(node: Node) -> bool:
+    """Whether it is one of dbt's models."""
+    return bool(node["resource_type"] == "model")
 
 
 def group_of(node: Node, facts: frozenset[str]) -> str:

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dagster as dg
 
 from database.connect import connect
-from health.catalogue import Asked, asked_of_assets
-from health.checks import evaluate
-from health.checks.data_age import is_judged
+from health.checks import Asked, asked_of_assets, evaluate
 from health.findings import Finding, Severity
 from landfall.plain_text import as_markdown
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from orchestration.manifest import Manifest, layer
+from orchestration.manifest import Manifest
 from orchestration.streams import topics_of
+from warehouse.catalogue import catalogue_of
 
 SECONDS_BETWEEN_LOOKS = 60
 # A report of every check costs some 300 KB until upkeep/reports.py forgets it; without it a check that has been well
@@ -25,19 +24,16 @@ SECONDS_BETWEEN_REPORTS = 900
 
 def health_definitions(manifest: Manifest) -> dg.Definitions:
     """The checks, and the sensor that evaluates them."""
-    asked = asked_of_assets(load_contracts(), judged_marts(manifest))
+    asked = asked_of_assets(load_contracts(), catalogue_of(manifest))
     return dg.Definitions(asset_checks=[health_checks(asked)], sensors=[health_sensor(asked)])
-
-
-def judged_marts(manifest: Manifest) -> list[str]:
-    """KPI tables and facts, by name."""
-    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
-    return sorted(node["alias"] for node in models if layer(node) == "marts" and is_judged(node["alias"]))
 
 
 def health_checks(asked: Sequence[Asked]) -> dg.AssetChecksDefinition:
     """All checks as one definition: a look is one evaluation, however many of them are wanted."""
-    specs = [dg.AssetCheckSpec(each.check, asset=dg.AssetKey(each.asset), description=each.question) for each in asked]
+    specs = [
+        dg.AssetCheckSpec(each.check.name, asset=dg.AssetKey(each.asset), description=each.check.question)
+        for each in asked
+    ]
 
     @dg.multi_asset_check(
         name="health", specs=specs, can_subset=True, description="Looks at lag, arrival, data, events and KPIs."
@@ -52,7 +48,7 @@ def health_checks(asked: Sequence[Asked]) -> dg.AssetChecksDefinition:
 
 def health_sensor(asked: Sequence[Asked]) -> dg.SensorDefinition:
     """Reports, without a run, each check whose severity changed, and all of them every quarter of an hour."""
-    keys = [dg.AssetCheckKey(dg.AssetKey(each.asset), each.check) for each in asked]
+    keys = [dg.AssetCheckKey(dg.AssetKey(each.asset), each.check.name) for each in asked]
 
     @dg.sensor(
         name="health",

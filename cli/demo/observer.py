@@ -195,9 +195,9 @@ class Observer:
     def models_behind(self, spans: Iterable[Span]) -> list[str]:
         """Relations that have not read all of these spans."""
         rows = self.ledger().execute(
-            # A developer's own relations (dev_…) are not refreshed by the demo.
+            # A developer's own relations (dev_…) are not refreshed by the demo, and not in the catalogue.
             "select relation, source, position from ops.model_progress"
-            " where relation ~ '^(staging|intermediate|marts)[.]' order by 1"
+            " where relation in (select relation from ops.catalogue) order by 1"
         )
         wanted = {span.baseline.stream: span.load_id for span in spans}
         return [relation for relation, source, position in rows if position < wanted.get(source, 0)]

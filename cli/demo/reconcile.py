@@ -8,30 +8,13 @@ import psycopg
 from psycopg import sql
 
 from cli.demo.observer import Span
+from warehouse.catalogue import Catalogue, of_kind, read_catalogue
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-@dataclass(frozen=True)
-class Model:
-    """Where a stream's events go: the staging view, the fact, the table of rejected events; each `schema.name`."""
-
-    staging: str
-    fact: str
-    rejected: str
-
-
-MODELS = {
-    "product_views": Model(
-        "staging.stg_product_views__events", "marts.fct_product_events", "intermediate.int_product_views__rejected"
-    ),
-    "web_logs": Model(
-        "staging.stg_web_logs__requests", "marts.fct_web_requests", "intermediate.int_web_logs__rejected"
-    ),
-    "job_tracking": Model(
-        "staging.stg_job_tracking__events", "marts.fct_job_events", "intermediate.int_job_tracking__rejected"
-    ),
-}
+OF_STREAM = {"staging": "staging", "fact": "events", "rejected": "rejected"}
+"""Where a stream's events go, by kind in ops.catalogue. The fact is the table beneath the view that people read."""
 
 PLACES = """
 with span as (
@@ -183,7 +166,8 @@ def account(
     """
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     with connection.transaction():
-        streams = tuple(stream_account(connection, span, acknowledged, malformed) for span in spans)
+        catalogue = read_catalogue(connection)
+        streams = tuple(stream_account(connection, catalogue, span, acknowledged, malformed) for span in spans)
         count = sql.SQL("select count(*) from {}")
         rows = {name: one(connection, count.format(sql.Identifier("marts", name))) for name in kpis}
         troubles = [trouble for stream in streams for trouble in stream.troubles()]
@@ -195,11 +179,15 @@ def account(
 
 
 def stream_account(
-    connection: Connection, span: Span, acknowledged: Mapping[str, int], malformed: Mapping[str, int]
+    connection: Connection,
+    catalogue: Catalogue,
+    span: Span,
+    acknowledged: Mapping[str, int],
+    malformed: Mapping[str, int],
 ) -> StreamAccount:
     """The account of one stream."""
     baseline = span.baseline
-    model = MODELS[baseline.stream]
+    models = {name: of_kind(catalogue, kind)[baseline.stream] for name, kind in OF_STREAM.items()}
     parameters = {
         "stream": baseline.stream,
         "topic_id": baseline.topic_id,
@@ -210,7 +198,7 @@ def stream_account(
         "ends": list(span.ends.values()),
     }
     places = sql.SQL(PLACES).format(table=sql.Identifier(baseline.stream))
-    events = sql.SQL(EVENTS).format(**{name: sql.Identifier(*path.split(".")) for name, path in vars(model).items()})
+    events = sql.SQL(EVENTS).format(**{name: sql.Identifier(each.schema, each.name) for name, each in models.items()})
     landed, quarantined, distinct, holes = row(connection, places, parameters)
     rejected, missing, in_fact, duplicates, fact_rows, rejected_rows = row(connection, events, parameters)
     return StreamAccount(

@@ -1,10 +1,12 @@
 """Every check of the system, one file an idea: SQL reads rows, pure functions judge them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 
+from health.check import Asset, Check
 from health.checks import (
     arrival,
     data_age,
@@ -21,33 +23,54 @@ from health.checks import (
     waits,
     zone,
 )
+from health.context import Connection, Context
 from health.findings import Finding
 from health.limits import load_limits
-from health.look import Connection, Look
 from landfall.services import kept_services
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
+from warehouse.catalogue import Catalogue, read_catalogue
 from warehouse.reporting_timezone import zone_set
 
-CHECKS: dict[str, Callable[[Look], list[Finding]]] = {
-    "landing": landing.look,
-    "arrival": arrival.look,
-    "quarantine": quarantine.look,
-    "data_age": data_age.look,
-    "reconciliation": reconciliation.look,
-    "set_apart": set_apart.look,
-    "events": events.look,
-    "kpis": kpis.look,
-    "enrichment": enrichment.look,
-    "dbt": dbt_results.look,
-    "services": services.look,
-    "troubles": troubles.look,
-    "waits": waits.look,
-    "zone": zone.look,
+CHECKS = {
+    check.name: check
+    for module in (
+        landing,
+        arrival,
+        quarantine,
+        data_age,
+        reconciliation,
+        set_apart,
+        events,
+        kpis,
+        enrichment,
+        dbt_results,
+        services,
+        troubles,
+        waits,
+        zone,
+    )
+    for check in module.CHECKS
 }
+"""By name."""
+NOT_MADE = "health"
+"""What a finding that a group of checks could not be made is known by."""
 STATEMENT_TIMEOUT = "5s"
 """A look happens twice a minute: a query that takes so long is given up, and that is said."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A check of an asset."""
+
+    check: Check
+    asset: Asset
+
+
+def asked_of_assets(streams: Collection[str], catalogue: Catalogue) -> list[Asked]:
+    """Every check that is shown on an asset."""
+    return [Asked(check, asset) for check in CHECKS.values() for asset in check.scope(streams, catalogue)]
 
 
 def evaluate(
@@ -63,23 +86,32 @@ def evaluate(
         row = connection.execute("select clock_timestamp()").fetchone()
         assert row is not None
         now = row[0]
-    limits, kept = load_limits(settings.health_limits), kept_services(settings.home)
-    look = Look(connection, load_contracts(), topics, limits, now, kept, zone_set(settings))
-    findings = [finding for name, check in CHECKS.items() for finding in careful(name, check, look)]
+    context = Context(
+        connection=connection,
+        contracts=load_contracts(),
+        catalogue=read_catalogue(connection),
+        topics=topics,
+        limits=load_limits(settings.health_limits),
+        now=now,
+        services=kept_services(settings.home),
+        reporting_timezone=zone_set(settings),
+    )
+    groups = {check.find: check.group for check in CHECKS.values()}
+    findings = [finding for find, group in groups.items() for finding in careful(group, find, context)]
     connection.commit()
     return findings
 
 
-def careful(name: str, check: Callable[[Look], list[Finding]], look: Look) -> list[Finding]:
-    """The check's findings; where its tables cannot be read, a finding that says so, and the others go on."""
+def careful(group: str, find: Callable[[Context], list[Finding]], context: Context) -> list[Finding]:
+    """What a group of checks finds; where its tables cannot be read, a finding that says so, and the others go on."""
     try:
-        with look.connection.transaction():
-            look.connection.execute(f"set local statement_timeout = '{STATEMENT_TIMEOUT}'".encode())
-            return check(look)
+        with context.connection.transaction():
+            context.connection.execute(f"set local statement_timeout = '{STATEMENT_TIMEOUT}'".encode())
+            return find(context)
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
         why, advice = f"Its query took longer than {STATEMENT_TIMEOUT}", "See what keeps Postgres busy."
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
         why, advice = error.diag.message_primary or "A table is missing", "Run `landfall migrate`, then dbt."
-    return [Finding("health", name, (), "warn", f"The checks of {name} could not be made: {why}.", advice)]
+    return [Finding(NOT_MADE, group, (), "warn", f"The checks of {group} could not be made: {why}.", advice)]

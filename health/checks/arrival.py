@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from health.check import Check, every_stream
+from health.context import Context
 from health.findings import Finding, graded
-from health.look import Look
 from landfall.wording import at_utc, duration
 
 NEWEST = """
@@ -20,22 +21,22 @@ where s.stream = %(stream)s
 """
 
 
-def look(look: Look) -> list[Finding]:
+def streams_deliver_in_time(context: Context) -> list[Finding]:
     """A finding for every stream whose contract says how often it delivers."""
     findings = []
-    for stream, contract in look.contracts.items():
+    for stream, contract in context.contracts.items():
         if contract.expected_every_seconds is None:
             continue
-        rows = look.rows(NEWEST, stream=stream)
-        created_at, newest = rows[0] if rows else (look.now, None)
-        findings.append(judge(stream, look, newest, created_at, contract.expected_every_seconds))
+        rows = context.rows(NEWEST, stream=stream)
+        created_at, newest = rows[0] if rows else (context.now, None)
+        findings.append(judge(stream, context, newest, created_at, contract.expected_every_seconds))
     return findings
 
 
-def judge(stream: str, look: Look, newest: datetime | None, created_at: datetime, expected: float) -> Finding:
+def judge(stream: str, context: Context, newest: datetime | None, created_at: datetime, expected: float) -> Finding:
     """`newest`: when its newest load landed; without one, the time counts from when the stream was set up."""
-    age = look.seconds_since(newest or created_at)
-    severity = graded(age, expected, expected * look.limits.arrival_error_times)
+    age = context.seconds_since(newest or created_at)
+    severity = graded(age, expected, expected * context.limits.arrival_error_times)
     said = (
         f"The newest records landed {duration(age)} ago" if newest else f"Nothing has come since {at_utc(created_at)}"
     )
@@ -54,3 +55,14 @@ def judge(stream: str, look: Look, newest: datetime | None, created_at: datetime
         value=round(age, 1),
         unit="seconds",
     )
+
+
+CHECKS = (
+    Check(
+        "arrival",
+        "Has the stream delivered within its expected time?",
+        every_stream,
+        streams_deliver_in_time,
+        "arrival",
+    ),
+)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from health.check import Check, every_judged_mart
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import counted, duration
+from warehouse.catalogue import judged_marts
 
 # Per mart and stream: since when the oldest load waits that is not in the mart, and how many do. Change loads do not
 # count: they bring no data. Several marts are as far as each other; each position is looked up once.
@@ -43,25 +45,14 @@ from marts as m
 inner join waiting as w using (stream, load_id)
 order by 1, 2
 """
-JUDGED = ("kpi_", "fct_")
-"""Marts that show events; dimensions change with them and are not judged again."""
-
-LATEST = "_latest"
-"""Views of the newest day of a table that is judged itself."""
-
 Waiting = tuple[str, str, datetime | None, int]
 """(mart, stream, since when the oldest load waits or None, loads that wait)."""
 
 
-def look(look: Look) -> list[Finding]:
+def marts_show_what_landed(context: Context) -> list[Finding]:
     """A finding for every KPI table and fact."""
-    rows = [row for row in look.rows(BEHIND) if is_judged(row[0])]
-    return judge(rows, look.now, look.limits)
-
-
-def is_judged(mart: str) -> bool:
-    """Whether a relation of schema marts is one whose age is judged."""
-    return mart.startswith(JUDGED) and not mart.endswith(LATEST)
+    judged = set(judged_marts(context.catalogue))
+    return judge([row for row in context.rows(BEHIND) if row[0] in judged], context.now, context.limits)
 
 
 def judge(rows: Iterable[Waiting], now: datetime, limits: Limits) -> list[Finding]:
@@ -96,3 +87,14 @@ def judge_mart(mart: str, age: float, stream: str, loads: int, limits: Limits) -
         value=round(age, 1),
         unit="seconds",
     )
+
+
+CHECKS = (
+    Check(
+        "data_age",
+        "Does it show what landed longer than a minute ago?",
+        every_judged_mart,
+        marts_show_what_landed,
+        "data_age",
+    ),
+)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding
-from health.look import Look
 from landfall.wording import at_utc, counted, duration, listed
 
 # A failed model is well again once it has filled its table since, or a run at least as large went well. Tests that
@@ -54,13 +55,13 @@ TestResult = tuple[str, str, int, str, datetime, str | None]
 """(test, status, rows that it found, dbt's message, when, schema.table or None)."""
 
 
-def look(look: Look) -> list[Finding]:
+def models_and_tests_go_well(context: Context) -> list[Finding]:
     """One finding for runs, one for when the tests were run, and one for each test that does not pass."""
-    ((last_run,),) = look.rows("select max(ended_at) from ops.runs")
-    results = look.rows(TESTS, now=look.now)
+    ((last_run,),) = context.rows("select max(ended_at) from ops.runs")
+    results = context.rows(TESTS, now=context.now)
     return [
-        judge_runs(look.rows(FAILED_RUNS, now=look.now)),
-        judge_lateness(results, last_run, look),
+        judge_runs(context.rows(FAILED_RUNS, now=context.now)),
+        judge_lateness(results, last_run, context),
         *judge_tests(results),
     ]
 
@@ -91,13 +92,13 @@ def judge_runs(failed: Sequence[FailedModel]) -> Finding:
     )
 
 
-def judge_lateness(results: Sequence[TestResult], last_run: datetime | None, look: Look) -> Finding:
+def judge_lateness(results: Sequence[TestResult], last_run: datetime | None, context: Context) -> Finding:
     """Whether the tests were run lately, and how many passed. `results`: the newest first."""
     tested = [result for result in results if result[1] != "skipped"]
     passed = sum(status == "pass" for _, status, *_ in tested)
     newest = tested[0][4] if tested else None
-    age = None if newest is None else look.seconds_since(newest)
-    allowed = look.limits.tests_late_hours * 3_600
+    age = None if newest is None else context.seconds_since(newest)
+    allowed = context.limits.tests_late_hours * 3_600
     late = age is not None and newest is not None and last_run is not None and last_run > newest and age >= allowed
     when = f", last {duration(age)} ago" if age is not None else ""
     return Finding(
@@ -140,3 +141,11 @@ def outcome(status: str, failures: int, message: str) -> str:
     if status == "error":
         return f"could not run: {' '.join(message.split())[:300].rstrip('.')}"
     return f"found {counted(failures, 'row')} that {'breaks' if failures == 1 else 'break'} its rule"
+
+
+CHECKS = (
+    Check("dbt_runs", "Was every model built at its last run?", no_asset, models_and_tests_go_well, "dbt"),
+    Check(
+        "dbt_tests", "Does every dbt test pass, and were they run lately?", no_asset, models_and_tests_go_well, "dbt"
+    ),
+)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import counted, listed
 
 SET_APART = """
@@ -19,13 +20,13 @@ SetApart = tuple[str, int, str]
 """(kind of text, how many, the newest reason)."""
 
 
-def look(look: Look) -> list[Finding]:
+def texts_can_be_judged(context: Context) -> list[Finding]:
     """One finding for texts, one for the process."""
-    since = look.now - timedelta(hours=look.limits.seen_within_hours)
-    recent = look.now - timedelta(minutes=look.limits.recent_minutes)
+    since = context.now - timedelta(hours=context.limits.seen_within_hours)
+    recent = context.now - timedelta(minutes=context.limits.recent_minutes)
     return [
-        judge_texts(look.rows(SET_APART, since=since), look.limits),
-        judge_process([reason for (reason,) in look.rows(FAILURES, since=recent)], look.limits),
+        judge_texts(context.rows(SET_APART, since=since), context.limits),
+        judge_process([reason for (reason,) in context.rows(FAILURES, since=recent)], context.limits),
     ]
 
 
@@ -78,3 +79,21 @@ def judge_process(reasons: Sequence[str], limits: Limits) -> Finding:
         value=len(reasons),
         unit="ends",
     )
+
+
+CHECKS = (
+    Check(
+        "texts_set_apart",
+        "Can every user agent, address and referrer be judged?",
+        no_asset,
+        texts_can_be_judged,
+        "enrichment",
+    ),
+    Check(
+        "enricher",
+        "Does the process that enriches beside the landing keep running?",
+        no_asset,
+        texts_can_be_judged,
+        "enrichment",
+    ),
+)

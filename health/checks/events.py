@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from health.check import Check, every_stream, streams_that_count
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import counted, duration, listed, share
+from warehouse.catalogue import of_kind
 
 RECENT = """
 select
@@ -29,58 +31,56 @@ order by 1, 2, events desc, detail
 """
 # Of the planner's statistics, which autovacuum keeps: exact enough for a part of 5 %.
 EVENTS_EVER = "select greatest(reltuples, 0)::bigint from pg_class where oid = to_regclass(%(relation)s)"
-FACTS = {
-    "job_tracking": "intermediate.int_job_events",
-    "product_views": "intermediate.int_product_events",
-    "web_logs": "intermediate.int_web_requests",
-}
 UNKNOWN = {
-    "unmapped_host": (
+    "host": (
         "unmapped_hosts",
-        "host",
+        "unmapped_host",
         "Add it to dbt_project/seeds/host_countries.csv with its country (or as an environment that is not production),"
         " then `landfall refresh --from DAY --to DAY` counts its days again.",
     ),
-    "unknown_event_type": (
+    "event_type": (
         "unknown_event_types",
-        "type",
+        "unknown_event_type",
         "Add it to dbt_project/seeds/event_types.csv once its meaning is known; until then it is kept and not counted.",
     ),
 }
+"""By kind of the values that are counted: the check, the issue in ops.data_quality, and what to do."""
 ODD = ("bad_cast", "from_future", "unknown_currency")
 
 Seen = tuple[str, int]
 """(host, event type or field; its events, ever)."""
 
 
-def look(look: Look) -> list[Finding]:
+def events_make_sense(context: Context) -> list[Finding]:
     """Findings of every stream that has a fact."""
-    since = look.now - timedelta(hours=look.limits.seen_within_hours)
+    since = context.now - timedelta(hours=context.limits.seen_within_hours)
+    issues = [*(issue for _, issue, _ in UNKNOWN.values()), *ODD]
     seen: dict[tuple[str, str], list[Seen]] = {}
-    for stream, issue, detail, events in look.rows(SEEN, issues=[*UNKNOWN, *ODD], since=since):
+    for stream, issue, detail, events in context.rows(SEEN, issues=issues, since=since):
         seen.setdefault((stream, issue), []).append((detail, events))
-    findings = [
-        judge_unknown("product_views", *UNKNOWN[issue], seen.get(("product_views", issue), []), look.limits)
-        for issue in UNKNOWN
-    ]
-    for stream in look.contracts:
-        accounts = look.accounts(stream)
-        if accounts is None:
-            continue
-        recent = look.now - timedelta(minutes=look.limits.recent_minutes)
-        ((landed, rejected, conflicting),) = look.rows(RECENT.format(accounts=accounts), stream=stream, since=recent)
-        findings.append(judge_rejected(stream, landed, rejected, look.limits))
-        findings.append(judge_conflicting(stream, landed, conflicting, look.limits))
-        ever = look.rows(EVENTS_EVER, relation=FACTS.get(stream, ""))
+    findings = []
+    for stream, values in of_kind(context.catalogue, "values").items():
+        for kind, (check, issue, advice) in UNKNOWN.items():
+            if kind in values.counts:
+                found = seen.get((stream, issue), [])
+                findings.append(judge_unknown(stream, check, issue, advice, found, context.limits))
+    facts, rejections = context.models("events"), context.models("rejected")
+    for stream, accounts in context.models("accounts").items():
+        recent = context.now - timedelta(minutes=context.limits.recent_minutes)
+        query = RECENT.format(accounts=accounts)
+        ((landed, rejected, conflicting),) = context.rows(query, stream=stream, since=recent)
+        findings.append(judge_rejected(stream, rejections.get(stream, ""), landed, rejected, context.limits))
+        findings.append(judge_conflicting(stream, landed, conflicting, context.limits))
+        ever = context.rows(EVENTS_EVER, relation=facts.get(stream, ""))
         odd = [(f"{issue} {detail}", count) for issue in ODD for detail, count in seen.get((stream, issue), [])]
-        findings.append(judge_odd(stream, odd, ever[0][0] if ever else 0, look.limits))
+        findings.append(judge_odd(stream, odd, ever[0][0] if ever else 0, context.limits))
     return findings
 
 
-def judge_unknown(stream: str, check: str, noun: str, advice: str, seen: Sequence[Seen], limits: Limits) -> Finding:
+def judge_unknown(stream: str, check: str, issue: str, advice: str, seen: Sequence[Seen], limits: Limits) -> Finding:
     """Hosts or event types that came lately and that nobody has classified. `seen`: the most frequent first."""
     events = sum(count for _, count in seen)
-    what = {"host": "unmapped host", "type": "unknown event type"}[noun]
+    what = issue.replace("_", " ")
     within = duration(limits.seen_within_hours * 3_600)
     return Finding(
         check=check,
@@ -95,12 +95,12 @@ def judge_unknown(stream: str, check: str, noun: str, advice: str, seen: Sequenc
         ),
         advice=advice if seen else "",
         value=len(seen),
-        unit="hosts" if noun == "host" else "types",
+        unit="hosts" if issue == "unmapped_host" else "types",
     )
 
 
-def judge_rejected(stream: str, landed: int, rejected: int, limits: Limits) -> Finding:
-    """The part of the newest landed records that have no key or no usable time."""
+def judge_rejected(stream: str, relation: str, landed: int, rejected: int, limits: Limits) -> Finding:
+    """The part of the newest landed records that have no key or no usable time; `relation` holds them."""
     part = rejected / landed if landed else 0.0
     judged = landed >= limits.least_records
     severity = graded(part, limits.rejected_share_warn, limits.rejected_share_error) if judged else "ok"
@@ -110,11 +110,7 @@ def judge_rejected(stream: str, landed: int, rejected: int, limits: Limits) -> F
         asset=("landing", stream),
         severity=severity,
         message=recently(rejected, landed, part, "had no key or no usable time", limits),
-        advice=(
-            ""
-            if severity == "ok"
-            else f"intermediate.int_{stream}__rejected says why; they are in no mart. Tell the producer."
-        ),
+        advice=("" if severity == "ok" else f"{relation} says why; they are in no mart. Tell the producer."),
         value=round(part, 6) if landed else None,
         unit="ratio",
     )
@@ -170,3 +166,42 @@ def judge_odd(stream: str, odd: Sequence[Seen], events_ever: int, limits: Limits
         value=most,
         unit="events",
     )
+
+
+CHECKS = (
+    Check(
+        "rejected_share",
+        "Do nearly all new records have a key and a usable time?",
+        every_stream,
+        events_make_sense,
+        "events",
+    ),
+    Check(
+        "conflicting_duplicates",
+        "Do records that repeat a key say the same?",
+        every_stream,
+        events_make_sense,
+        "events",
+    ),
+    Check(
+        "odd_values",
+        "Can nearly all values be read as what they are meant to be?",
+        every_stream,
+        events_make_sense,
+        "events",
+    ),
+    Check(
+        "unmapped_hosts",
+        "Is every host that events come from known?",
+        streams_that_count("host"),
+        events_make_sense,
+        "events",
+    ),
+    Check(
+        "unknown_event_types",
+        "Is every event type known?",
+        streams_that_count("event_type"),
+        events_make_sense,
+        "events",
+    ),
+)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from health.check import Check, marts
+from health.context import Context
 from health.findings import Finding, Severity, Unit, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import counted, share
 from warehouse.dbt_vars import dbt_vars
 from warehouse.reporting_timezone import zones_counted
@@ -97,32 +98,32 @@ class Compared:
         return statistics.median(ratios) if len(ratios) >= limits.least_days else None
 
 
-def look(look: Look) -> list[Finding]:
+def kpis_are_as_usual(context: Context) -> list[Finding]:
     """Findings about volume, bots and payments; nothing is judged of an hour that the marts do not show whole."""
-    zone = counted_zone(look)
-    ((lateness,),) = look.rows("select %(lateness)s::interval", lateness=dbt_vars()["allowed_lateness"])
-    hour = last_whole_hour(look.now, zone, lateness)
+    zone = counted_zone(context)
+    ((lateness,),) = context.rows("select %(lateness)s::interval", lateness=dbt_vars()["allowed_lateness"])
+    hour = last_whole_hour(context.now, zone, lateness)
     hours = [hour - timedelta(days=day) for day in range(DAYS + 1)]
-    first = look.now - timedelta(days=DAYS + 1)
+    first = context.now - timedelta(days=DAYS + 1)
     findings = []
     for mart, (check, what) in COUNTS.items():
-        ((newest,),) = look.rows(NEWEST[mart])
+        ((newest,),) = context.rows(NEWEST[mart])
         whole = newest is not None and newest.astimezone(zone).replace(tzinfo=None) >= hour + timedelta(hours=1)
-        found = look.rows(BY_HOUR[mart], hours=hours, zone=zone.key, first=first) if whole else []
+        found = context.rows(BY_HOUR[mart], hours=hours, zone=zone.key, first=first) if whole else []
         compared = Compared.of({start: (count, part) for start, count, part in found}, hour) if whole else None
-        findings.append(judge_volume(mart, check, what, compared, look.limits))
+        findings.append(judge_volume(mart, check, what, compared, context.limits))
         if mart in WITH_BOTS:
-            findings.append(judge_bots(mart, what, compared, look.limits))
+            findings.append(judge_bots(mart, what, compared, context.limits))
         if mart == "kpi_web_actions_5min":
-            paid = look.rows(PAYMENTS, hours=hours, zone=zone.key, first=first) if whole else []
+            paid = context.rows(PAYMENTS, hours=hours, zone=zone.key, first=first) if whole else []
             payments = {start: (attempts, errors) for start, attempts, errors in paid}
-            findings.append(judge_payments(Compared.of(payments, hour) if whole else None, look.limits))
+            findings.append(judge_payments(Compared.of(payments, hour) if whole else None, context.limits))
     return findings
 
 
-def counted_zone(look: Look) -> ZoneInfo:
+def counted_zone(context: Context) -> ZoneInfo:
     """The zone that the hours of the marts are of."""
-    return ZoneInfo(next(iter(zones_counted(look.connection)), look.reporting_timezone))
+    return ZoneInfo(next(iter(zones_counted(context.connection)), context.reporting_timezone))
 
 
 def last_whole_hour(now: datetime, zone: ZoneInfo, lateness: timedelta) -> datetime:
@@ -208,3 +209,19 @@ def judge_payments(compared: Compared | None, limits: Limits) -> Finding:
     advice = "Look at the payment service: marts.kpi_web_payment_errors_5min says since when."
     judged: Severity = severity if compared.count >= limits.least_payments else "ok"
     return finding("payment_errors", PAYMENT_MART, judged, message, advice, round(compared.ratio, 6), "ratio")
+
+
+CHECKS = (
+    *(
+        Check(
+            f"usual_{name}",
+            f"Are there as many {what} as is usual at this hour?",
+            marts(mart),
+            kpis_are_as_usual,
+            "kpis",
+        )
+        for mart, (name, what) in COUNTS.items()
+    ),
+    Check("bot_share", "Are bots no more than is usual?", marts(*WITH_BOTS), kpis_are_as_usual, "kpis"),
+    Check("payment_errors", "Does paying work?", marts(PAYMENT_MART), kpis_are_as_usual, "kpis"),
+)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from health.check import Check, every_stream
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import at_utc, counted, duration
 from landing_stream.contract import Contract
 from landing_stream.progress import ledger_offsets, waiting
@@ -69,57 +70,59 @@ class Backlog:
     """How long the oldest of them has waited."""
 
 
-def look(look: Look) -> list[Finding]:
+def landing_keeps_up(context: Context) -> list[Finding]:
     """Lag, standstill and gaps of every stream; where Kafka does not answer, one finding for it."""
     findings = []
     away = ""
-    for stream, contract in look.contracts.items():
+    for stream, contract in context.contracts.items():
         if away:
             findings.append(kafka_away(contract, away))
-        elif look.topics is not None:
-            ((last_commit, created_at),) = look.rows(LAST_COMMIT, stream=stream) or [(None, look.now)]
-            idle = None if last_commit is None else look.seconds_since(last_commit)
+        elif context.topics is not None:
+            ((last_commit, created_at),) = context.rows(LAST_COMMIT, stream=stream) or [(None, context.now)]
+            idle = None if last_commit is None else context.seconds_since(last_commit)
             try:
-                backlog = read_backlog(look, contract, look.topics, look.seconds_since(last_commit or created_at))
+                backlog = read_backlog(
+                    context, contract, context.topics, context.seconds_since(last_commit or created_at)
+                )
             except KafkaUnavailable as error:
                 away = str(error)  # each question would wait for its 10 seconds
                 findings.append(kafka_away(contract, away))
             else:
-                findings.append(judge_lag(stream, backlog, look.limits))
-                findings.append(judge_standstill(stream, backlog, idle, look.limits))
-        findings.append(read_gaps(look, stream))
+                findings.append(judge_lag(stream, backlog, context.limits))
+                findings.append(judge_standstill(stream, backlog, idle, context.limits))
+        findings.append(read_gaps(context, stream))
     return findings
 
 
-def read_backlog(look: Look, contract: Contract, topics: Topics, idle_seconds: float) -> Backlog:
+def read_backlog(context: Context, contract: Contract, topics: Topics, idle_seconds: float) -> Backlog:
     """What waits, by the topic's ends against the ledger. `idle_seconds`: since the last commit.
 
     Raises KafkaUnavailable.
     """
     topic = topics.offsets(contract.topic)
-    left = waiting(topic, ledger_offsets(look.connection, contract.stream, topic.topic_id))
+    left = waiting(topic, ledger_offsets(context.connection, contract.stream, topic.topic_id))
     if not left:
         return Backlog(0, 0.0)
-    since = first_to_wait(newest_landed(look, contract.stream, topic.topic_id), left)
+    since = first_to_wait(newest_landed(context, contract.stream, topic.topic_id), left)
     found = topics.first_since(contract.topic, since)
     return Backlog(
         sum(map(len, left.values())),
-        max(waited(look, found.get(partition), span.start, idle_seconds) for partition, span in left.items()),
+        max(waited(context, found.get(partition), span.start, idle_seconds) for partition, span in left.items()),
     )
 
 
-def waited(look: Look, first: tuple[int, int] | None, next_offset: int, idle_seconds: float) -> float:
+def waited(context: Context, first: tuple[int, int] | None, next_offset: int, idle_seconds: float) -> float:
     """Seconds that the oldest waiting record of a partition has waited, by `first`: (offset, ms) of the first record
     newer than all that landed. Where Kafka's times are not in order that is none, or one that landed: at most as long
     as nothing landed at all. So is a time that is no clock's: a producer may write any, of the year 292278994 too."""
-    if first is None or first[0] < next_offset or not FIRST_KAFKA_MS <= first[1] <= look.now.timestamp() * 1_000:
+    if first is None or first[0] < next_offset or not FIRST_KAFKA_MS <= first[1] <= context.now.timestamp() * 1_000:
         return idle_seconds
-    return look.seconds_since(datetime.fromtimestamp(first[1] / 1_000, UTC))
+    return context.seconds_since(datetime.fromtimestamp(first[1] / 1_000, UTC))
 
 
-def newest_landed(look: Look, stream: str, topic_id: UUID) -> dict[int, datetime]:
+def newest_landed(context: Context, stream: str, topic_id: UUID) -> dict[int, datetime]:
     """Partition to the newest Kafka time of what landed of it."""
-    rows = look.rows(NEWEST_LANDED, stream=stream, topic_id=topic_id)
+    rows = context.rows(NEWEST_LANDED, stream=stream, topic_id=topic_id)
     return {partition: newest for partition, newest in rows if newest is not None}
 
 
@@ -180,10 +183,10 @@ def judge_standstill(stream: str, backlog: Backlog, idle_seconds: float | None, 
     )
 
 
-def read_gaps(look: Look, stream: str) -> Finding:
+def read_gaps(context: Context, stream: str) -> Finding:
     """Offsets that Kafka deleted before they could land."""
-    since = look.now - timedelta(hours=look.limits.gap_alert_hours)
-    ((spans, offsets, last, fresh, fresh_offsets),) = look.rows(GAPS, stream=stream, since=since)
+    since = context.now - timedelta(hours=context.limits.gap_alert_hours)
+    ((spans, offsets, last, fresh, fresh_offsets),) = context.rows(GAPS, stream=stream, since=since)
     message = "No offset was lost."
     if fresh:
         message = (
@@ -207,3 +210,10 @@ def read_gaps(look: Look, stream: str) -> Finding:
         value=spans,
         unit="spans",
     )
+
+
+CHECKS = (
+    Check("landing_lag", "Do records land soon after they came to Kafka?", every_stream, landing_keeps_up, "landing"),
+    Check("landing_stopped", "Does anything land while records wait?", every_stream, landing_keeps_up, "landing"),
+    Check("gaps", "Did Kafka delete records before they could land?", every_stream, landing_keeps_up, "landing"),
+)

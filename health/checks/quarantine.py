@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from health.check import Check, every_stream
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import counted, listed, share
 
 RECENT = """
@@ -28,14 +29,14 @@ group by 1 order by 2 desc, 1
 """
 
 
-def look(look: Look) -> list[Finding]:
+def records_can_be_landed(context: Context) -> list[Finding]:
     """Two findings for every stream."""
     findings = []
-    since = look.now - timedelta(minutes=look.limits.recent_minutes)
-    for stream in look.contracts:
-        ((landed, quarantined),) = look.rows(RECENT, stream=stream, since=since)
-        findings.append(judge_share(stream, landed, quarantined, look.limits))
-        findings.append(judge_waiting(stream, look.rows(WAITING, stream=stream, most=MOST_COUNTED), look.limits))
+    since = context.now - timedelta(minutes=context.limits.recent_minutes)
+    for stream in context.contracts:
+        ((landed, quarantined),) = context.rows(RECENT, stream=stream, since=since)
+        findings.append(judge_share(stream, landed, quarantined, context.limits))
+        findings.append(judge_waiting(stream, context.rows(WAITING, stream=stream, most=MOST_COUNTED), context.limits))
     return findings
 
 
@@ -86,3 +87,11 @@ def judge_waiting(stream: str, reasons: Sequence[tuple[str, int]], limits: Limit
         value=waiting,
         unit="records",
     )
+
+
+CHECKS = (
+    Check(
+        "quarantine_share", "Can nearly all new records be landed?", every_stream, records_can_be_landed, "quarantine"
+    ),
+    Check("quarantine_waiting", "Is the quarantine nearly empty?", every_stream, records_can_be_landed, "quarantine"),
+)

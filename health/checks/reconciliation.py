@@ -1,7 +1,8 @@
 """Whether each landed record is accounted for: winner of its key, rejected, or a duplicate. Else it is lost."""
 
+from health.check import Check, every_stream
+from health.context import Context
 from health.findings import Finding
-from health.look import Look
 from landfall.wording import counted
 
 # ops.reconciliation adds up every load there ever was; here the newest ones that the models have read, again and again.
@@ -57,15 +58,12 @@ from judged
 """
 
 
-def look(look: Look) -> list[Finding]:
+def records_are_accounted_for(context: Context) -> list[Finding]:
     """A finding for every stream whose records the models account for."""
     findings = []
-    for stream in look.contracts:
-        relation = look.accounts(stream)
-        if relation is None:
-            continue
+    for stream, relation in context.models("accounts").items():
         query = UNEXPLAINED.format(accounts=relation)
-        ((loads, unexplained, which),) = look.rows(query, stream=stream, relation=relation)
+        ((loads, unexplained, which),) = context.rows(query, stream=stream, relation=relation)
         findings.append(judge(stream, loads, unexplained, which or []))
     return findings
 
@@ -92,3 +90,14 @@ def judge(stream: str, loads: int, unexplained: int, which: list[int]) -> Findin
         value=unexplained,
         unit="records",
     )
+
+
+CHECKS = (
+    Check(
+        "reconciliation",
+        "Is every landed record accounted for: in the fact, rejected, or a duplicate?",
+        every_stream,
+        records_are_accounted_for,
+        "reconciliation",
+    ),
+)

@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding, Severity, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.services import ServiceRecord
 from landfall.wording import counted, duration
 
 
-def look(look: Look) -> list[Finding]:
+def services_stay_up(context: Context) -> list[Finding]:
     """One finding for each service that a running `landfall serve` of this state folder keeps running."""
-    return judge(look.services, look.now, look.limits)
+    return judge(context.services, context.now, context.limits)
 
 
 def judge(services: Iterable[ServiceRecord], now: datetime, limits: Limits) -> list[Finding]:
@@ -36,3 +37,6 @@ def judge_one(service: ServiceRecord, now: float, limits: Limits) -> Finding:
         )
         advice = "It is started again by itself: do what it says. Its log in the state folder says more."
     return Finding("services", service.name, (), severity, message, advice, float(len(recent)), "ends")
+
+
+CHECKS = (Check("services", "Do the services of `landfall serve` stay up?", no_asset, services_stay_up, "services"),)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from health.check import Check, every_stream
+from health.context import Context
 from health.findings import Finding
-from health.look import Look
 from landfall.wording import at_utc, counted, listed
 
 SET_APART = """
@@ -17,9 +18,9 @@ SetApart = tuple[str, int, str, datetime]
 """(model, how many events, one of the reasons, when last)."""
 
 
-def look(look: Look) -> list[Finding]:
+def models_read_every_event(context: Context) -> list[Finding]:
     """A finding for every stream."""
-    return [judge(stream, look.rows(SET_APART, stream=stream)) for stream in look.contracts]
+    return [judge(stream, context.rows(SET_APART, stream=stream)) for stream in context.contracts]
 
 
 def judge(stream: str, rows: Sequence[SetApart]) -> Finding:
@@ -46,3 +47,8 @@ def judge(stream: str, rows: Sequence[SetApart]) -> Finding:
         value=events,
         unit="events",
     )
+
+
+CHECKS = (
+    Check("events_set_apart", "Could the models read every event?", every_stream, models_read_every_event, "set_apart"),
+)

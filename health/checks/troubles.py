@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from database.recovery import sentence
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding
 from health.limits import Limits
-from health.look import Look
 from landfall.wording import duration
 
 TROUBLES = "select part, kind, sentence, advice, since, last_tried_at from ops.troubles order by part"
@@ -15,9 +16,9 @@ Trouble = tuple[str, str, str, str, datetime, datetime]
 """A row of ops.troubles."""
 
 
-def look(look: Look) -> list[Finding]:
+def parts_go_on(context: Context) -> list[Finding]:
     """A finding for each part that is held up; one where none is."""
-    return judge(look.rows(TROUBLES), look.now, look.limits)
+    return judge(context.rows(TROUBLES), context.now, context.limits)
 
 
 def judge(rows: Sequence[Trouble], now: datetime, limits: Limits) -> list[Finding]:
@@ -44,3 +45,6 @@ def judge_one(row: Trouble, now: datetime) -> Finding:
         value=seconds,
         unit="seconds",
     )
+
+
+CHECKS = (Check("troubles", "Does every part go on by itself?", no_asset, parts_go_on, "troubles"),)

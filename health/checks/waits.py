@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from database.locks import Waiter, waiters
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding, graded
 from health.limits import Limits
-from health.look import Look
 from landfall.plain_text import printable
 from landfall.wording import duration
 
 
-def look(look: Look) -> list[Finding]:
+def nobody_waits_long(context: Context) -> list[Finding]:
     """One finding about all who wait."""
-    return [judge(waiters(look.connection), look.now, look.limits)]
+    return [judge(waiters(context.connection), context.now, context.limits)]
 
 
 def judge(waiting: Sequence[Waiter], now: datetime, limits: Limits) -> Finding:
@@ -33,3 +34,6 @@ def judge(waiting: Sequence[Waiter], now: datetime, limits: Limits) -> Finding:
         f" `select pg_terminate_backend({first.blocker_pid})`."
     )
     return Finding("waits", "warehouse", (), severity, message, advice, waited, "seconds")
+
+
+CHECKS = (Check("waits", "Does nothing wait long for a lock?", no_asset, nobody_waits_long, "waits"),)

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+from health.check import Check, no_asset
+from health.context import Context
 from health.findings import Finding
-from health.look import Look
 from warehouse.reporting_timezone import zones_counted
 
 
-def look(look: Look) -> list[Finding]:
+def marts_are_in_the_zone_that_is_set(context: Context) -> list[Finding]:
     """One finding."""
-    return [judge(zones_counted(look.connection), look.reporting_timezone)]
+    return [judge(zones_counted(context.connection), context.reporting_timezone)]
 
 
 def judge(counted: Sequence[str], wanted: str) -> Finding:
@@ -35,3 +36,14 @@ def judge(counted: Sequence[str], wanted: str) -> Finding:
         value=len(others),
         unit="zones",
     )
+
+
+CHECKS = (
+    Check(
+        "reporting_timezone",
+        "Are the marts counted in the zone that is set?",
+        no_asset,
+        marts_are_in_the_zone_that_is_set,
+        "zone",
+    ),
+)

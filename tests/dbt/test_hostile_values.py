@@ -16,6 +16,7 @@ from tests.dbt.events import DAY, Event, job_events
 from tests.dbt.hostile_values import hostile_events, mixed_events, ordinary_events
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
+from warehouse.catalogue import judged_marts, read_catalogue
 from warehouse.dbt_arguments import refresh_arguments
 
 
@@ -56,7 +57,10 @@ def good(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
 
 def daily_marts(warehouse: Warehouse) -> list[Mart]:
     """Facts and KPI tables, all of which say the day of their rows."""
-    marts = [mart for mart in read_marts(warehouse.reader) if mart.name.startswith(("fct_", "kpi_"))]
+    catalogue = read_catalogue(warehouse.reader)
+    names = judged_marts(catalogue)
+    names += [model.name for model in catalogue if model.kind == "latest"]
+    marts = read_marts(warehouse.reader, catalogue, names)
     assert len(marts) >= 20
     assert all(mart.day_column for mart in marts)
     return marts

@@ -7,15 +7,15 @@ import dagster as dg
 import pytest
 
 from database.connect import connect
-from health.catalogue import CHECKS, asked_of_assets
-from health.checks import evaluate
+from health.checks import CHECKS, asked_of_assets, evaluate
 from health.findings import Finding
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from landing_stream.topics import Topics
-from orchestration.health import health_sensor, judged_marts
+from orchestration.health import health_sensor
 from tests.conftest import Connection
 from tests.orchestration.conftest import Land
+from warehouse.catalogue import catalogue_of
 from warehouse.dbt_manifest import read_manifest
 
 REQUEST = {"event_id": "1", "timestamp": "2026-01-01T00:00:00Z", "action": "view_product"}
@@ -45,8 +45,9 @@ def test_a_fresh_system_is_well_and_every_check_was_made(
 ) -> None:
     found = evaluate(warehouse, reader, Topics(warehouse.kafka.client_config()))
     assert [finding for finding in found if finding.severity != "ok"] == []
-    assert {finding.check for finding in found} == set(CHECKS) - {"health", "services"}, "no service runs here"
-    asked = {(each.check, each.asset) for each in asked_of_assets(load_contracts(), judged_marts(read_manifest()))}
+    assert {finding.check for finding in found} == set(CHECKS) - {"services"}, "no service runs here"
+    shown = asked_of_assets(load_contracts(), catalogue_of(read_manifest()))
+    asked = {(each.check.name, each.asset) for each in shown}
     assert {(finding.check, finding.asset) for finding in found if finding.asset} == asked
 
 
@@ -181,7 +182,7 @@ def test_a_check_can_be_run_from_its_page(defs: dg.Definitions, warehouse: Setti
 def test_the_sensor_reports_all_at_first_and_then_what_changed(
     warehouse: Settings, land: Land, landed_so_far: None
 ) -> None:
-    asked = asked_of_assets(load_contracts(), ["kpi_web_actions_5min"])
+    asked = asked_of_assets(load_contracts(), catalogue_of(read_manifest()))
     sensor = health_sensor(asked)
 
     def tick(cursor: str | None) -> tuple[list[tuple[str, bool]], str | None]:

@@ -8,13 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from health.catalogue import CHECKS
-from health.checks import data_age, dbt_results, enrichment, kpis, landing, quarantine
+from health.checks import CHECKS, NOT_MADE, data_age, dbt_results, enrichment, kpis, landing, quarantine
 from health.checks.kpis import Compared
 from health.checks.landing import Backlog
+from health.context import Context
 from health.findings import Finding
 from health.limits import Limits, load_limits
-from health.look import Look
 from landfall.errors import UserError
 from landfall.layout import PROJECT
 from landfall.wording import duration
@@ -53,9 +52,9 @@ def test_a_record_counts_as_waiting_from_the_time_it_came_after_the_newest_that_
 
 @pytest.mark.parametrize("milliseconds", [9_223_372_036_854_775_807, 253_402_300_800_000, -1, 0, 1_774_698_300])
 def test_a_kafka_time_that_is_no_clocks_says_no_more_than_since_when_nothing_landed(milliseconds: int) -> None:
-    look = Look(cast(Any, None), {}, None, LIMITS, NOW)
-    assert landing.waited(look, (5, milliseconds), 5, 40.0) == 40.0
-    assert landing.waited(look, (5, int((NOW.timestamp() - 7) * 1_000)), 5, 40.0) == 7.0
+    context = Context(cast(Any, None), {}, [], None, LIMITS, NOW)
+    assert landing.waited(context, (5, milliseconds), 5, 40.0) == 40.0
+    assert landing.waited(context, (5, int((NOW.timestamp() - 7) * 1_000)), 5, 40.0) == 7.0
 
 
 def test_a_mart_is_late_when_something_landed_that_it_does_not_show_however_long_nothing_came() -> None:
@@ -201,4 +200,4 @@ def test_every_check_and_no_other_is_described() -> None:
     readme = (PROJECT / "health" / "README.md").read_text(encoding="utf-8")
     rows = readme.partition("| check | of |")[2].partition("\n\n")[0].splitlines()[2:]
     described = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
-    assert described == set(CHECKS)
+    assert described == {*CHECKS, NOT_MADE}

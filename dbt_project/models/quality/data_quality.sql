@@ -1,71 +1,66 @@
-{% set values = {
-    'job_tracking': ref('int_job_tracking__values'),
-    'product_views': ref('int_product_views__values'),
-    'web_logs': ref('int_web_logs__values'),
-} %}
+with rejected_records as (
+    {{ rows_of_every_stream('rejected', ['load_id', 'reason', 'kafka_timestamp', 'landed_at']) }}
+),
 
-with rejected as (
-    {% for stream in values %}
-        select
-            '{{ stream }}' as stream,
-            'rejected' as issue,
-            reason as detail,
-            1::bigint as events,
-            load_id as newest_load_id,
-            {{ record_time() }} as newest_kafka_timestamp
-        from {{ ref('int_' ~ stream ~ '__rejected') }}
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+accounts as (
+    {{ rows_of_every_stream('accounts', ['load_id', 'conflicting_duplicates', 'newest_kafka_timestamp']) }}
+),
+
+-- asked by kind, which the key of these tables begins with
+seen as not materialized (
+    {{ rows_of_every_stream('values', ['kind', 'value', 'events', 'newest_load_id', 'newest_kafka_timestamp']) }}
+),
+
+rejected as (
+    select
+        stream,
+        'rejected' as issue,
+        reason as detail,
+        1::bigint as events,
+        load_id as newest_load_id,
+        {{ record_time() }} as newest_kafka_timestamp
+    from rejected_records
 ),
 
 conflicting as (
-    {% for stream in values %}
-        select
-            '{{ stream }}' as stream,
-            'conflicting_duplicate' as issue,
-            '(none)' as detail,
-            conflicting_duplicates as events,
-            load_id as newest_load_id,
-            newest_kafka_timestamp
-        from {{ ref('int_' ~ stream ~ '__accounts') }}
-        where conflicting_duplicates > 0
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        stream,
+        'conflicting_duplicate' as issue,
+        '(none)' as detail,
+        conflicting_duplicates as events,
+        load_id as newest_load_id,
+        newest_kafka_timestamp
+    from accounts
+    where conflicting_duplicates > 0
 ),
 
 bad_casts as (
-    {% for stream, relation in values.items() %}
-        select
-            '{{ stream }}' as stream,
-            'bad_cast' as issue,
-            string_to_table(value, ', ') as detail,
-            events,
-            newest_load_id,
-            newest_kafka_timestamp
-        from {{ relation }}
-        where kind = 'bad_cast'
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        stream,
+        'bad_cast' as issue,
+        string_to_table(value, ', ') as detail,
+        events,
+        newest_load_id,
+        newest_kafka_timestamp
+    from seen
+    where kind = 'bad_cast'
 ),
 
 from_future as (
-    {% for stream, relation in values.items() %}
-        select
-            '{{ stream }}' as stream,
-            kind as issue,
-            value as detail,
-            events,
-            newest_load_id,
-            newest_kafka_timestamp
-        from {{ relation }}
-        where kind = 'from_future'
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        stream,
+        kind as issue,
+        value as detail,
+        events,
+        newest_load_id,
+        newest_kafka_timestamp
+    from seen
+    where kind = 'from_future'
 ),
 
 hosts as (
     select
-        'product_views' as stream,
+        seen.stream,
         case
             when hosts.environment = 'production' then null
             when hosts.environment is not null or {{ is_not_production('seen.value') }} then 'not_production'
@@ -75,20 +70,20 @@ hosts as (
         seen.events,
         seen.newest_load_id,
         seen.newest_kafka_timestamp
-    from {{ values['product_views'] }} as seen
+    from seen
     left join {{ ref('host_countries') }} as hosts on seen.value = hosts.host
     where seen.kind = 'host'
 ),
 
 event_types as (
     select
-        'product_views' as stream,
+        seen.stream,
         'unknown_event_type' as issue,
         seen.value as detail,
         seen.events,
         seen.newest_load_id,
         seen.newest_kafka_timestamp
-    from {{ values['product_views'] }} as seen
+    from seen
     left join {{ ref('event_types') }} as event_types on seen.value = event_types.event_type
     where seen.kind = 'event_type' and event_types.event_type is null
 ),
@@ -98,14 +93,14 @@ currencies_seen as (
         *,
         split_part(value, '/', 1) as host,
         substr(value, strpos(value, '/') + 1) as currency_text
-    from {{ values['product_views'] }}
+    from seen
     where kind = 'currency'
 ),
 
 -- counted as {{ unknown_currency() }}
 unknown_currencies as (
     select
-        'product_views' as stream,
+        seen.stream,
         'unknown_currency' as issue,
         seen.currency_text || ' on ' || seen.host as detail,
         seen.events,

@@ -1,9 +1,3 @@
-{% set newest = {
-    'job_tracking': (ref('int_job_tracking__accounts'), ref('int_job_events__newest')),
-    'product_views': (ref('int_product_views__accounts'), ref('int_product_events__newest')),
-    'web_logs': (ref('int_web_logs__accounts'), ref('int_web_requests__newest')),
-} %}
-
 -- a mart holds what every table beneath it has read
 with marts (mart, stream, relation) as (
     values
@@ -27,19 +21,23 @@ positions as (
     group by 1, 2
 ),
 
+landed_to as (
+    select
+        streams.stream,
+        (
+            select max(slices.load_id) from {{ source('ledger', 'slices') }} as slices
+            where slices.stream = streams.stream
+        ) as load_id
+    from (select distinct positions.stream from positions) as streams
+),
+
 landed as (
-    {% for stream in newest %}
-        select
-            '{{ stream }}' as stream,
-            newest_load.load_id,
-            {{ newest_kafka_timestamp("'" ~ stream ~ "'", 'newest_load.load_id') }} as kafka_timestamp
-        from (
-            select max(load_id) as load_id from {{ source('ledger', 'slices') }}
-            where stream = '{{ stream }}'
-        ) as newest_load
-        where newest_load.load_id is not null
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        stream,
+        load_id,
+        {{ newest_kafka_timestamp('landed_to.stream', 'landed_to.load_id') }} as kafka_timestamp
+    from landed_to
+    where load_id is not null
 ),
 
 -- marts that are as far as each other are looked up once
@@ -52,12 +50,9 @@ reached as (
 
 -- the newest event of each load; the accounts of the last loads may not be made yet, and the newest of all is known before
 newest_events (stream, load_id, event_at) as (
-    {% for stream, (accounts, newest_of_all) in newest.items() %}
-        select '{{ stream }}', load_id, newest_event_at from {{ accounts }}
-        union all
-        select '{{ stream }}', newest_load_id, newest_event_at from {{ newest_of_all }}
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ rows_of_every_stream('accounts', ['load_id', 'newest_event_at']) }}
+    union all
+    {{ rows_of_every_stream('newest', ['newest_load_id', 'newest_event_at']) }}
 ),
 
 newest as (

@@ -1,9 +1,3 @@
-{% set accounts = {
-    'job_tracking': ref('int_job_tracking__accounts'),
-    'product_views': ref('int_product_views__accounts'),
-    'web_logs': ref('int_web_logs__accounts'),
-} %}
-
 with slices as (
     select
         stream,
@@ -41,23 +35,17 @@ loads as (
 ),
 
 accounts as (
-    {% for stream, relation in accounts.items() %}
-        select
-            '{{ stream }}' as stream,
-            {{ relation }}.*
-        from {{ relation }}
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ rows_of_every_stream('accounts', ['load_id', 'winners', 'rejected', 'duplicates', 'conflicting_duplicates']) }}
 ),
 
 -- loads that the models have not read yet are not accounted for yet
 read_to as (
-    {% for stream, relation in accounts.items() %}
-        select
-            '{{ stream }}' as stream,
-            {{ position_in(relation, stream) }} as load_id
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        progress.source as stream,
+        progress.position as load_id
+    from {{ ref('catalogue') }} as models
+    inner join {{ source('progress', 'model_progress') }} as progress on models.relation = progress.relation
+    where models.kind = 'accounts'
 ),
 
 final as (

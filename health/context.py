@@ -11,6 +11,7 @@ from health.limits import Limits
 from landfall.services import ServiceRecord
 from landing_stream.contract import Contract
 from landing_stream.topics import Topics
+from warehouse.catalogue import Catalogue, of_kind
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -20,12 +21,14 @@ behind a year of loads as behind an hour."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Context:
     """One look at the system. `now` is UTC."""
 
     connection: Connection
     """Role transformer."""
     contracts: Mapping[str, Contract]
+    catalogue: Catalogue
+    """What there are of models; none before they were made."""
     topics: Topics | None
     """None: Kafka is not asked, and nothing is said of it."""
     limits: Limits
@@ -39,14 +42,10 @@ class Look:
         """Rows of a query with named parameters; %(newest)s is NEWEST_LOADS."""
         return self.connection.execute(query.encode(), {"newest": NEWEST_LOADS, **values}).fetchall()
 
-    def accounts(self, stream: str) -> str | None:
-        """The table that accounts for the stream's records, load by load; None where no model does.
-
-        The name of a stream is checked with its contract: lower-case letters, digits and underscores.
-        """
-        relation = f"intermediate.int_{stream}__accounts"
-        there = self.rows("select to_regclass(%(relation)s) is not null", relation=relation)
-        return relation if there == [(True,)] else None
+    def models(self, kind: str) -> dict[str, str]:
+        """By stream with a contract, the schema.table of its model of a kind of which each stream has one."""
+        found = of_kind(self.catalogue, kind)
+        return {stream: found[stream].relation for stream in self.contracts if stream in found}
 
     def seconds_since(self, moment: datetime) -> float:
         """Seconds from `moment` to now, 0 for a moment to come."""
