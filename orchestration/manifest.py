@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from warehouse.dbt_manifest import BY_LOAD
+
 Manifest = dict[str, Any]
 Node = dict[str, Any]
 
@@ -18,5 +20,5 @@ def progress_relations(manifest: Manifest) -> list[str]:
     return sorted(
         f"{layer(node)}.{node['alias']}"
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+        if node["resource_type"] == "model" and node["config"]["materialized"] == BY_LOAD
     )
