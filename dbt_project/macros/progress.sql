@@ -71,7 +71,7 @@
 
 {% macro position_of(stream) -%}
     {%- do check_reads_by_load() -%}
-    (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
+    {%- if reads_everything() -%} -1 {%- else -%} (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}') {%- endif -%}
 {%- endmacro %}
 
 {% macro reads_to(stream) -%}
