@@ -132,7 +132,7 @@
     {# not before: a model may read its own table. What fails here is rolled back with the rest #}
     {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
     {% if not existing or changed %}
-        {% do create_indexes(relation) %}
+        {% do create_indexes_once(relation) %}
         {% do create_partial_indexes(relation) %}
         {% do drop_outdated_indexes(relation) %}
         {% do persist_docs(relation, model) %}

@@ -23,7 +23,7 @@
         {% if existing and existing.kind != 'view' %}
             {% call statement('drop_other') %} drop {{ existing.kind }} {{ relation }} cascade {% endcall %}
         {% endif %}
-        {% call statement('main') %} {{ config.get('sql_header') or '' }} {{ create_or_replace_view(relation, sql) }} {% endcall %}
+        {% call statement('main') %} {{ config.get('sql_header') or '' }} {{ replace_view(relation, sql) }} {% endcall %}
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
     {% endif %}
@@ -51,7 +51,7 @@
 {% endmacro %}
 
 
-{% macro create_or_replace_view(relation, sql) %}
+{% macro replace_view(relation, sql) %}
     do $landfall_do$
     declare
         before text := current_setting('lock_timeout');
