@@ -12,7 +12,8 @@ from landfall.errors import UserError
 RUN_TABLES = ("run", "--no-populate-cache")
 """Our tables ask the database what is there: what dbt would ask about every schema first is not needed."""
 NO_PASS = ("config.materialized:view", "config.materialized:table")
-"""Views show new rows by themselves; a user's `table` is made anew whole, and drops the views above it: a whole refresh makes both."""
+"""Views show new rows by themselves; a user's `table` is made anew whole, which drops the views above it. A whole
+refresh makes both."""
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 

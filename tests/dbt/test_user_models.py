@@ -1,4 +1,4 @@
-"""Models that a user adds: dbt's own materializations mean what dbt says, and what cannot work says so in one sentence."""
+"""Models that a user adds: dbt's own materializations mean what dbt says; what cannot work says so in a sentence."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Project:
         shown: dict[str, list[tuple[Any, ...]]] = {}
         paths = ("--project-dir", str(self.folder), "--profiles-dir", str(self.folder))
         with environment({**libpq_variables(self.warehouse.settings.postgres_dsn), "LANDFALL_DEVELOPER": "ada"}):
-            runner = dbtRunner(callbacks=[lambda event: messages.append(event.info.msg)])
+            runner = dbtRunner(callbacks=[lambda event: messages.append(str(getattr(event.info, "msg", "")))])
             result = runner.invoke([line[0], *paths, "--no-use-colors", *line[1:]])
         results = getattr(result.result, "results", ())
         for each in results:
@@ -88,7 +88,12 @@ class Project:
         messages += [str(each.message) for each in results]
         if result.exception:
             messages.append(str(result.exception))
-        return Run(result.success, messages, {each.node.name: str(each.status) for each in results}, shown)
+        return Run(
+            result.success,
+            messages,
+            {each.node.name: str(each.status) for each in results if str(each.node.resource_type) == "model"},
+            shown,
+        )
 
     def run(self, *line: str) -> Run:
         """The same, which must go well."""
@@ -269,7 +274,8 @@ def test_changed_grants_are_granted_and_revoked_whatever_else_is_unchanged(proje
     assert readers("marts.own_view") == ["bi_reader", "landing_writer"]
     settings = (project.folder / "dbt_project.yml").read_text()
     by_load = settings.replace(
-        "+materialized: incremental_by_load", "+materialized: incremental_by_load\n      +grants: { select: [bi_reader] }"
+        "+materialized: incremental_by_load",
+        "+materialized: incremental_by_load\n      +grants: { select: [bi_reader] }",
     )
     assert by_load != settings
     (project.folder / "dbt_project.yml").write_text(by_load)
@@ -294,7 +300,9 @@ def test_a_view_takes_what_dbts_own_takes_and_the_views_above_it_stay(project: P
     project.run("run", "--select", "own_header", "--full-refresh")
     assert warehouse.rows("select a from marts.own_above") == [(2,)]
     assert warehouse.rows("select hook from marts.own_hooks") == [("view",)] * 3
-    warehouse.reader.execute("drop view marts.own_header cascade; create materialized view marts.own_header as select 1")
+    warehouse.reader.execute(
+        "drop view marts.own_header cascade; create materialized view marts.own_header as select 1"
+    )
     project.run("run", "--select", "own_header")
     assert warehouse.rows("select a from marts.own_header") == [(2,)]
 
@@ -309,7 +317,10 @@ models:
       - {{ name: events, data_type: bigint }}
 """
 KEY = "constraints: [{ type: primary_key, columns: [job_id] }]"
-NEW_ROWS = "select job_id, count(*) as events from {{ ref('int_job_events') }} where {{ new_loads('job_tracking') }} group by 1"
+NEW_ROWS = (
+    "select job_id, count(*) as events from {{ ref('int_job_events') }}"
+    " where {{ new_loads('job_tracking') }} group by 1"
+)
 BY_LOAD = "{{ config(materialized='incremental_by_load', incremental_strategy='%s', unique_key=%s) }} "
 
 
@@ -331,8 +342,16 @@ BY_LOAD = "{{ config(materialized='incremental_by_load', incremental_strategy='%
             KEY,
             "has incremental_strategy delete+insert: write insert_new, rebuild_buckets, keep_greatest or add_up.",
         ),
-        (BY_LOAD % ("keep_greatest", "none") + NEW_ROWS, KEY, "needs a unique_key: its strategy keep_greatest goes by it."),
-        (BY_LOAD % ("add_up", "'job_id'") + NEW_ROWS, KEY, "needs meta.added: the columns that its strategy add_up adds up."),
+        (
+            BY_LOAD % ("keep_greatest", "none") + NEW_ROWS,
+            KEY,
+            "needs a unique_key: its strategy keep_greatest goes by it.",
+        ),
+        (
+            BY_LOAD % ("add_up", "'job_id'") + NEW_ROWS,
+            KEY,
+            "needs meta.added: the columns that its strategy add_up adds up.",
+        ),
         (BY_LOAD % ("insert_new", "none") + NEW_ROWS, "", "needs an enforced contract with a primary_key constraint."),
         (
             BY_LOAD % ("insert_new", "none") + "select job_id, 1::bigint as events from {{ ref('own_jobs') }}",
@@ -342,13 +361,13 @@ BY_LOAD = "{{ config(materialized='incremental_by_load', incremental_strategy='%
         (
             "{{ config(materialized='incremental', unique_key='job_id', on_schema_change='fail') }} " + NEW_ROWS,
             KEY,
-            "wrong is materialized as incremental: new_loads, new_landings and readable_loads are for incremental_by_load",
+            "is materialized as incremental: new_loads, new_landings and readable_loads are for incremental_by_load",
         ),
         (
-            "{{ config(materialized='incremental', incremental_strategy='insert_new', on_schema_change='fail') }}"
-            " select job_id, 1::bigint as events from {{ ref('int_job_events') }}",
+            "{{ config(materialized='incremental', incremental_strategy='insert_new', on_schema_change='fail') }} "
+            "select job_id, 1::bigint as events from {{ ref('int_job_events') }}",
             KEY,
-            "incremental strategy macro with the name \"get_incremental_insert_new_sql\"",
+            'incremental strategy macro with the name "get_incremental_insert_new_sql"',
         ),
     ],
 )
