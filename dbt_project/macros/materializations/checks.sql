@@ -2,7 +2,7 @@
     What a model of materialization incremental_by_load must have. Each of these would otherwise read nothing, count too little or fail in
     Postgres' words. `upstreams`: see upstream_positions.
 #}
-{% macro check_by_load(model, sql, upstreams) %}
+{% macro check_by_load(model, upstreams) %}
     {% set said = model.name ~ ' (incremental_by_load)' %}
     {% if not upstreams %}
         {% do exceptions.raise_compiler_error(
@@ -28,14 +28,19 @@
     {% if strategy == 'add_up' and not meta.added %}
         {% do exceptions.raise_compiler_error(said ~ ' needs meta.added: the columns that its strategy add_up adds up.') %}
     {% endif %}
+{% endmacro %}
 
+
+{# The same of its SQL, when that has changed. #}
+{% macro check_what_it_reads(model, sql, upstreams) %}
+    {% set said = model.name ~ ' (incremental_by_load)' %}
     {% for stream in modules.re.findall("relation = '" ~ progress_key(this) ~ "' and source = '([^']*)'", sql) if stream not in upstreams %}
         {% do exceptions.raise_compiler_error(
             said ~ ' asks for new loads of stream ' ~ stream ~ ', which nothing that it refers to reads: it reads '
             ~ upstreams | sort | join(', ') ~ '.'
         ) %}
     {% endfor %}
-    {% if strategy == 'rebuild_buckets' and reads_new_rows_alone(model, sql, upstreams) %}
+    {% if config.get('incremental_strategy') == 'rebuild_buckets' and reads_new_rows_alone(model, sql, upstreams) %}
         {% do exceptions.raise_compiler_error(
             said ~ ' counts its buckets from new rows alone, so each refresh would replace what earlier ones counted: count the buckets that '
             ~ 'new rows touch from all facts, where {{ readable_loads(stream) }}.'

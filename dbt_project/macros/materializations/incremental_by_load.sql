@@ -12,7 +12,7 @@
     {% set relation = this.incorporate(type='table') %}
     {% set upstreams = upstream_positions(model) %}
     {% set stand_still = reads_nothing() %}
-    {% do check_by_load(model, sql, upstreams) %}
+    {% do check_by_load(model, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
 
     {% set turn = take_turn(relation, upstreams, stand_still) %}
@@ -20,7 +20,7 @@
 
     {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
     {% do check_counted_timezone(relation, turn, filled_anew) %}
-    {% set from_start = prepare_table(relation, sql, turn, filled_anew) %}
+    {% set from_start = prepare_table(relation, sql, turn, upstreams, filled_anew) %}
     {% set plan = plan_from_start(relation, upstreams, stand_still) if from_start else turn.plan %}
     {% set news = [] %}
     {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
@@ -111,10 +111,11 @@
 
 
 {# Makes the table, empties it for a full refresh, or lets it grow. `turn`: see take_turn. Returns whether nothing is in it now. #}
-{% macro prepare_table(relation, sql, turn, filled_anew) %}
+{% macro prepare_table(relation, sql, turn, upstreams, filled_anew) %}
     {% set existing = turn.relation %}
     {% set definition = definition_of(model, sql) %}
     {% set changed = turn.definition_md5 != definition %}
+    {% if changed %} {% do check_what_it_reads(model, sql, upstreams) %} {% endif %}
 
     {% if existing and existing.kind != 'table' %}
         {% call statement('drop_other') %} drop {{ existing.kind }} {{ relation }} cascade {% endcall %}
