@@ -3,6 +3,7 @@
 from typing import Any
 
 from warehouse.catalogue import schema_of
+from warehouse.dbt_manifest import BY_LOAD
 
 Manifest = dict[str, Any]
 Node = dict[str, Any]
@@ -20,7 +21,7 @@ def progress_relations(manifest: Manifest) -> list[str]:
     return sorted(
         f"{layer(node)}.{node['alias']}"
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+        if node["resource_type"] == "model" and node["config"]["materialized"] == BY_LOAD
     )
 
 

@@ -11,6 +11,9 @@ from landfall.errors import UserError
 
 RUN_TABLES = ("run", "--no-populate-cache")
 """Our tables ask the database what is there: what dbt would ask about every schema first is not needed."""
+NO_PASS = ("config.materialized:view", "config.materialized:table")
+"""Views show new rows by themselves; a user's `table` is made anew whole, which drops the views above it. A whole
+refresh makes both."""
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
@@ -99,7 +102,7 @@ def history_arguments() -> list[str]:
 
 
 def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
-    """One pass of a watch: the tables that read these streams. Views show new rows by themselves.
+    """One pass of a watch: the tables that read these streams, but for dbt's `table`.
 
     Without `cold`, tables of that tag are left out: sessions, funnels, what data quality counts. They are dear to keep
     up to the second, and no other reads them.
@@ -110,10 +113,10 @@ def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
     return [
         *RUN_TABLES,
         *("--select", *(f"source:landing.{stream}+" for stream in sorted(streams))),
-        *("--exclude", "config.materialized:view", *([] if cold else ["tag:cold"])),
+        *("--exclude", *NO_PASS, *([] if cold else ["tag:cold"])),
     ]
 
 
 def cold_arguments(stream: str) -> list[str]:
     """The tables that such passes without `cold` leave out, of one stream."""
-    return [*RUN_TABLES, "--select", f"tag:cold,source:landing.{stream}+", "--exclude", "config.materialized:view"]
+    return [*RUN_TABLES, "--select", f"tag:cold,source:landing.{stream}+", "--exclude", *NO_PASS]

@@ -11,6 +11,8 @@ from landfall.errors import UserError
 from landfall.layout import PROJECT
 
 DBT_PROJECT = PROJECT / "dbt_project"
+BY_LOAD = "incremental_by_load"
+"""The materialization whose models have their position in ops.model_progress."""
 NOT_SOURCES = ("target", "logs", "dbt_packages")
 
 

@@ -23,7 +23,7 @@ from landfall.login import Login
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
-from warehouse.dbt_manifest import DBT_PROJECT, load_manifest
+from warehouse.dbt_manifest import BY_LOAD, DBT_PROJECT, load_manifest
 
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
 _ONE_RUN = threading.Lock()
@@ -46,7 +46,7 @@ class NodeOutcome:
     rows: int
     seconds: float
     is_table: bool = True
-    """Whether it is an incremental model, the only kind that counts the rows it wrote."""
+    """Whether it is a table filled load by load, which has rows to count where there was news."""
 
     @property
     def failed(self) -> bool:
@@ -146,7 +146,7 @@ def node_outcome(result: Any) -> NodeOutcome:
         message=said(result.message or ""),
         rows=rows if isinstance(rows, int) else 0,
         seconds=result.execution_time or 0.0,
-        is_table=getattr(result.node.config, "materialized", "") == "incremental",
+        is_table=getattr(result.node.config, "materialized", "") == BY_LOAD,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables that dbt's incremental models fill, and what each of them reads, from the manifest. Pure."""
+"""The tables that are filled load by load, and what each of them reads, from the manifest. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from warehouse.dbt_manifest import BY_LOAD
+
 EVENT_COLUMNS = {"event_key", "load_id", "changed_load_id", "topic_id", "kafka_partition", "kafka_offset", "event_at"}
 
 
 @dataclass(frozen=True)
 class ModelTable:
-    """The table of an incremental model. `path`: of its SQL, beneath dbt's folders of compiled and run SQL;
+    """The table of an incremental_by_load model. `path`: of its SQL, beneath dbt's folders of compiled and run SQL;
     `bucket`: columns that a rebuild deletes by; `upstream`: names of the tables above it, the farthest first."""
 
     name: str
@@ -38,10 +40,10 @@ class ModelTable:
 
 
 def model_tables(manifest: Any) -> dict[str, ModelTable]:
-    """The tables of all incremental models that read one stream, by name."""
+    """The tables of all incremental_by_load models that read one stream, by name."""
     found = {}
     for node in manifest.nodes.values():
-        if not _is_incremental(node):
+        if not _is_by_load(node):
             continue
         sources = [manifest.sources[key] for key in _above(manifest, node) if key in manifest.sources]
         streams = {source.name for source in sources if source.source_name == "landing"}
@@ -72,8 +74,8 @@ def fact_of(tables: Mapping[str, ModelTable], stream: str) -> ModelTable | None:
     return next((table for table in tables.values() if table.stream == stream and table.is_fact), None)
 
 
-def _is_incremental(node: Any) -> bool:
-    return str(node.resource_type) == "model" and node.config.materialized == "incremental"
+def _is_by_load(node: Any) -> bool:
+    return str(node.resource_type) == "model" and node.config.materialized == BY_LOAD
 
 
 def _parents(node: Any) -> list[str]:
@@ -91,12 +93,12 @@ def _above(manifest: Any, node: Any, *, through_tables: bool = True) -> Iterator
         seen.add(key)
         yield key
         parent = manifest.nodes.get(key)
-        if parent is not None and (through_tables or not _is_incremental(parent)):
+        if parent is not None and (through_tables or not _is_by_load(parent)):
             waiting.extend(_parents(parent))
 
 
 def _tables_above(manifest: Any, node: Any) -> list[str]:
-    """Keys of the incremental models above a model, each behind all those that it reads."""
+    """Keys of the incremental_by_load models above a model, each behind all those that it reads."""
     ordered: dict[str, None] = {}
 
     def visit(key: str) -> None:
@@ -105,7 +107,7 @@ def _tables_above(manifest: Any, node: Any) -> list[str]:
             return
         for above in _parents(parent):
             visit(above)
-        if _is_incremental(parent):
+        if _is_by_load(parent):
             ordered[key] = None
 
     for key in _parents(node):

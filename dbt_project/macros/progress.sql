@@ -28,9 +28,7 @@
     counted again (`landfall refresh --from DAY --to DAY`). `event_at`: the column of their time.
 #}
 {% macro new_loads(stream, column='changed_load_id', event_at='event_at') -%}
-    {%- if model.resource_type == 'unit_test' -%}
-        true
-    {%- elif recounts_days() -%}
+    {%- if recounts_days() and not reads_everything() -%}
         (
             ({{ unread_loads(stream, column) }})
             or ({{ readable_loads(stream, column) }} and {{ is_of_recounted_days(event_at) }})
@@ -42,16 +40,14 @@
 
 
 {% macro unread_loads(stream, column) -%}
-    {{ column }} > {{ position_of(stream) }} and {{ column }} <= {{ reads_to(stream) }}
+    {%- if reads_everything() -%} true {%- else -%} {{ column }} > {{ position_of(stream) }} and {{ column }} <= {{ reads_to(stream) }} {%- endif -%}
 {%- endmacro %}
 
 
 {# Condition on a landing table: the same, and the days of these loads, so that other partitions are not looked at. #}
 {% macro new_landings(stream) -%}
-    {%- if model.resource_type == 'unit_test' -%}
-        true
-    {%- else -%}
-        {{ unread_loads(stream, 'load_id') }}
+    {{- unread_loads(stream, 'load_id') -}}
+    {%- if not reads_everything() %}
         and landed_at between {{ landed_at_of_new_loads(stream, 'min') }} and {{ landed_at_of_new_loads(stream, 'max') }}
     {%- endif -%}
 {%- endmacro %}
@@ -59,15 +55,27 @@
 
 {# Condition on a table of facts: rows that this run may see. A relation that another run has moved on may hold later ones. #}
 {% macro readable_loads(stream, column='load_id') -%}
-    {%- if model.resource_type == 'unit_test' -%} true {%- else -%} {{ column }} <= {{ reads_to(stream) }} {%- endif -%}
+    {%- if reads_everything() -%} true {%- else -%} {{ column }} <= {{ reads_to(stream) }} {%- endif -%}
 {%- endmacro %}
+
+{# Rows of a unit test have no loads, and `dbt show` shows what a model gives of all events. #}
+{% macro reads_everything() %}
+    {% do return(model.resource_type == 'unit_test' or flags.WHICH == 'show') %}
+{% endmacro %}
+
+{# `--empty` makes tables without reading. A sample would be counted as all that a load has, so `--sample` does not read either. #}
+{% macro reads_nothing() %}
+    {% do return(flags.EMPTY or invocation_args_dict.get('sample') is not none) %}
+{% endmacro %}
 
 
 {% macro position_of(stream) -%}
-    (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
+    {%- do check_reads_by_load() -%}
+    {%- if reads_everything() -%} -1 {%- else -%} (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}') {%- endif -%}
 {%- endmacro %}
 
 {% macro reads_to(stream) -%}
+    {%- do check_reads_by_load() -%}
     (select reads_to from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
 {%- endmacro %}
 
@@ -78,28 +86,42 @@
 {% macro progress_key(relation) -%} {{ relation.schema }}.{{ relation.identifier }} {%- endmacro %}
 
 
+{% macro is_by_load(node) %}
+    {% do return(node.config.materialized == 'incremental_by_load') %}
+{% endmacro %}
+
+{# Whether a model holds no rows: what it reads is read anew with it. A user's table is as old as its last run, and has no position. #}
+{% macro is_looked_through(node) %}
+    {% do return(node.resource_type == 'model' and node.config.materialized in ('view', 'ephemeral')) %}
+{% endmacro %}
+
+
 {#
     Streams that a model reads, each with the relations between: {stream: [relation, …]}. Views are looked through, so
-    what counts is what the SQL refers to, and not a list that one could forget to extend.
+    what counts is what the SQL refers to, and not a list that one could forget to extend. With `--defer` they are the relations
+    that `ref` gives: those of the other environment where this one has none.
 #}
 {% macro upstream_positions(node) %}
     {% set found = {} %}
-    {% set waiting = node.depends_on.nodes | list %}
+    {% set waiting = [] %}
+    {% for key in node.depends_on.nodes %} {% do waiting.append((key, false)) %} {% endfor %}
     {% set seen = [] %}
     {% for _ in range(10000) if waiting %}
-        {% set key = waiting.pop() %}
-        {% if key not in seen %}
-            {% do seen.append(key) %}
+        {% set key, of_deferred = waiting.pop() %}
+        {% if (key, of_deferred) not in seen %}
+            {% do seen.append((key, of_deferred)) %}
             {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
                 {% do found.setdefault(graph.sources[key].name, []) %}
-            {% elif key in graph.nodes and graph.nodes[key].resource_type == 'model' %}
+            {% elif key in graph.nodes %}
                 {% set parent = graph.nodes[key] %}
-                {% if parent.config.materialized == 'incremental' %}
+                {% set deferred = parent.defer_relation and (of_deferred or is_deferred(parent)) %}
+                {% if is_by_load(parent) %}
+                    {% set there = parent.defer_relation if deferred else parent %}
                     {% for stream in upstream_positions(parent) %}
-                        {% do found.setdefault(stream, []).append(parent.schema ~ '.' ~ parent.alias) %}
+                        {% do found.setdefault(stream, []).append(there.schema ~ '.' ~ there.alias) %}
                     {% endfor %}
-                {% else %}
-                    {% do waiting.extend(parent.depends_on.nodes) %}
+                {% elif is_looked_through(parent) %}
+                    {% for above in parent.depends_on.nodes %} {% do waiting.append((above, deferred)) %} {% endfor %}
                 {% endif %}
             {% endif %}
         {% endif %}
@@ -107,13 +129,23 @@
     {% do return(found) %}
 {% endmacro %}
 
+{# Whether `ref` gives a model's relation of the other environment: as dbt decides it (RuntimeRefResolver.create_relation). #}
+{% macro is_deferred(node) %}
+    {% if not node.defer_relation or not invocation_args_dict.get('defer') or node.config.materialized == 'ephemeral' %}
+        {% do return(false) %}
+    {% endif %}
+    {% if invocation_args_dict.get('favor_state') and node.unique_id not in selected_resources %} {% do return(true) %} {% endif %}
+    {% do return(adapter.get_relation(node.database, node.schema, node.alias) is none) %}
+{% endmacro %}
+
 
 {#
     First statements of a model's transaction, in one round trip, of which a refresh makes hundreds: take its rows, so that runs follow
     one another, hold still what it reads, and plan how far it reads. Each statement sees what was committed when it began.
     Returns {plan: [{stream, position, reads_to}, …], relation: none or {kind, columns}, definition_md5, reporting_timezone}.
+    A relation that it reads and of which no position is known would count as empty: it ends there.
 
-    `stand_still`: `--empty` reads nothing.
+    `stand_still`: see reads_nothing.
 #}
 {% macro take_turn(relation, upstreams, stand_still) %}
     {% set key = progress_key(relation) %}
@@ -140,12 +172,24 @@
 
         select json_build_object(
             'plan', (select json_agg(planned) from planned),
+            'without_position', (
+                select json_agg(name)
+                from unnest(array[{% for name in read_relations %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %}]::text[]) as name
+                where name not in (select relation from ops.model_progress)
+            ),
             'relation', ({{ describe_relation(relation) }}),
             'definition_md5', (select definition_md5 from ops.model_definition where relation = '{{ key }}'),
             'reporting_timezone', (select reporting_timezone from ops.model_definition where relation = '{{ key }}')
         )::text
     {% endcall %}
-    {% do return(fromjson(load_result('take_turn').data[0][0])) %}
+    {% set turn = fromjson(load_result('take_turn').data[0][0]) %}
+    {% if turn.without_position %}
+        {% do exceptions.raise_compiler_error(
+            model.name ~ ' reads ' ~ turn.without_position | join(', ') ~ ', of which ops.model_progress knows no load: build that first, '
+            ~ 'copy it with dbt clone, or read another environment\'s with --defer --state.'
+        ) %}
+    {% endif %}
+    {% do return(turn) %}
 {% endmacro %}
 
 {# `from_start`: the relation was just made or emptied, so nothing is in it. #}

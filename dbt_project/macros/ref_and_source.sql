@@ -1,6 +1,8 @@
 {#
     `dbt run --empty` wraps each input in `where false limit 0`, also inside the definition of a view, which then shows
-    nothing until the next run. Here `--empty` reads nothing because the models' progress says so (see progress.sql).
+    nothing until the next run; `--sample` the same. Here both read nothing because the models' progress says so (see progress.sql).
+    Models of dbt's own `table` and `incremental` get what dbt says, but not while `landfall up` makes what is missing: a table that is
+    there keeps its rows.
 #}
 {% macro ref() %}
     {% do return(without_limit(builtins.ref(*varargs, **kwargs))) %}
@@ -11,5 +13,7 @@
 {% endmacro %}
 
 {% macro without_limit(relation) %}
-    {% do return(relation if relation.limit is none else relation.replace(limit=none)) %}
+    {% if relation.limit is none and relation.event_time_filter is none %} {% do return(relation) %} {% endif %}
+    {% if model.config.materialized in ('table', 'incremental') and env_var('LANDFALL_DOOR', 'dbt') != 'up' %} {% do return(relation) %} {% endif %}
+    {% do return(relation.replace(limit=none, event_time_filter=none)) %}
 {% endmacro %}

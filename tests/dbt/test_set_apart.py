@@ -44,7 +44,7 @@ SEEN_FOR_EVER = {
 
 
 def tables() -> list[ModelTable]:
-    """The tables of all incremental models."""
+    """The tables that are filled load by load."""
     return sorted(model_tables(load_manifest(DBT_PROJECT, "any")).values(), key=lambda table: table.name)
 
 

@@ -13,7 +13,7 @@ from landing_stream.contract import load_contracts
 from orchestration.manifest import progress_relations
 from orchestration.models import dbt_build_arguments
 from tests.orchestration.describe import SNAPSHOT, describe
-from warehouse.dbt_manifest import read_manifest
+from warehouse.dbt_manifest import BY_LOAD, read_manifest
 
 MARTS = {
     "job_tracking": "kpi_jobs_hourly",
@@ -81,7 +81,7 @@ def test_no_table_waits_for_one_that_is_cold() -> None:
     waiting = {
         node["name"]
         for key, node in nodes.items()
-        if node["config"]["materialized"] == "incremental" and key not in cold and cold & above(nodes, key)
+        if node["config"]["materialized"] == BY_LOAD and key not in cold and cold & above(nodes, key)
     }
     assert cold
     assert not waiting
@@ -92,14 +92,14 @@ def above(nodes: dict[str, Any], key: str) -> set[str]:
     found: set[str] = set()
     for parent in nodes[key]["depends_on"]["nodes"]:
         if parent in nodes and nodes[parent]["resource_type"] == "model":
-            found |= {parent} if nodes[parent]["config"]["materialized"] == "incremental" else above(nodes, parent)
+            found |= {parent} if nodes[parent]["config"]["materialized"] == BY_LOAD else above(nodes, parent)
     return found
 
 
 def test_models_with_a_position_are_named_by_layer_whatever_the_target() -> None:
     node = {"resource_type": "model", "alias": "fct_x", "schema": "dev_ada_marts"}
     nodes = {
-        "a": {**node, "config": {"schema": "marts", "materialized": "incremental"}},
+        "a": {**node, "config": {"schema": "marts", "materialized": BY_LOAD}},
         "b": {**node, "config": {"schema": "marts", "materialized": "view"}},
     }
     assert progress_relations({"nodes": nodes}) == ["marts.fct_x"]

@@ -50,8 +50,9 @@ def test_a_pass_runs_the_tables_of_the_streams_with_news() -> None:
         "source:landing.web_logs+",
         "--exclude",
         "config.materialized:view",
+        "config.materialized:table",
     ]
-    assert pass_arguments({"web_logs"}, cold=False)[-2:] == ["config.materialized:view", "tag:cold"]
+    assert pass_arguments({"web_logs"}, cold=False)[-2:] == ["config.materialized:table", "tag:cold"]
     assert cold_arguments("web_logs")[2:4] == ["--select", "tag:cold,source:landing.web_logs+"]
 
 

@@ -1,12 +1,16 @@
 {#
-    An index under a name that follows from what it is. dbt's own has the time in its name, so `if not exists` never finds it, and
-    each change of a model's definition would add a copy of every index.
+    The indexes of a table that is filled load by load, each under a name that follows from what it is. dbt's own has the time in its name,
+    so `if not exists` never finds it, and each change of a model's definition would add a copy of every index.
 #}
-{% macro postgres__get_create_index_sql(relation, index_dict) -%}
-    {%- set index = adapter.parse_index(index_dict) -%}
-    create {{ 'unique ' if index.unique }}index if not exists "{{ index_name(relation, index) }}"
-    on {{ relation }} {{ 'using ' ~ index.type if index.type }} ({{ in_reporting_timezone(index.columns | join(', ')) }})
-{%- endmacro %}
+{% macro create_indexes_once(relation) %}
+    {% for index_dict in config.get('indexes', default=[]) %}
+        {% set index = adapter.parse_index(index_dict) %}
+        {% call statement('create_index') %}
+            create {{ 'unique ' if index.unique }}index if not exists "{{ index_name(relation, index) }}"
+            on {{ relation }} {{ 'using ' ~ index.type if index.type }} ({{ in_reporting_timezone(index.columns | join(', ')) }})
+        {% endcall %}
+    {% endfor %}
+{% endmacro %}
 
 {% macro index_name(relation, index) %}
     {% set columns = [] %}

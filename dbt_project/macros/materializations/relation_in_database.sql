@@ -1,6 +1,6 @@
 {#
     What stands in the database now under a relation's name, and not in dbt's cache, which another run may have overtaken.
-    Returns none, or {kind: 'table' | 'view', columns: {name: type}}.
+    Returns none, or {kind: 'table' | 'view' | 'materialized view', columns: {name: type}}.
 #}
 {% macro relation_in_database(relation) %}
     {% call statement('relation_in_database', fetch_result=true) %} select ({{ describe_relation(relation) }})::text {% endcall %}
@@ -11,7 +11,7 @@
 {# The same as a query: one JSON value, or no row. #}
 {% macro describe_relation(relation) %}
     select json_build_object(
-        'kind', case when c.relkind in ('r', 'p') then 'table' else 'view' end,
+        'kind', case c.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end,
         'columns', (
             select json_object_agg(a.attname, format_type(a.atttypid, null))
             from pg_attribute as a
@@ -20,7 +20,7 @@
     )
     from pg_class as c
     inner join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname = '{{ relation.schema }}' and c.relname = '{{ relation.identifier }}' and c.relkind in ('r', 'p', 'v')
+    where n.nspname = '{{ relation.schema }}' and c.relname = '{{ relation.identifier }}' and c.relkind in ('r', 'p', 'v', 'm')
 {% endmacro %}
 
 

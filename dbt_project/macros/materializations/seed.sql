@@ -10,13 +10,24 @@
         {% do return('select 1') %}
     {% endif %}
     {% set existing = adapter.get_columns_in_relation(old_relation) | map(attribute='name') | list %}
-    {% if existing == agate_table.column_names | list %}
+    {% if existing == agate_table.column_names | list and not (full_refresh and seed_is_retyped(model, old_relation, agate_table)) %}
         {% do return(empty_seed(old_relation)) %}
     {% endif %}
     {% if not full_refresh %}
         {% do exceptions.raise_compiler_error(model.name ~ ': its columns changed. Run: dbt build -s ' ~ model.name ~ '+ --full-refresh') %}
     {% endif %}
     {% do return(default__reset_csv_table(model, full_refresh, old_relation, agate_table)) %}
+{% endmacro %}
+
+
+{# Whether column_types, or the values where these name none, give a column another type than its table has. #}
+{% macro seed_is_retyped(model, relation, agate_table) %}
+    {% set existing = relation_in_database(relation).columns %}
+    {% for name in agate_table.column_names %}
+        {% set wanted = model.config.get('column_types', {}).get(name) or adapter.convert_type(agate_table, loop.index0) %}
+        {% if type_name(wanted) != existing[name] %} {% do return(true) %} {% endif %}
+    {% endfor %}
+    {% do return(false) %}
 {% endmacro %}
 
 

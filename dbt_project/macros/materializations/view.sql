@@ -1,6 +1,7 @@
 {#
     A view that people read never vanishes: dbt's own swaps it, which drops the views above it with cascade. Here it is made with
     `create or replace`, and only when its definition has changed: replacing takes a lock that readers wait for.
+    All else is as dbt's own: hooks, grants, sql_header, contract, documentation; and with it a user's views stay too.
     Where columns were renamed, removed or retyped, Postgres refuses to replace; then it is dropped and made in one transaction.
     A dashboard that left a transaction open over the view is waited for in short turns, so that other readers are not held up behind
     this wait; after ten minutes the model fails, and the next refresh tries again.
@@ -12,20 +13,21 @@
     {% set recorded = lock_definition(relation) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
+    {% do warn_of_view(model) %}
     {% set existing = relation_in_database(relation) %}
     {% set definition = definition_of(model, sql) %}
     {% if existing and existing.kind == 'view' and recorded == definition and not should_full_refresh() %}
         {% call noop_statement('main', 'UNCHANGED', 'UNCHANGED', 0) %} {% endcall %}
     {% else %}
         {% if config.get('contract').enforced %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
-        {% if existing and existing.kind == 'table' %}
-            {% call statement('drop_table') %} drop table {{ relation }} cascade {% endcall %}
+        {% if existing and existing.kind != 'view' %}
+            {% call statement('drop_other') %} drop {{ existing.kind }} {{ relation }} cascade {% endcall %}
         {% endif %}
-        {% call statement('main') %} {{ create_or_replace_view(relation, sql) }} {% endcall %}
-        {% do apply_grants(relation, config.get('grants'), should_revoke=existing is not none) %}
+        {% call statement('main') %} {{ config.get('sql_header') or '' }} {{ replace_view(relation, sql) }} {% endcall %}
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
     {% endif %}
+    {% do apply_grants(relation, config.get('grants'), should_revoke=true) %}
 
     {{ run_hooks(post_hooks, inside_transaction=true) }}
     {% do adapter.commit() %}
@@ -34,7 +36,22 @@
 {% endmaterialization %}
 
 
-{% macro create_or_replace_view(relation, sql) %}
+{# What a reader of the view would find out late. #}
+{% macro warn_of_view(model) %}
+    {% for key in model.depends_on.nodes if key in graph.nodes and graph.nodes[key].config.materialized == 'table' %}
+        {% set table = graph.nodes[key].name %}
+        {% do exceptions.warn(
+            model.name ~ ' is a view of ' ~ table ~ ', a `table`: dbt makes that anew at each run, and drops the views above it. Run both '
+            ~ 'with dbt run -s ' ~ table ~ '+, or make it `incremental`.'
+        ) %}
+    {% endfor %}
+    {% if model.constraints or model.columns.values() | selectattr('constraints') | list %}
+        {% do exceptions.warn(model.name ~ ' is a view: Postgres does not hold its constraints.') %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro replace_view(relation, sql) %}
     do $landfall_do$
     declare
         before text := current_setting('lock_timeout');

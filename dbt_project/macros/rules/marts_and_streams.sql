@@ -11,7 +11,7 @@
                 {% do found.append({
                     'mart': node.alias,
                     'stream': stream,
-                    'relations': [own] if node.config.materialized == 'incremental' else relations | unique | sort | list,
+                    'relations': [own] if is_by_load(node) else relations | unique | sort | list,
                 }) %}
             {% endfor %}
         {% endfor %}

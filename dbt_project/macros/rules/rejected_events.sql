@@ -26,7 +26,7 @@ where rejected_reason is not null
     of each record stands in a `case` behind it, which looks no further. Whether there are any is asked once a query, and not for each
     record (1.5 µs). `record`: the relation that has its position.
 #}
-{% macro is_set_apart(stream, record) -%}
+{% macro is_set_apart(stream, record='read') -%}
     (select exists (select from ops.events_set_apart where stream = '{{ stream }}'))
     and exists (
         select from ops.events_set_apart as apart

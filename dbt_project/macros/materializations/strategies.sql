@@ -3,7 +3,7 @@
     their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see
     mark_changed_facts. Events go in by time: what happened together then lies together, also after a backlog.
 #}
-{% macro get_incremental_insert_new_sql(arguments) %}
+{% macro by_load_insert_new_sql(arguments) %}
     {% set columns = arguments.dest_columns | join(', ') %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from ({{ arguments.sql }}) as new_rows
@@ -22,11 +22,11 @@
     When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
     meta.event_day gives the day of a row.
 #}
-{% macro get_incremental_rebuild_buckets_sql(arguments) %}
+{% macro by_load_rebuild_buckets_sql(arguments) %}
     {% set target = arguments.target_relation %}
     {% set rebuilt = target.identifier ~ '_rebuilt' %}
     {% set columns = arguments.dest_columns | join(', ') %}
-    {% set bucket = arguments.unique_key if arguments.unique_key is sequence and arguments.unique_key is not string else [arguments.unique_key] %}
+    {% set bucket = arguments.unique_key %}
     {% set key = primary_key(model) %}
     {% set values = arguments.dest_columns | reject('in', key) | list %}
     create temporary table {{ rebuilt }} on commit drop as {{ arguments.sql }};
@@ -66,7 +66,7 @@
 
 
 {# keep_greatest: for high-water marks. Columns outside unique_key only ever rise, so order and repetition do not matter. #}
-{% macro get_incremental_keep_greatest_sql(arguments) %}
+{% macro by_load_keep_greatest_sql(arguments) %}
     {{ upsert_sql(arguments, added=[]) }}
 {% endmacro %}
 
@@ -100,7 +100,7 @@
     others outside unique_key rise to the greatest. Right because a load is read once: the position moves in the same transaction.
     The model reads unread_loads(stream, 'load_id'), never what has merely changed.
 #}
-{% macro get_incremental_add_up_sql(arguments) %}
+{% macro by_load_add_up_sql(arguments) %}
     {{ upsert_sql(arguments, added=config.get('meta').added) }}
 {% endmacro %}
 

@@ -1,40 +1,41 @@
 {#
-    dbt's incremental table, with four differences:
+    A table that reads each load of its streams once: `materialized='incremental_by_load'`. Beside dbt's own `incremental`, which is left
+    as it is:
     - its progress is in ops.model_progress, locked first and moved in the transaction that writes the rows (progress.sql);
     - it is never swapped: a full refresh deletes and inserts in one transaction, so readers and the views above it see the old
       rows until the new ones are there;
     - what exists is asked from the database behind the lock, so two first builds follow one another;
     - what was filled from landing that `landfall retention` has dropped is the archive: a full refresh leaves it as it is.
-    A model needs a contract with a primary key, and one of the strategies of incremental_strategies.sql.
+    A model needs a contract with a primary key, and one of the strategies of strategies.sql.
 #}
-{% materialization incremental, adapter='postgres' %}
+{% materialization incremental_by_load, adapter='postgres' %}
     {% set relation = this.incorporate(type='table') %}
     {% set upstreams = upstream_positions(model) %}
-    {% do check_incremental_model(model, upstreams) %}
+    {% set stand_still = reads_nothing() %}
+    {% do check_by_load(model, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
 
-    {% set turn = take_turn(relation, upstreams, stand_still=flags.EMPTY) %}
+    {% set turn = take_turn(relation, upstreams, stand_still) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
     {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
     {% do check_counted_timezone(relation, turn, filled_anew) %}
-    {% set from_start = prepare_table(relation, sql, turn, filled_anew) %}
-    {% set plan = plan_from_start(relation, upstreams, stand_still=flags.EMPTY) if from_start else turn.plan %}
+    {% set from_start = prepare_table(relation, sql, turn, upstreams, filled_anew) %}
+    {% set plan = plan_from_start(relation, upstreams, stand_still) if from_start else turn.plan %}
     {% set news = [] %}
     {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
 
-    {% if news or flags.EMPTY or (recounts_days() and config.get('meta', {}).get('event_day')) %}
-        {% set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) %}
+    {% if news or stand_still or (recounts_days() and config.get('meta', {}).get('event_day')) %}
         {% set arguments = {
             'target_relation': relation,
-            'unique_key': config.get('unique_key'),
+            'unique_key': unique_key_columns(),
             'dest_columns': model.columns.keys() | list,
             'sql': with_literal_bounds(sql, plan),
         } %}
         {# the position moves first: the bounds are numbers by now, and what dbt counts as rows are those of the last statement #}
         {% call statement('main') %}
-            {% if news and not invocation_args_dict.get('sample') %} {{ move_progress(relation) }}; {% endif %}
-            {{ strategy(arguments) }}
+            {% if news %} {{ move_progress(relation) }}; {% endif %}
+            {{ context[strategy_macro(config.get('incremental_strategy'))](arguments) }}
         {% endcall %}
     {% else %}
         {% call noop_statement('main', 'NOTHING NEW', 'NOTHING NEW', 0) %} {% endcall %}
@@ -43,6 +44,7 @@
     {% do mark_changed_facts(relation, news) %}
 
     {% if news %} {% do analyze_when_grown(relation) %} {% endif %}
+    {% do apply_grants(relation, config.get('grants'), should_revoke=true) %}
 
     {{ run_hooks(post_hooks, inside_transaction=true) }}
     {% do adapter.commit() %}
@@ -70,16 +72,6 @@
 {% endmacro %}
 
 
-{% macro check_incremental_model(model, upstreams) %}
-    {% if not upstreams %}
-        {% do exceptions.raise_compiler_error(model.name ~ ' reads no stream: an incremental model refers to a landing table or to one that does.') %}
-    {% endif %}
-    {% if not config.get('contract').enforced or not primary_key(model) %}
-        {% do exceptions.raise_compiler_error(model.name ~ ': an incremental model needs an enforced contract with a primary_key constraint.') %}
-    {% endif %}
-{% endmacro %}
-
-
 {# Columns of the model's primary key, from its contract. #}
 {% macro primary_key(model) %}
     {% for constraint in model.constraints if constraint.type == 'primary_key' %}
@@ -101,7 +93,7 @@
             {% if run_query("select 1 from ops.dropped_landing where stream = '" ~ graph.sources[key].name ~ "' limit 1").rows %}
                 {% do return(true) %}
             {% endif %}
-        {% elif key in graph.nodes and graph.nodes[key].config.materialized == 'view' %}
+        {% elif key in graph.nodes and is_looked_through(graph.nodes[key]) %}
             {% do waiting.extend(graph.nodes[key].depends_on.nodes) %}
         {% endif %}
     {% endfor %}
@@ -123,13 +115,14 @@
 
 
 {# Makes the table, empties it for a full refresh, or lets it grow. `turn`: see take_turn. Returns whether nothing is in it now. #}
-{% macro prepare_table(relation, sql, turn, filled_anew) %}
+{% macro prepare_table(relation, sql, turn, upstreams, filled_anew) %}
     {% set existing = turn.relation %}
     {% set definition = definition_of(model, sql) %}
     {% set changed = turn.definition_md5 != definition %}
+    {% if changed %} {% do check_what_it_reads(model, sql, upstreams) %} {% endif %}
 
-    {% if existing and existing.kind == 'view' %}
-        {% call statement('drop_view') %} drop view {{ relation }} cascade {% endcall %}
+    {% if existing and existing.kind != 'table' %}
+        {% call statement('drop_other') %} drop {{ existing.kind }} {{ relation }} cascade {% endcall %}
         {% set existing = none %}
     {% endif %}
     {% if existing and filled_anew %}
@@ -144,10 +137,9 @@
     {# not before: a model may read its own table. What fails here is rolled back with the rest #}
     {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}
     {% if not existing or changed %}
-        {% do create_indexes(relation) %}
+        {% do create_indexes_once(relation) %}
         {% do create_partial_indexes(relation) %}
         {% do drop_outdated_indexes(relation) %}
-        {% do apply_grants(relation, config.get('grants'), should_revoke=existing is not none) %}
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
     {% endif %}
