@@ -112,6 +112,37 @@ def stream_statuses(connection: Connection, contracts: Iterable[Contract], topic
     return found
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Records in a range of loads, by what became of them."""
+
+    landed: int
+    quarantined: int
+    holes: int
+    """Offsets without a record: Kafka's transactions and compaction leave them."""
+    newest_event_at: dt.datetime | None
+    """Greatest Kafka time of the records, at most when they were committed."""
+
+
+def totals_between(connection: Connection, stream: str, after: int, up_to: int, topic_id: UUID | None = None) -> Totals:
+    """Of the stream's loads behind `after`, to `up_to`, of one topic or of all. Up to the horizon they never change."""
+    row = connection.execute(
+        """
+        select
+            coalesce(sum(landed), 0)::bigint,
+            coalesce(sum(quarantined), 0)::bigint,
+            coalesce(sum(holes), 0)::bigint,
+            max(least(max_kafka_timestamp, committed_at))
+        from landing.slices
+        where stream = %(stream)s and load_id > %(after)s and load_id <= %(up_to)s
+            and (%(topic_id)s::uuid is null or topic_id = %(topic_id)s)
+        """,
+        {"stream": stream, "after": after, "up_to": up_to, "topic_id": topic_id},
+    ).fetchone()
+    assert row is not None
+    return Totals(*row)
+
+
 def lag_of(connection: Connection, contract: Contract, topics: Topics) -> int:
     """Records of the contract's topic, as it is now, that have not landed. Raises KafkaUnavailable."""
     topic = topics.offsets(contract.topic)

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from prometheus_client.metrics_core import Metric
 
+from landing_stream.progress import totals_between
 from monitoring.catalogue import family, histogram_family
 from monitoring.histogram import Histogram
 
@@ -22,11 +23,6 @@ LATENESS_BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 864
 """Produced to committed is about a second; a day is what an outage over night leaves."""
 
 HORIZONS = "select stream, hi from landing.horizons order by 1"
-# Loads at or below the horizon have ended, so that nothing is added to them any more.
-SLICES = """
-select coalesce(sum(landed), 0)::bigint, coalesce(sum(quarantined), 0)::bigint, coalesce(sum(holes), 0)::bigint
-from landing.slices where stream = %s and load_id > %s and load_id <= %s
-"""
 STATES = """
 select state, count(*) from landing.loads
 where stream = %s and load_id > %s and load_id <= %s and kind = 'events' group by 1
@@ -62,7 +58,7 @@ class StreamTotals:
     def read(self, connection: Connection, stream: str, horizon: int) -> None:
         """Add the loads that have ended since. The first read sums the whole ledger: 0.1 s a million slices."""
         span = (stream, self.read_to, horizon)
-        landed, quarantined, holes = connection.execute(SLICES, span).fetchall()[0]
+        new = totals_between(connection, *span)
         states: dict[str, int] = dict(connection.execute(STATES, span).fetchall())
         if not self._is_first:
             durations, ages = connection.execute(DURATIONS, span).fetchall(), connection.execute(AGES, span).fetchall()
@@ -71,7 +67,7 @@ class StreamTotals:
             for newest, oldest, count in ages:
                 self.lateness.add_spread(newest, oldest, count)
         # Only now, when nothing can fail any more: a read that breaks off is repeated whole.
-        self.records.update(landed=landed, quarantined=quarantined, hole=holes)
+        self.records.update(landed=new.landed, quarantined=new.quarantined, hole=new.holes)
         self.loads.update(states)
         self.read_to, self._is_first = horizon, False
 

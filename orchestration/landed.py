@@ -9,7 +9,7 @@ from uuid import UUID
 import dagster as dg
 import psycopg
 
-from landing_stream.progress import lag
+from landing_stream.progress import lag, totals_between
 from landing_stream.topics import TopicOffsets
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -54,10 +54,6 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
         """
         select
             count(distinct load_id),
-            coalesce(sum(landed), 0)::bigint,
-            coalesce(sum(quarantined), 0)::bigint,
-            coalesce(sum(holes), 0)::bigint,
-            max(least(max_kafka_timestamp, committed_at)),
             (select count(*) from landing.gaps where stream = %(stream)s),
             (select finished_at from landing.loads where stream = %(stream)s and load_id = %(hi)s)
         from landing.slices
@@ -66,7 +62,8 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
         {"stream": stream, "after": after, "hi": hi},
     ).fetchone()
     assert counted is not None
-    loads, rows, quarantined, holes, newest_event, gaps, finished_at = counted
+    loads, gaps, finished_at = counted
+    totals = totals_between(connection, stream, after, hi)
     offsets = connection.execute(
         "select topic_id, kafka_partition, next_offset from landing.offsets as o where stream = %(stream)s"
         # a lake folder would make a record of each of its files, in every event of Dagster
@@ -77,12 +74,12 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
         stream=stream,
         load_id=hi,
         loads=loads,
-        rows=rows,
-        quarantined=quarantined,
-        holes=holes,
+        rows=totals.landed,
+        quarantined=totals.quarantined,
+        holes=totals.holes,
         gaps=gaps,
         finished_at=finished_at,
-        newest_event=newest_event,
+        newest_event=totals.newest_event_at,
         next_offsets={(topic_id, partition): offset for topic_id, partition, offset in offsets},
     )
 

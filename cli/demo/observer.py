@@ -14,7 +14,7 @@ from database.kept import KeptConnection
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract
-from landing_stream.progress import lag_of, ledger_offsets
+from landing_stream.progress import lag_of, ledger_offsets, totals_between
 from landing_stream.topics import Topics
 
 LATEST_LOADS = 10
@@ -251,19 +251,9 @@ class Observer:
 
     def _add_up(self, baseline: Baseline, horizon: int) -> Tally:
         tally = self._tallies[baseline.stream]
-        row = (
-            self.ledger()
-            .execute(
-                "select coalesce(sum(landed), 0)::bigint, coalesce(sum(quarantined), 0)::bigint,"
-                " coalesce(sum(holes), 0)::bigint from landing.slices"
-                " where stream = %s and topic_id = %s and load_id > %s and load_id <= %s",
-                (baseline.stream, baseline.topic_id, tally.up_to, horizon),
-            )
-            .fetchone()
-        )
-        assert row is not None
-        tally.landed, tally.quarantined = tally.landed + row[0], tally.quarantined + row[1]
-        tally.holes, tally.up_to = tally.holes + row[2], horizon
+        new = totals_between(self.ledger(), baseline.stream, tally.up_to, horizon, baseline.topic_id)
+        tally.landed, tally.quarantined = tally.landed + new.landed, tally.quarantined + new.quarantined
+        tally.holes, tally.up_to = tally.holes + new.holes, horizon
         return tally
 
     def _ages(self, condition: str, baseline: Baseline, *values: Any) -> list[Age]:
