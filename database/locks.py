@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 DBT = "turn_of_dbt"
-"""Held while dbt writes models: one run at a time, from whichever of our doors. Behind it, for a `dbt build` that is
+"""Held while dbt writes models: one run at a time, whatever of ours started it. Behind it, for a `dbt build` that is
 typed by hand, there is each model's own row lock."""
 FOLLOWER = "turn_of_follower"
 """Held by whoever refreshes the models after each load: `landfall refresh --watch`, or else a run of Dagster."""

@@ -60,16 +60,16 @@ CATALOGUE: Mapping[str, Described] = {
         "gauge", ("stream",), "Loads that the furthest-behind relation has not read."
     ),
     "landfall_refreshes_total": Described(
-        "counter", ("door", "outcome"), "Ended dbt runs and builds since the exporter started: ok or failed."
+        "counter", ("started_by", "outcome"), "Ended dbt runs and builds since the exporter started: ok or failed."
     ),
     "landfall_refresh_duration_seconds": Described(
-        "histogram", ("door",), "Length of dbt runs and builds since the exporter started."
+        "histogram", ("started_by",), "Length of dbt runs and builds since the exporter started."
     ),
     "landfall_refresh_rows_total": Described(
-        "counter", ("door",), "Rows that dbt runs and builds wrote since the exporter started."
+        "counter", ("started_by",), "Rows that dbt runs and builds wrote since the exporter started."
     ),
     "landfall_refresh_last_success_timestamp_seconds": Described(
-        "gauge", ("door",), "When the newest dbt run or build without failure ended."
+        "gauge", ("started_by",), "When the newest dbt run or build without failure ended."
     ),
     "landfall_mart_newest_event_timestamp_seconds": Described(
         "gauge", ("relation", "stream"), "Event time of the newest event that the mart holds."

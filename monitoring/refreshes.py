@@ -21,13 +21,16 @@ REFRESH_BOUNDS = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 OVERLAP = dt.timedelta(minutes=1)
 """A run commits a little after the `ended_at` that it writes: the last minute is read again, each run counted once."""
 
-# Through the door `up` relations are made, empty: no refresh.
+# `up` makes relations, empty: no refresh.
 RUNS = """
-select invocation_id, door, extract(epoch from ended_at - started_at)::float, rows_written, failed = '{}', ended_at
-from ops.runs where ended_at > %s and command in ('run', 'build') and door <> 'up'
+select
+    invocation_id, started_by, extract(epoch from ended_at - started_at)::float, rows_written, failed = '{}', ended_at
+from ops.runs where ended_at > %s and command in ('run', 'build') and started_by <> 'up'
 """
 NEWEST_SUCCESSES = """
-select door, max(ended_at) from ops.runs where failed = '{}' and command in ('run', 'build') and door <> 'up' group by 1
+select started_by, max(ended_at) from ops.runs
+where failed = '{}' and command in ('run', 'build') and started_by <> 'up'
+group by 1
 """
 MODELS = """
 select
@@ -42,7 +45,7 @@ group by h.stream, h.hi, h.landed_hi
 
 
 class Refreshes:
-    """Counts by door of the runs that ended since the first read; ops.runs itself forgets after two days."""
+    """Counts, by what started them, of the runs that ended since the first read; ops.runs forgets after two days."""
 
     def __init__(self) -> None:
         self._since: dt.datetime | None = None
@@ -63,17 +66,17 @@ class Refreshes:
         yield histogram_family("landfall_refresh_duration_seconds", self._durations)
         yield family(
             "landfall_refresh_last_success_timestamp_seconds",
-            {(door,): at.timestamp() for door, at in self._successes.items()},
+            {(started_by,): at.timestamp() for started_by, at in self._successes.items()},
         )
 
     def _begin(self, connection: Connection) -> None:
         """What ended before is not counted: two days of it are there, and a counter that starts with them would show
         them as new after each start of the exporter."""
-        for door, at in connection.execute(NEWEST_SUCCESSES):
-            self._successes[door] = at
+        for started_by, at in connection.execute(NEWEST_SUCCESSES):
+            self._successes[started_by] = at
         # from the start, as Prometheus sees no increase in a counter that appears at 1
-        for door in dict.fromkeys((*REFRESHING, *self._successes)):
-            self._appears(door)
+        for started_by in dict.fromkeys((*REFRESHING, *self._successes)):
+            self._appears(started_by)
         ((now,),) = connection.execute("select clock_timestamp()").fetchall()
         self._counted = {run[0]: now for run in connection.execute(RUNS, (now - OVERLAP,))}
         self._since = now
@@ -86,20 +89,22 @@ class Refreshes:
         self._counted = {run[0]: run[-1] for run in runs}
         return new
 
-    def _count(self, _: str, door: str, seconds: float, rows: int, went_well: bool, ended_at: dt.datetime) -> None:
-        self._appears(door)
-        self._outcomes[door, "ok" if went_well else "failed"] += 1
-        self._rows[door,] += rows
-        self._durations[door,].add(seconds)
+    def _count(
+        self, _: str, started_by: str, seconds: float, rows: int, went_well: bool, ended_at: dt.datetime
+    ) -> None:
+        self._appears(started_by)
+        self._outcomes[started_by, "ok" if went_well else "failed"] += 1
+        self._rows[started_by,] += rows
+        self._durations[started_by,].add(seconds)
         if went_well:
-            self._successes[door] = max(ended_at, self._successes.get(door, ended_at))
+            self._successes[started_by] = max(ended_at, self._successes.get(started_by, ended_at))
 
-    def _appears(self, door: str) -> None:
-        """A door's counters begin at 0."""
+    def _appears(self, started_by: str) -> None:
+        """The counters of what starts runs begin at 0."""
         for outcome in ("ok", "failed"):
-            self._outcomes[door, outcome] += 0
-        self._rows[door,] += 0
-        self._durations.setdefault((door,), Histogram(REFRESH_BOUNDS))
+            self._outcomes[started_by, outcome] += 0
+        self._rows[started_by,] += 0
+        self._durations.setdefault((started_by,), Histogram(REFRESH_BOUNDS))
 
 
 def model_metrics(connection: Connection) -> Iterator[Metric]:

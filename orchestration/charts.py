@@ -33,7 +33,7 @@ class Drawn:
     seconds_ago: float | None
     """Since it was asked for; None when none ever was."""
     marts_changed: bool
-    """Whether a run of dbt, of any door, has written rows since then."""
+    """Whether a run of dbt, whatever started it, has written rows since then."""
 
 
 def reason_to_wait(drawn: Drawn) -> str | None:

@@ -76,7 +76,7 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
         arguments = dbt_build_arguments(full_refresh=config.full_refresh, tests_alone=tests_alone)
         turn = nullcontext() if tests_alone else held(settings, DBT, "dagster dbt")
         with turn:
-            with environment({**libpq_variables(settings.as_transformer), "LANDFALL_DOOR": "dagster"}):
+            with environment({**libpq_variables(settings.as_transformer), "LANDFALL_STARTED_BY": "dagster"}):
                 build = dbt.cli(
                     arguments, context=context, target_path=dbt_target_folder(settings), raise_on_error=False
                 )

@@ -121,7 +121,7 @@ def follow_loads(
             failures.append(first_trouble(outcome))
 
     enrich(settings)
-    session = DbtSession(settings, door="dagster")
+    session = DbtSession(settings, started_by="dagster")
     follower = Follower(settings, session, note)
     first = refresh_arguments() if config.everything else None
     goes_on, shown_at = True, time.monotonic()

@@ -30,7 +30,7 @@ _ONE_RUN = threading.Lock()
 WRITING = ("run", "build", "seed", "snapshot")
 """Commands of dbt that write relations."""
 REFRESHING = ("watch", "refresh", "repair", "dagster", "dbt")
-"""Doors through which a run refreshes models. Through `up` they are made, empty; `reference` writes snapshots."""
+"""What starts runs that refresh models. By `up` they are made, empty; `reference` writes snapshots."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Outcome:
 class DbtSession:
     """A warm dbt for the servers of `settings`. Logs and compiled SQL go to LANDFALL_HOME/dbt."""
 
-    def __init__(self, settings: Settings, project: Path = DBT_PROJECT, *, door: str = "dbt") -> None:
-        """`door`: who runs dbt, for ops.runs."""
-        self.settings, self.project, self.door = settings, project, door
+    def __init__(self, settings: Settings, project: Path = DBT_PROJECT, *, started_by: str = "dbt") -> None:
+        """`started_by`: what runs dbt, for ops.runs."""
+        self.settings, self.project, self.started_by = settings, project, started_by
         open_state(settings.home)
         self.folder = settings.home / "dbt"
         clear_target_of_other_dbt(self.folder)
@@ -103,14 +103,14 @@ class DbtSession:
             "prod",
             *options,
         ]
-        variables = {**libpq_variables(self.settings.as_transformer), "LANDFALL_DOOR": self.door}
+        variables = {**libpq_variables(self.settings.as_transformer), "LANDFALL_STARTED_BY": self.started_by}
         if self.settings.reporting_timezone is not None:
             variables["LANDFALL_REPORTING_TIMEZONE"] = self.settings.reporting_timezone
         with _ONE_RUN, ExitStack() as turn, environment(variables):
             started = time.monotonic()
             if command in WRITING:
                 try:
-                    turn.enter_context(held(self.settings, DBT, f"landfall dbt {self.door}"))
+                    turn.enter_context(held(self.settings, DBT, f"landfall dbt {self.started_by}"))
                 except UserError as error:
                     return Outcome((), time.monotonic() - started, str(error))
                 started = time.monotonic()

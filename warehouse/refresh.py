@@ -32,7 +32,7 @@ def create_relations(settings: Settings) -> bool:
     """
     if _is_up_to_date(settings):
         return False
-    session = DbtSession(settings, door="up")
+    session = DbtSession(settings, started_by="up")
     for arguments in create_arguments():
         outcome = session.run(arguments)
         if not outcome.ok:
@@ -51,7 +51,7 @@ def refresh(settings: Settings, *, full_refresh: bool = False) -> Outcome:
     What has landed is enriched first, so that it shows wherever it was landed.
     """
     enrich(settings)
-    return Refresher(DbtSession(settings, door="refresh")).run(refresh_arguments(full_refresh=full_refresh))
+    return Refresher(DbtSession(settings, started_by="refresh")).run(refresh_arguments(full_refresh=full_refresh))
 
 
 def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
@@ -66,7 +66,7 @@ def streams_without_full_landing(settings: Settings) -> dict[str, dt.date]:
 
 def retry_set_apart_events(settings: Settings) -> int:
     """Let the next refresh read what was set apart because a model failed on it; how many events."""
-    return read_again(DbtSession(settings, door="refresh"))
+    return read_again(DbtSession(settings, started_by="refresh"))
 
 
 def recount(settings: Settings, days: EventDays) -> Outcome:
@@ -75,18 +75,18 @@ def recount(settings: Settings, days: EventDays) -> Outcome:
     Facts stay as they are; what people read is right after each table's own transaction.
     """
     enrich(settings)
-    return Refresher(DbtSession(settings, door="refresh")).run(recount_arguments(days))
+    return Refresher(DbtSession(settings, started_by="refresh")).run(recount_arguments(days))
 
 
 def rebuild(settings: Settings, model: str, *, downstream: bool = True) -> Outcome:
     """Empty one model and fill it anew, in place, and with `downstream` every model that reads it."""
     enrich(settings)
-    return Refresher(DbtSession(settings, door="repair")).run(rebuild_arguments(model, downstream=downstream))
+    return Refresher(DbtSession(settings, started_by="repair")).run(rebuild_arguments(model, downstream=downstream))
 
 
 def keep_history(settings: Settings) -> None:
     """Add the versions of the master data that are not in `snapshots` yet. Raises UserError when dbt fails."""
-    outcome = DbtSession(settings, door="reference").run(history_arguments())
+    outcome = DbtSession(settings, started_by="reference").run(history_arguments())
     if not outcome.ok:
         raise UserError(f"The master data was loaded, and its history not kept: {first_trouble(outcome)}.")
 

@@ -100,7 +100,7 @@ def keep_refreshing(settings: Settings, *, full_refresh: bool, pause_seconds: fl
     from warehouse.watch import Follower
 
     configure_logging(settings.log_format)
-    session = DbtSession(settings, door="watch")
+    session = DbtSession(settings, started_by="watch")
     with stop_on_signals() as stop, warm_reports(settings, session.manifest) as reports:
 
         def report(outcome: Outcome) -> None:

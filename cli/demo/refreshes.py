@@ -10,7 +10,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 RUNS = """
 select extract(epoch from ended_at - started_at)::float8, failed, skipped from ops.runs
-where door = 'watch' and command in ('run', 'build') and started_at >= %s
+where started_by = 'watch' and command in ('run', 'build') and started_at >= %s
 order by ended_at
 """
 

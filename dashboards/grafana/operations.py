@@ -58,7 +58,7 @@ def glance() -> list[Any]:
         ),
         number(
             "Last good refresh",
-            "Since the newest dbt run or build without failure, through any door. It grows while nothing lands.",
+            "Since the newest dbt run or build without failure, whatever started it. It grows while nothing lands.",
             promql("time() - max(landfall_refresh_last_success_timestamp_seconds)"),
             "s",
         ),
@@ -120,14 +120,14 @@ def landing() -> list[Any]:
 
 def models() -> list[Any]:
     """What dbt did, and how old the marts are."""
-    runs = f"sum by (door, le) (rate(landfall_refresh_duration_seconds_bucket[{WINDOW}]))"
+    runs = f"sum by (started_by, le) (rate(landfall_refresh_duration_seconds_bucket[{WINDOW}]))"
     return [
         lines(
             "Length of a refresh",
             "The median and the slowest twentieth, by who ran it.",
             [
-                promql(f"histogram_quantile(0.5, {runs})", "{{door}} p50"),
-                promql(f"histogram_quantile(0.95, {runs})", "{{door}} p95", "B"),
+                promql(f"histogram_quantile(0.5, {runs})", "{{started_by}} p50"),
+                promql(f"histogram_quantile(0.95, {runs})", "{{started_by}} p95", "B"),
             ],
             "s",
         ),
@@ -138,15 +138,20 @@ def models() -> list[Any]:
         ),
         lines(
             "Refreshes a minute",
-            "By door and outcome.",
-            [promql(f"60 * sum by (door, outcome) (rate(landfall_refreshes_total[{WINDOW}]))", "{{door}} {{outcome}}")],
+            "By what started them, and outcome.",
+            [
+                promql(
+                    f"60 * sum by (started_by, outcome) (rate(landfall_refreshes_total[{WINDOW}]))",
+                    "{{started_by}} {{outcome}}",
+                )
+            ],
             "short",
             stacked=True,
         ),
         lines(
             "Rows written",
             "By refreshes, a second.",
-            [promql(f"sum by (door) (rate(landfall_refresh_rows_total[{WINDOW}]))", "{{door}}")],
+            [promql(f"sum by (started_by) (rate(landfall_refresh_rows_total[{WINDOW}]))", "{{started_by}}")],
             "rowsps",
         ),
         lines(

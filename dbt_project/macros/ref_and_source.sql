@@ -14,6 +14,6 @@
 
 {% macro without_limit(relation) %}
     {% if relation.limit is none and relation.event_time_filter is none %} {% do return(relation) %} {% endif %}
-    {% if model.config.materialized in ('table', 'incremental') and env_var('LANDFALL_DOOR', 'dbt') != 'up' %} {% do return(relation) %} {% endif %}
+    {% if model.config.materialized in ('table', 'incremental') and env_var('LANDFALL_STARTED_BY', 'dbt') != 'up' %} {% do return(relation) %} {% endif %}
     {% do return(relation.replace(limit=none, event_time_filter=none)) %}
 {% endmacro %}

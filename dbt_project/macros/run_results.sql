@@ -36,9 +36,9 @@
     )
     {%- endif %}
 
-    insert into ops.runs (invocation_id, door, command, started_at, models, rows_written, warnings, skipped, failed)
+    insert into ops.runs (invocation_id, started_by, command, started_at, models, rows_written, warnings, skipped, failed)
     values (
-        '{{ invocation_id }}', {{ text_literal(env_var('LANDFALL_DOOR', 'dbt')) }}, '{{ flags.WHICH }}', '{{ run_started_at.isoformat() }}',
+        '{{ invocation_id }}', {{ text_literal(env_var('LANDFALL_STARTED_BY', 'dbt')) }}, '{{ flags.WHICH }}', '{{ run_started_at.isoformat() }}',
         {{ seen.models }}, {{ seen.rows }}, {{ seen.warnings }}, {{ seen.skipped }}, array[{{ failed | join(', ') }}]::text[]
     )
     on conflict do nothing

@@ -12,7 +12,9 @@ from landfall.wording import at_utc, counted, duration, listed
 # failed in a build are the other check's.
 FAILED_RUNS = """
 with failed as (
-    select r.invocation_id, r.door, r.command, r.ended_at, r.models + r.skipped + cardinality(r.failed) as size, f.name
+    select
+        r.invocation_id, r.started_by, r.command, r.ended_at, f.name,
+        r.models + r.skipped + cardinality(r.failed) as size
     from (
         select * from ops.runs
         where started_at > %(now)s - interval '2 days' and failed <> '{}'
@@ -22,7 +24,7 @@ with failed as (
     where not exists (select from ops.test_results as t where t.test = f.name)
 )
 
-select f.name, min(f.door), max(f.command), max(f.ended_at), count(distinct f.invocation_id)
+select f.name, min(f.started_by), max(f.command), max(f.ended_at), count(distinct f.invocation_id)
 from failed as f
 where
     not exists (
@@ -50,7 +52,7 @@ order by tested_at desc, test
 JUDGED_WITHIN_BOUNDS = ("events_have_nothing_odd",)
 
 FailedModel = tuple[str, str, str, datetime, int]
-"""(name, door, command, when it failed last, how many runs failed at it)."""
+"""(name, started_by, command, when it failed last, how many runs failed at it)."""
 TestResult = tuple[str, str, int, str, datetime, str | None]
 """(test, status, rows that it found, dbt's message, when, schema.table or None)."""
 
@@ -69,7 +71,7 @@ def models_and_tests_go_well(context: Context) -> list[Finding]:
 def judge_runs(failed: Sequence[FailedModel]) -> Finding:
     """Models that failed and were not built since, the newest failure first."""
     last = max((when for _, _, _, when, _ in failed), default=None)
-    doors = sorted({door for _, door, _, _, _ in failed})
+    starters = sorted({started_by for _, started_by, _, _, _ in failed})
     return Finding(
         check="dbt_runs",
         subject="dbt",
@@ -77,7 +79,7 @@ def judge_runs(failed: Sequence[FailedModel]) -> Finding:
         severity="error" if failed else "ok",
         message=(
             f"{counted(len(failed), 'model')} failed and {'has' if len(failed) == 1 else 'have'} not been built since:"
-            f" {listed([name for name, *_ in failed])}; last at {at_utc(last)} (by {', '.join(doors)})."
+            f" {listed([name for name, *_ in failed])}; last at {at_utc(last)} (by {', '.join(starters)})."
             if last is not None
             else "Every model that ran was built."
         ),

@@ -1,4 +1,4 @@
-"""What became of runs and tests stands in ops, whichever door they came through."""
+"""What became of runs and tests stands in ops, whatever started them."""
 
 import datetime as dt
 
@@ -20,10 +20,10 @@ def busy_warehouse(warehouse: Warehouse) -> Warehouse:
 
 
 def test_a_run_leaves_its_figures(busy_warehouse: Warehouse) -> None:
-    ((door, command, models, rows, failed),) = busy_warehouse.rows(
-        "select door, command, models, rows_written, failed from ops.runs order by started_at desc limit 1"
+    ((started_by, command, models, rows, failed),) = busy_warehouse.rows(
+        "select started_by, command, models, rows_written, failed from ops.runs order by started_at desc limit 1"
     )
-    assert (door, command, failed) == ("dbt", "run", [])
+    assert (started_by, command, failed) == ("dbt", "run", [])
     assert models > 5
     assert rows > 20
 
@@ -50,7 +50,7 @@ def test_a_run_that_fails_names_what_failed(busy_warehouse: Warehouse) -> None:
 
 def test_the_demo_counts_the_refreshes_of_its_follower_since_it_began(busy_warehouse: Warehouse) -> None:
     began = dt.datetime.now(dt.UTC)
-    follower = DbtSession(busy_warehouse.settings, door="watch")
+    follower = DbtSession(busy_warehouse.settings, started_by="watch")
     assert read_refreshes(busy_warehouse.reader, began) == Refreshes()
     outcome = follower.run(pass_arguments(["job_tracking"]))
     ((took,), failures) = (read := read_refreshes(busy_warehouse.reader, began)).seconds, read.failures

@@ -191,7 +191,7 @@ def test_empty_makes_theirs_without_rows_and_an_up_empties_none(project: Project
     ]
     assert counts == [0, 1, 60, len(before["select campaign_id, load_id from marts.own_view order by 1"])]
     project.run("run", "--select", "own_table")
-    up = DbtSession(warehouse.settings, project.folder, door="up")
+    up = DbtSession(warehouse.settings, project.folder, started_by="up")
     for arguments in create_arguments():
         assert up.run(arguments).ok
     assert found(warehouse) == before

@@ -112,7 +112,7 @@ def test_hosts_that_nobody_knows_are_named(find: Callable[..., Finding], reader:
 
 def test_a_failed_model_is_named_until_it_is_built(find: Callable[..., Finding], reader: Connection) -> None:
     run = (
-        "insert into ops.runs (invocation_id, door, command, started_at, models, rows_written, warnings, skipped,"
+        "insert into ops.runs (invocation_id, started_by, command, started_at, models, rows_written, warnings, skipped,"
         " failed) values (%s, 'watch', 'run', clock_timestamp(), 10, 5, 0, 2, %s)"
     )
     reader.execute(run, ("a", ["int_products"]))

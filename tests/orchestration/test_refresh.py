@@ -182,7 +182,7 @@ def test_a_warm_refresh_shows_in_dagster_without_a_run(warehouse: Settings, land
     (tmp_path / "dagster.yaml").touch()
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", None, None))
-        session = DbtSession(warehouse, door="watch")
+        session = DbtSession(warehouse, started_by="watch")
         reports = WarmReports(warehouse, session.manifest, tmp_path)
         for events in ([click(1)], [click(2), click(3)]):
             load_id = land("job_tracking", events)
@@ -209,7 +209,7 @@ def test_a_warm_refresh_leaves_it_to_dagster_to_make_its_storage(
     warehouse: Settings, land: Land, tmp_path: Path
 ) -> None:
     write_instance(tmp_path)
-    session = DbtSession(warehouse, door="watch")
+    session = DbtSession(warehouse, started_by="watch")
     reports = WarmReports(warehouse, session.manifest, tmp_path)
     land("job_tracking", [click(1)])
     enrich(warehouse)

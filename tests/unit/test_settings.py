@@ -23,7 +23,7 @@ OWN_SERVERS = {
 
 DECLARED = {name for variable in declared() for name in variable.names}
 NOT_FOR_USERS = {
-    "LANDFALL_DOOR",  # what dbt is started by, which it notes in ops.runs
+    "LANDFALL_STARTED_BY",  # what dbt is started by, which it notes in ops.runs
     "LANDFALL_KAFKA",  # the beginning of a name
     "LANDFALL_ADMIN_PASSWORD",  # of docker-compose.yml
     *(f"LANDFALL_{name}" for name in ("PROMETHEUS_URL", "BOARDS")),  # what Grafana's provisioning reads
@@ -107,7 +107,7 @@ def test_no_file_names_a_variable_that_is_not_declared() -> None:
         if path.suffix in {".py", ".sql", ".yml", ".md"} and "target" not in path.parts
         for name in re.findall(r"\bLANDFALL_[A-Z0-9_]*[A-Z0-9]\b", path.read_text(encoding="utf-8"))
     }
-    assert {"LANDFALL_HOME", "LANDFALL_DOOR"} <= set(found)
+    assert {"LANDFALL_HOME", "LANDFALL_STARTED_BY"} <= set(found)
     assert {name: path for name, path in found.items() if name not in DECLARED | NOT_FOR_USERS} == {}
 
 
