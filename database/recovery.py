@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 SLOW_FIRST_SECONDS, SLOW_LONGEST_SECONDS = 2.0, 30.0
 """Between tries while a person is asked for: soon enough for the one who has mended it and waits."""
 SECONDS_UNTIL_NOTED = 300.0
-"""What should pass and has lasted for so long is told as well. A server that restarts takes less."""
+"""From when on what should pass, and lasts, is told as well. A server that restarts takes less."""
 STALE = "interval '10 minutes'"
 """A row of an earlier process, which was killed, says nothing of when this trouble began."""
 

@@ -35,12 +35,12 @@ SIGN_SECONDS, SILENT_SECONDS = 5.0, 60.0
 START_SECONDS = 60.0
 """How long its first sign of life may take: imports, 0.5 s on a quiet machine."""
 LIVED_SECONDS = 60.0
-"""Who lived for so long did not die of what its predecessor died of."""
+"""Who lived longer did not die of what its predecessor died of."""
 LOOK_SECONDS = 0.2
 SUSPENDED_SECONDS = 5.0
-"""Who did not look for so long was suspended itself, and knows nothing of the other's signs of life."""
+"""Who has not looked for longer was suspended itself, and knows nothing of the other's signs of life."""
 FAILURES_TO_CARE = 2
-"""After so many failures in a row it judges one text at a time and names each before: what it dies of is then known."""
+"""Failures in a row after which it judges one text at a time and names each before: what it dies of is then known."""
 TRIES_ONCE = 8
 """With `landfall land --once` somebody waits for the end: about a minute of failures."""
 

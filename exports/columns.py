@@ -12,7 +12,7 @@ DECIMAL_DIGITS, DECIMAL_PLACES = 38, 12
 # Untyped, so that they are of the column's own type.
 _FIRST_YEAR, _END_YEAR = sql.SQL("'0001-01-01'"), sql.SQL("'10000-01-01'")
 LONGEST_TEXT = 16_383
-"""Characters: Redshift's longest varchar, 65,535 bytes, holds so many of any. COPY cannot cut texts of Parquet."""
+"""Characters: Redshift's longest varchar, 65,535 bytes, holds this number of any. COPY cannot cut texts of Parquet."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Rules:
 
     least_severity: Severity = "warn"
     after_seconds: float = 60
-    """A trouble is told once it has lasted so long, and is well again once it has been away so long: no flapping."""
+    """How long a trouble lasts before it is told, and is away before it is well again: no flapping."""
     repeat_seconds: float = 4 * 3_600
 
 

@@ -21,27 +21,26 @@ class Limits:
     """
 
     data_age_warn_seconds: float = 60
-    """A load has finished and is not in a mart for so long. A warm refresh takes seconds, the schedule up to 90."""
+    """Age of the oldest load that has finished and is in no mart. A warm refresh takes seconds, the schedule to 90."""
     data_age_error_seconds: float = 300
     landing_lag_warn_seconds: float = 60
-    """The oldest record that waits in Kafka has waited so long. Records land within about a second."""
+    """Age of the oldest record that waits in Kafka. Records land within about a second."""
     landing_lag_error_seconds: float = 300
     landing_stopped_seconds: float = 60
-    """Records have waited so long, and nothing at all was committed for so long. A restart of the landing takes 10."""
+    """Since the last commit, while records wait as long. A restart of the landing takes 10."""
     arrival_error_times: float = 3
     """A stream is late when it delivers nothing for the time of its contract (`slaProperties`), and badly late after
-    so many times that."""
+    this multiple of it."""
     gap_alert_hours: float = 24
-    """For so long a gap in the offsets counts as news."""
+    """From its finding on, a gap in the offsets counts as news."""
     recent_minutes: float = 15
-    """Shares are those of the loads of the last so many minutes."""
+    """Shares are those of the loads that landed in these last minutes."""
     least_records: int = 100
     """No share is judged over fewer records."""
     service_ends_error: int = 3
-    """A service of `landfall serve` has ended so often in that time; once is a warning."""
+    """Ends of a service of `landfall serve` in the minutes of the shares; once is a warning."""
     waits_warn_seconds: float = 300
-    """A session of ours has waited for a lock for so long: a pass over the models takes seconds, a full refresh of
-    much data longer."""
+    """Wait of a session of ours for a lock: a pass over the models takes seconds, a full refresh longer."""
     waits_error_seconds: float = 3_600
     quarantine_share_warn: float = 0.05
     quarantine_share_error: float = 0.2
@@ -56,31 +55,31 @@ class Limits:
     odd_share_warn: float = 0.05
     """Events with one kind of value that cannot be read, of all events of the stream."""
     seen_within_hours: float = 24
-    """Hosts and event types that are not known are named as long as they were seen within so many hours."""
+    """Hosts and event types that are not known are named when they were seen within these last hours."""
     troubles_tried_seconds: float = 300
-    """What holds a part up counts as long as it was tried within so many seconds: tries are 30 s apart at most."""
+    """What holds a part up counts when it was tried within these last seconds: tries are 30 s apart at most."""
     enricher_failures_warn: int = 3
-    """The enricher beside a landing ended so often in the minutes of the shares. Once may be a kill by hand."""
+    """Ends of the enricher beside a landing in the minutes of the shares. Once may be a kill by hand."""
     enricher_failures_error: int = 10
     least_days: int = 3
-    """An hour is compared with the same hour of the last 7 days where at least so many of them have events."""
+    """Days of the last 7 that must have events in the same hour for an hour to be compared with them."""
     least_events: int = 100
     """No hour is compared where its usual count is lower, and no ratio judged over fewer events."""
     volume_share: float = 0.5
     """A count is odd when it is further from the usual one (the median of the days) than this part of it …"""
     volume_deviations: float = 4
-    """… and than so many times the days' own spread (1.4826 times the median absolute deviation)."""
+    """… and than this multiple of the days' own spread (1.4826 times the median absolute deviation)."""
     bot_share_warn: float = 0.5
     """Part of the hour's events that are bots'."""
     bot_share_rise_warn: float = 0.2
-    """So much above the usual part."""
+    """Above the usual part by this difference of shares."""
     tests_late_hours: float = 2
-    """dbt's tests were last run so long ago, though models were built since. They run every quarter of an hour."""
+    """Age of the last run of dbt's tests, where models were built since. They run every quarter of an hour."""
     payment_error_warn: float = 0.2
     """Failed payments, of all attempts of the hour."""
     payment_error_error: float = 0.5
     payment_error_rise_warn: float = 0.1
-    """So much above the usual part."""
+    """Above the usual part by this difference of shares."""
     least_payments: int = 20
     """No payment error ratio is judged over fewer attempts."""
 

@@ -18,7 +18,7 @@ SAYS: dict[Status, str] = {"worse": "worse", "new": "new", "still": "still wrong
 MOST_GROUPS = 15
 """Slack takes 50 blocks a message; more than these are a sign of one cause, and `landfall status` shows all."""
 MOST_CHARACTERS = 3_000
-"""Slack takes so many in a block."""
+"""Most that Slack takes in a block."""
 SIGNS = {"error": ":red_circle:", "warn": ":large_yellow_circle:"}
 
 
@@ -85,7 +85,7 @@ def section(group: Sequence[News]) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters."""
+    """The text, or its first `most` - 1 characters and an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

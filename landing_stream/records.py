@@ -26,7 +26,7 @@ BATCH_BYTES = 32 << 20
 # One call may bring this many records of the largest size, about 1 MB each.
 _CALL_RECORDS = 500
 _CALL_SECONDS = 0.5
-# A partition whose leader does not answer for so long is away; the batch fails, and the query backs off.
+# A partition whose leader does not answer for longer is away; the batch fails, and the query backs off.
 _SILENCE_SECONDS = 30.0
 
 # Postgres' timestamptz ends in the year 294276, Python's datetime with the year 9999.

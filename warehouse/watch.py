@@ -27,12 +27,12 @@ POLL_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
 """Least time from the start of one pass to the next: a pass keeps a core busy for about half a second."""
 SECONDS_OF_COLD = 30.0
-"""Tables of tag `cold` may be behind the others by so much while events flow: they cost half as much as the others."""
+"""How far tables of tag `cold` may be behind the others while events flow: they cost half as much as the others."""
 STAND_BY_SECONDS = 1.0
 """How often one that stands by tries to take over."""
 FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 1.0, 30.0
 SECONDS_TO_ENRICH = 10.0
-"""`landfall land` enriches what it lands within a second. After so long without, the follower does it."""
+"""`landfall land` enriches what it lands within a second. What has waited longer, the follower enriches."""
 
 Report = Callable[[Outcome], None]
 

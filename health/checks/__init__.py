@@ -57,7 +57,7 @@ CHECKS = {
 NOT_MADE = "health"
 """What a finding that a group of checks could not be made is known by."""
 STATEMENT_TIMEOUT = "5s"
-"""A look happens twice a minute: a query that takes so long is given up, and that is said."""
+"""A look happens twice a minute: a query that takes longer is given up, and that is said."""
 
 
 @dataclass(frozen=True)

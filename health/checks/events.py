@@ -141,7 +141,8 @@ def recently(part: int, landed: int, ratio: float, what: str, limits: Limits) ->
 
 
 def judge_odd(stream: str, odd: Sequence[Seen], events_ever: int, limits: Limits) -> Finding:
-    """Values that could not be read, by field; judged by the field with the most. `events_ever`: about so many."""
+    """Values that could not be read, by field; judged by the field with the most. `events_ever`: how many
+    there are, about."""
     most = max((count for _, count in odd), default=0)
     part = most / events_ever if events_ever >= limits.least_records else 0.0
     warns = part >= limits.odd_share_warn
