@@ -65,6 +65,14 @@ def dbt_target_folder(settings: Settings) -> Path:
     return settings.home / "dagster" / "dbt-target"
 
 
+def is_of_quality(event: Any) -> bool:
+    """Whether an event of a build is about a table of `ops`. Their lineage knows what they read of every stream, and
+    dbt does not (orchestration.manifest.with_reads), so it may make them first; Dagster takes what is read first."""
+    if isinstance(event, dg.Output):
+        return event.output_name.startswith("ops__")
+    return isinstance(event, dg.AssetCheckResult) and event.asset_key is not None and event.asset_key.path[0] == "ops"
+
+
 def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.AssetsDefinition:
     """The whole dbt project as one definition that can be materialized in parts."""
 
@@ -83,9 +91,14 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
             if tests_alone:
                 os.setpriority(os.PRIO_PROCESS, build.process.pid, TESTS_NICENESS)
             broken = False
+            last = []
             for event in build.stream():
                 broken |= isinstance(event, dg.AssetCheckResult) and not event.passed
-                yield event
+                if is_of_quality(event):
+                    last.append(event)
+                else:
+                    yield event
+            yield from last
         # Tests that ran have done their work, whatever they found: the checks say it, and so do alerts, once.
         found_by_tests = tests_alone and broken and build.process.returncode == TESTS_FAILED
         if not found_by_tests and (error := build.get_error()):
