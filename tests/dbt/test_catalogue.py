@@ -57,10 +57,10 @@ def test_what_a_model_says_of_itself_and_is_not_so_is_refused_in_words(
 ) -> None:
     project, before = tmp_path / "dbt_project", "kind: kpi, day_column: event_date"
     shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    (described,) = project.glob("models/marts/**/*recruitment__models.yml")
-    head, name, tail = described.read_text(encoding="utf-8").partition("- name: kpi_jobs_hourly\n")
-    assert before in tail
-    described.write_text(head + name + tail.replace(before, meta, 1), encoding="utf-8")
+    described = project / "models" / "marts" / "recruitment" / "_kpi_jobs_hourly.yml"
+    text = described.read_text(encoding="utf-8")
+    assert before in text
+    described.write_text(text.replace(before, meta, 1), encoding="utf-8")
     done = subprocess.run(
         [venv_bin() / "dbt", "--no-use-colors", "compile", "--select", "catalogue"],
         check=False, capture_output=True, text=True, cwd=project, env=environ_of(database),
