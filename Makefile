@@ -11,7 +11,7 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup jvm demo test lint check-alerts format bench clean
+.PHONY: help setup jvm demo test lint check-alerts format bench docs pictures clean
 
 help:
 	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
@@ -20,6 +20,8 @@ help:
 	@echo "make lint              ruff, mypy, import-linter, sqlfluff; make format formats"
 	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
 	@echo "make bench             measure, side by side with Spark's own JDBC sink"
+	@echo "make docs              build this documentation as a site, build/site, with every link checked"
+	@echo "make pictures          take the pictures of docs/pictures from a running demo (Debian: apt-get install chromium)"
 	@echo "make clean             remove what set-up made; the data in .landfall stays"
 
 setup: .venv/.project jvm dbt_project/target/manifest.json
@@ -48,9 +50,17 @@ check-alerts: .venv/.project
 bench: setup
 	@$(BIN)/landfall-bench $(or $(ARGS),all)
 
+docs: .venv-docs/.packages .venv/.project dbt_project/target/manifest.json
+	@$(BIN)/python -m manual.reference build/reference
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "The documentation: build/site/index.html"
+
+pictures: setup
+	@$(BIN)/python -m manual.pictures docs/pictures
+
 clean:
 	@if [ -x $(BIN)/landfall ] && [ -e .landfall/landfall-state.json ]; then $(BIN)/landfall down; fi
-	rm -rf .venv build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-docs build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	@if [ -e .landfall ]; then echo "Kept: .landfall, the data of the local servers. Remove it by hand if you do not need it."; fi
 
 # A stamp stands in the folder that it speaks of, so that it vanishes with it.
@@ -64,6 +74,14 @@ clean:
 	@echo "2/4 Python packages, $$(grep -c '==' requirements.lock) of them, each by its hash (some minutes the first time)"
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock | grep --line-buffered -v -e '^Requirement already' -e '^  Using cached' -e '^Looking in'; \
 	[ "$${PIPESTATUS[0]}" = 0 ] || { echo "landfall: a Python package could not be installed: see pip's message above; check the way to the package index (pip's own settings, such as PIP_INDEX_URL or HTTPS_PROXY, are used) and run make again." >&2; exit 1; }
+	@touch $@
+
+# The site's builder, apart: what runs the product does not carry it.
+.venv-docs/.packages: requirements-docs.lock
+	@[ -n "$(PYTHON)" ] || { echo "landfall: Python 3.11 was not found: install it, so that python3.11 or python3 is that version." >&2; exit 1; }
+	@echo "Python packages of the documentation site, $$(grep -c '==' requirements-docs.lock) of them, each by its hash"
+	@$(PYTHON) -m venv .venv-docs
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-docs/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-docs.lock
 	@touch $@
 
 .venv/.project: .venv/.packages pyproject.toml

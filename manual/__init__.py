@@ -1,0 +1,1 @@
+"""The documentation: reference pages made from the product, its site, and pictures of the running system."""
