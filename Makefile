@@ -52,8 +52,8 @@ bench: setup
 
 docs: .venv-docs/.packages .venv/.project dbt_project/target/manifest.json
 	@$(BIN)/python -m manual.reference build/reference
-	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
-	@echo "The documentation: build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+	@echo "The documentation: build/site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 pictures: setup
 	@$(BIN)/python -m manual.pictures docs/pictures

@@ -1,5 +1,5 @@
 """How a setting is declared: once, as a field of a dataclass with its type, default, what its variable may hold, and a
-sentence for the table in README.md.
+sentence for the reference (landfall/settings_table.py).
 """
 
 import datetime as dt

@@ -1,16 +1,12 @@
-"""The table of settings in README.md, made from their declarations: `python -m landfall.settings_table` writes it."""
+"""The table of settings, made from their declarations: `python -m landfall.settings_table` prints it, docs/ shows it."""
 
-import re
 from collections.abc import Iterable
 
 from landfall import kafka_settings
 from landfall.declared import Variable, text, variables
 from landfall.kafka_settings import KafkaSettings
-from landfall.layout import PROJECT
 from landfall.settings import DSNS, HOME, PREFIX, Settings
 
-BEGIN = "<!-- Made by `python -m landfall.settings_table`: edit where the settings are declared. -->\n"
-END = "<!-- End of the table of settings. -->\n"
 ELSEWHERE = (
     Variable(
         text,
@@ -39,7 +35,7 @@ def declared() -> list[Variable]:
 
 
 def table(rows: Iterable[Variable]) -> str:
-    """The table, in Markdown."""
+    """The table, in Markdown; links are written as from the root of the repository."""
     lines = ["| variable | default | sets |", "|---|---|---|"]
     for row in rows:
         names = ", ".join(f"`{name}`" for name in row.names)
@@ -47,15 +43,5 @@ def table(rows: Iterable[Variable]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_table(readme: str) -> str:
-    """The text of README.md with the table as it is to be."""
-    block = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    made, places = block.subn(lambda _: BEGIN + "\n" + table(declared()) + "\n" + END, readme)
-    if places != 1:
-        raise ValueError(f"README.md has {places} places for the table of settings, not one.")
-    return made
-
-
 if __name__ == "__main__":
-    path = PROJECT / "README.md"
-    path.write_text(with_table(path.read_text(encoding="utf-8")), encoding="utf-8")
+    print(table(declared()), end="")

@@ -49,11 +49,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 def on_post_build(config: Any) -> None:
     """Raises PluginError for a page that a browser would show with something of another host."""
-    found = [
-        f"{path.name}: {address}" for path in Path(config["site_dir"]).rglob("*.html") for address in foreign(path)
-    ]
-    if found:
-        raise PluginError(f"The site is to need no other host, and asks for {', '.join(found)}.")
+    for path in sorted(Path(config["site_dir"]).rglob("*.html")):
+        if addresses := foreign(path):
+            raise PluginError(f"{path}: a page is to need no other host, and asks for {', '.join(addresses)}.")
 
 
 def pages_named(nav: Any) -> Iterator[str]:

@@ -68,6 +68,14 @@ class Demo:
         self._starts_servers = False
         self._live: Live | None = None
 
+    @property
+    def dagster(self) -> str | None:
+        """Address of Dagster, once it answers."""
+        live = self._live
+        if live is None or live.dagster is None or live.dagster_answers is None or not live.dagster_answers.done:
+            return None
+        return live.dagster.address
+
     def run(self) -> None:
         """Until stopped, or for the duration and until all is accounted for. Raises UserError when something failed."""
         try:

@@ -24,11 +24,11 @@ def test_every_room_has_its_place() -> None:
     assert set(SETTINGS["ruff"]["lint"]["isort"]["known-first-party"]) == ROOMS | {"tests"}
 
 
-def test_the_readme_shows_the_rooms_in_their_order() -> None:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    tree = re.search(r"## The repository\n\n```\n(.*?)```", readme, re.DOTALL)
+def test_the_architecture_shows_the_rooms_in_their_order() -> None:
+    architecture = (PROJECT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    tree = re.search(r"## The repository\n\n```\n(.*?)```", architecture, re.DOTALL)
     assert tree is not None
-    assert "\n".join(["```", *SETTINGS["importlinter"]["contracts"][0]["layers"], "```"]) in readme
+    assert "\n".join(["```", *SETTINGS["importlinter"]["contracts"][0]["layers"], "```"]) in architecture
     shown = [name for name in re.findall(r"^([a-z_]+)/", tree[1], re.MULTILINE) if name in ROOMS]
     place = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
     assert set(shown) == ROOMS

@@ -1,0 +1,60 @@
+"""Debian's Chromium, headless: it shows a page of this machine, and asks no other host for anything."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, Route, sync_playwright
+
+from landfall.errors import UserError
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+LOOPBACK = {"127.0.0.1", "localhost"}
+SCALE = 2
+"""Pixels of a picture by pixel of the page: text stays sharp where the picture is shown larger."""
+COLOURS = 128
+"""Of a picture's palette: a page's flat colours need no more, and a file takes a third."""
+SECONDS = 60.0
+"""Longest wait for something to be seen, on a machine that runs all servers beside."""
+
+
+def chromium() -> str:
+    """The program. Raises UserError, which says how to get it, when there is none."""
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    raise UserError("Chromium was not found: install it (Debian: `apt-get install chromium`).")
+
+
+@contextmanager
+def browser_page(width: int, height: int) -> Iterator[Page]:
+    """A page of this many pixels, for the time of the block."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium())
+        try:
+            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=SCALE)
+            page.set_default_timeout(SECONDS * 1000)
+            page.route("**/*", of_this_machine)
+            yield page
+        finally:
+            browser.close()
+
+
+def of_this_machine(route: Route) -> None:
+    """Lets a request through that stays on this machine."""
+    parts = urlsplit(route.request.url)
+    if parts.scheme in ("data", "blob") or parts.hostname in LOOPBACK:
+        route.continue_()
+    else:
+        route.abort()
+
+
+def save(shown: Page | Locator, path: Path) -> None:
+    """What is shown as a PNG."""
+    picture = Image.open(io.BytesIO(shown.screenshot(animations="disabled")))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
