@@ -1,7 +1,7 @@
 """Debian's Chromium, headless: it shows a page of this machine, and asks no other host for anything."""
 
 import io
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, sync_playwright
 
-from landfall.errors import UserError
+from manual.chromium import chromium
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 LOOPBACK = {"127.0.0.1", "localhost"}
 SCALE = 2
 """Pixels of a picture by pixel of the page: text stays sharp where the picture is shown larger."""
@@ -22,19 +21,12 @@ SECONDS = 60.0
 """Longest wait for something to be seen, on a machine that runs all servers beside."""
 
 
-def chromium() -> str:
-    """The program. Raises UserError, which says how to get it, when there is none."""
-    for name in NAMES:
-        if found := shutil.which(name):
-            return found
-    raise UserError("Chromium was not found: install it (Debian: `apt-get install chromium`).")
-
-
 @contextmanager
 def browser_page(width: int, height: int) -> Iterator[Page]:
     """A page of this many pixels, for the time of the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium())
+        found = chromium()
+        browser = playwright.chromium.launch(executable_path=found.program, env={**os.environ, **found.variables})
         try:
             page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=SCALE)
             page.set_default_timeout(SECONDS * 1000)

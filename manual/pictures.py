@@ -19,7 +19,8 @@ from rich.terminal_theme import TerminalTheme
 from cli.demo.run import Demo
 from cli.demo.screen import Guarded, Moment, PlainLines, drawn
 from landfall.stop_signals import stop_on_every_signal
-from manual.browser import browser_page, chromium, save
+from manual.browser import browser_page, save
+from manual.chromium import chromium
 from manual.dagster_graph import graph_picture
 
 EVENTS_A_SECOND = 500.0
@@ -29,7 +30,16 @@ COLUMNS = 100
 THEME = TerminalTheme(
     (22, 27, 34),
     (220, 226, 232),
-    [(60, 66, 74), (235, 110, 105), (120, 200, 130), (240, 185, 90), (110, 170, 240), (190, 140, 230), (90, 200, 200), (220, 226, 232)],
+    [
+        (60, 66, 74),
+        (235, 110, 105),
+        (120, 200, 130),
+        (240, 185, 90),
+        (110, 170, 240),
+        (190, 140, 230),
+        (90, 200, 200),
+        (220, 226, 232),
+    ],
 )
 FOREIGN_FONT = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 

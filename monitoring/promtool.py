@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from landfall.debian import unpack
 from landfall.errors import UserError
 
 HERE = Path(__file__).parent
@@ -27,39 +27,8 @@ def promtool(folder: Path) -> Path:
         return Path(found)
     unpacked = folder / "usr" / "bin" / "promtool"
     if not unpacked.exists():
-        fetch(folder)
+        unpack([PACKAGE], folder, "promtool")
     return unpacked
-
-
-def fetch(folder: Path) -> None:
-    """Unpack Debian's package into the folder, whole or not at all."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise UserError(
-            f"promtool is not here, and neither is apt to fetch it ({platform.system()}): install Prometheus, so that"
-            " promtool is on the PATH, and run it again."
-        )
-    download, new = folder.with_name(folder.name + ".download"), folder.with_name(folder.name + ".new")
-    for place in (download, new):
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-    print(f"Fetching Debian's package {PACKAGE} for its promtool (19 MB, once) ...", flush=True)
-    # Without its sandbox apt says nothing about a folder that its own user may not enter.
-    run("apt-get", "--quiet", "--option=APT::Sandbox::User=root", "download", PACKAGE, cwd=download)
-    (package,) = download.glob("*.deb")
-    run("dpkg-deb", "--extract", str(package), str(new), cwd=download)
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
-    shutil.rmtree(download)
-
-
-def run(*command: str, cwd: Path) -> None:
-    """Run a program quietly; raises UserError with the last line that it said."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
-        raise UserError(
-            f"{command[0]} could not bring promtool; it said: {said[-1]} Try `apt-get update`, or install Prometheus."
-        )
 
 
 def check(tool: Path, folder: Path = HERE) -> int:
