@@ -65,17 +65,6 @@
 {% endmacro %}
 
 
-{# At each use of new_loads and its like: other models have no position, and would read nothing. #}
-{% macro check_reads_by_load() %}
-    {% if execute and model.resource_type == 'model' and not is_by_load(model) %}
-        {% do exceptions.raise_compiler_error(
-            model.name ~ ' is materialized as ' ~ model.config.materialized ~ ': new_loads, new_landings and readable_loads are for '
-            ~ 'incremental_by_load, whose loads are recorded. dbt\'s own `incremental` asks is_incremental().'
-        ) %}
-    {% endif %}
-{% endmacro %}
-
-
 {# The columns of unique_key, which dbt takes as one name too. #}
 {% macro unique_key_columns() %}
     {% set key = config.get('unique_key') or [] %}

@@ -86,15 +86,13 @@
     read again. Asked behind the model's lock, which `landfall retention` waits for before it notes what it drops.
 #}
 {% macro reads_dropped_landing(node) %}
-    {% set waiting = node.depends_on.nodes | list %}
-    {% for _ in range(10000) if waiting %}
-        {% set key = waiting.pop() %}
+    {% for key in node.depends_on.nodes %}
         {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
             {% if run_query("select 1 from ops.dropped_landing where stream = '" ~ graph.sources[key].name ~ "' limit 1").rows %}
                 {% do return(true) %}
             {% endif %}
-        {% elif key in graph.nodes and is_looked_through(graph.nodes[key]) %}
-            {% do waiting.extend(graph.nodes[key].depends_on.nodes) %}
+        {% elif key in graph.nodes and is_looked_through(graph.nodes[key]) and reads_dropped_landing(graph.nodes[key]) %}
+            {% do return(true) %}
         {% endif %}
     {% endfor %}
     {% do return(false) %}
