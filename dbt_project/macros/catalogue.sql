@@ -10,13 +10,13 @@
 {% macro catalogued_models(of_kind=none) %}
     {% set per_stream = ['staging', 'events', 'rejected', 'accounts', 'values', 'newest'] %}
     {% set kinds = per_stream + ['fact', 'dimension', 'kpi', 'latest', 'intermediate', 'quality', 'other'] %}
-    {% set found, known = [], {} %}
+    {% set found = [] %}
     {% if not execute %} {% do return(found) %} {% endif %}
     {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'model' %}
         {% set meta = node.config.get('meta', {}) %}
         {% set kind = meta.get('kind', 'other') %}
         {% if of_kind is none or kind == of_kind %}
-            {% set streams = upstream_positions(node, known) | sort %}
+            {% set streams = upstream_positions(node) | sort %}
             {% if kind not in kinds %}
                 {% do exceptions.raise_compiler_error(node.name ~ ': meta.kind is ' ~ kind ~ '; write one of ' ~ kinds | join(', ') ~ '.') %}
             {% elif meta.get('day_column') and meta.day_column not in node.columns %}

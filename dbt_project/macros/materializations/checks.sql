@@ -52,9 +52,10 @@
 {# Whether each relation with a stream that the SQL names is asked for new loads: as often as it says new_loads, it names one. #}
 {% macro reads_new_rows_alone(model, sql, upstreams) %}
     {% set seen = namespace(named=0, asked=0) %}
-    {% for key in model.depends_on.nodes if key in graph.nodes and (is_by_load(graph.nodes[key]) or is_looked_through(graph.nodes[key])) %}
-        {% if is_by_load(graph.nodes[key]) or upstream_positions(graph.nodes[key]) %}
-            {% set seen.named = seen.named + sql.count('"' ~ graph.nodes[key].alias ~ '"') %}
+    {% for key in model.depends_on.nodes %}
+        {% set parent = graph_node(key) %}
+        {% if parent and (is_by_load(parent) or (is_looked_through(parent) and upstream_positions(parent))) %}
+            {% set seen.named = seen.named + sql.count('"' ~ parent.alias ~ '"') %}
         {% endif %}
     {% endfor %}
     {% for stream in upstreams %}

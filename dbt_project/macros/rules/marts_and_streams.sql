@@ -3,11 +3,11 @@
     graph, so that no mart can be forgotten.
 #}
 {% macro marts_and_streams() %}
-    {% set found, known = [], {} %}
+    {% set found = [] %}
     {% if execute %}
         {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'model' and node.fqn[1] == 'marts' %}
             {% set own = node.schema ~ '.' ~ node.alias %}
-            {% for stream, relations in upstream_positions(node, known).items() %}
+            {% for stream, relations in upstream_positions(node).items() %}
                 {% do found.append({
                     'mart': node.alias,
                     'stream': stream,
