@@ -73,7 +73,13 @@ def main() -> None:
         # The worker is a copy of this process, and a connection is not to be shared.
         db.session.remove()
         db.engine.dispose()
-    Server(app, int(sys.argv[1])).run()
+    try:
+        Server(app, int(sys.argv[1])).run()
+    except SystemExit as end:
+        # In the worker too. To take all of Superset down object by object would take seconds of a core.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ nothing is said here.
 """
 
 import json
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,9 @@ SQLALCHEMY_ENGINE_OPTIONS = {"connect_args": {"timeout": 30}} if SQLALCHEMY_DATA
 APP_NAME = "Landfall"
 EVENT_LOGGER = NoEvents()
 LOG_LEVEL = "WARNING"
+# Statements with the values that people filter by (a page shows its errors itself), and warnings for Superset's makers.
+for _name in ("superset.models.helpers", "superset.views.base", "py.warnings"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 ALEMBIC_SKIP_LOG_CONFIG = True
 
 # Who may ask, and for what. Nobody is let in without a log-in: there is no public role.
