@@ -35,6 +35,7 @@ COPY reports ./reports
 COPY health ./health
 COPY monitoring ./monitoring
 COPY exports ./exports
+COPY dashboards ./dashboards
 COPY dbt_project ./dbt_project
 RUN python -m pip install --no-deps --no-build-isolation --no-index --editable .
 

@@ -11,10 +11,11 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup jvm demo test lint check-alerts format bench docs pictures clean
+.PHONY: help setup jvm demo dashboards test lint check-alerts format bench docs pictures clean
 
 help:
 	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
+	@echo "make dashboards        Apache Superset over the marts of the running servers, set up on first use; Ctrl-C stops it"
 	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
 	@echo "make lint              ruff, mypy, import-linter, sqlfluff; make format formats"
@@ -29,6 +30,9 @@ setup: .venv/.project jvm dbt_project/target/manifest.json
 
 demo: setup
 	@$(BIN)/landfall demo $(if $(DURATION),--duration $(DURATION)) $(if $(HEADLESS),--headless)
+
+dashboards: setup
+	@$(BIN)/landfall dashboards
 
 test: setup
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
@@ -60,7 +64,7 @@ pictures: setup
 
 clean:
 	@if [ -x $(BIN)/landfall ] && [ -e .landfall/landfall-state.json ]; then $(BIN)/landfall down; fi
-	rm -rf .venv .venv-docs build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-docs .venv-superset build dbt_project/target dbt_project/logs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	@if [ -e .landfall ]; then echo "Kept: .landfall, the data of the local servers. Remove it by hand if you do not need it."; fi
 
 # A stamp stands in the folder that it speaks of, so that it vanishes with it.

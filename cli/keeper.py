@@ -11,6 +11,10 @@ from threading import Event
 
 from cli.children import Child, Children
 from cli.dagster_server import start_dagster
+from cli.superset_server import SERVICE as DASHBOARDS
+from cli.superset_server import choose_port, start_superset
+from dashboards.superset.environment import set_up
+from dashboards.superset.state import reader_dsn
 from landfall.backoff import Backoff
 from landfall.errors import EXIT_FENCED
 from landfall.processes import exit_in_words, is_free, last_lines
@@ -120,6 +124,7 @@ def services(settings: Settings, names: Sequence[str], port: int | None) -> list
         "refresh": command("refresh", "--watch"),
         "metrics": lambda children: metrics(children, settings),
         "dagster": lambda children: dagster(children, settings, port),
+        "dashboards": lambda children: superset(children, settings),
     }
     return [Service(name, starts[name]) for name in names]
 
@@ -148,7 +153,17 @@ def dagster(children: Children, settings: Settings, port: int | None) -> Child:
     return server.child
 
 
+def superset(children: Children, settings: Settings) -> Child:
+    """Starts Apache Superset, which is set up already."""
+    server = start_superset(settings, children, choose_port(settings, None))
+    logger.info("Dashboards: %s", server.address)
+    return server.child
+
+
 def keep_running(settings: Settings, names: Sequence[str], port: int | None, stop: Event) -> None:
     """Run these services until `stop` is set. Logs are in LANDFALL_HOME/serve."""
     open_state(settings.home)
+    if DASHBOARDS in names:
+        reader_dsn(settings)
+        set_up(logger.info)
     Keeper(settings.home, Children(settings.home / "serve"), services(settings, names, port)).run(stop)

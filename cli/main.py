@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Events and reference data": ("simulate", "replay", "reference"),
     "Landing and models": ("serve", "land", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
-    "Seen from outside": ("metrics", "export"),
+    "Seen from outside": ("dashboards", "metrics", "export"),
 }
 
 

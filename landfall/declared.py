@@ -153,6 +153,13 @@ def secret_address(named: str) -> str:
     return found
 
 
+def database_uri(named: str) -> str:
+    """An address of a database as SQLAlchemy writes it."""
+    if not re.fullmatch(r"(sqlite|postgresql)(\+\w+)?://\S+", named.strip()):
+        raise ValueError("write postgresql+psycopg2://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:////PATH")
+    return named.strip()
+
+
 def host_names(named: str) -> tuple[str, ...]:
     """Names of hosts, with commas."""
     names = tuple(name.strip() for name in named.split(",") if name.strip())

@@ -27,6 +27,7 @@ PACKAGES = (
     "enrichment",
     "warehouse",
     "local_stack",
+    "dashboards",
     "orchestration",
     "monitoring",
 )

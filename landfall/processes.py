@@ -159,10 +159,13 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception): ")
 """Begins the line of a Python traceback that says what went wrong; the text after it may take many lines more."""
 
 
-def last_lines(log: Path, count: int = 5) -> str:
-    """The end of a log on one line, for a message about a program that ended: from its exception on, if it says one."""
+def last_lines(log: Path, count: int = 5, since: int = 0) -> str:
+    """The end of a log on one line, for a message about a program that ended: from its exception on, if it says one.
+
+    `since`: how many bytes of the log are of an earlier program.
+    """
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_bytes()[since:].decode(errors="replace").splitlines()
     except OSError:
         return "(no log)"
     end = lines[-_LONGEST_EXCEPTION:]

@@ -42,6 +42,8 @@ class ServiceRecord:
     """Of 127.0.0.1, where it serves something."""
     given_up: str = ""
     """Why it is not started again; empty while it is."""
+    comes_back: bool = True
+    """Whether the keeper starts it again when it ends."""
     ends: list[End] = field(default_factory=list)
     """Oldest first, at most ENDS_KEPT."""
 
@@ -86,6 +88,11 @@ class ServiceRecord:
 def kept_services(home: Path) -> tuple[ServiceRecord, ...]:
     """The services of `home` that a running process keeps running, by name; one whose file is damaged is left out."""
     return tuple(record for record in read_records(home) if record.is_kept)
+
+
+def kept_service(home: Path, name: str) -> ServiceRecord | None:
+    """The service of this name while it runs and its keeper does; None otherwise."""
+    return next((record for record in kept_services(home) if record.name == name and record.pid is not None), None)
 
 
 def read_records(home: Path) -> Iterable[ServiceRecord]:

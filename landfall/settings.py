@@ -14,6 +14,7 @@ from typing import Literal
 from landfall.declared import (
     Variable,
     choice,
+    database_uri,
     day,
     given,
     host_names,
@@ -152,6 +153,19 @@ class Settings:
         host_names,
         "names, with commas, by which pages of Dagster and metrics may be asked for besides `localhost`, as of a"
         " reverse proxy",
+    )
+    superset_port: int = setting(
+        8088,
+        whole(1, 65_535),
+        "the port on 127.0.0.1 of the [dashboards](dashboards/README.md); with the default a free one where somebody"
+        " else has that",
+    )
+    superset_database_uri: str | None = setting(
+        None,
+        database_uri,
+        "where Superset keeps its users, charts and dashboards, as SQLAlchemy writes it"
+        " (`postgresql+psycopg2://…`); a secret; by default a SQLite file in the state folder",
+        secret=True,
     )
     dagster_read_only: bool = setting(
         False, yes_or_no, "`yes`: pages of Dagster on which nobody can start or stop anything"

@@ -7,10 +7,16 @@ from landfall.settings import Settings
 
 @click.command(name="down")
 def command() -> None:
-    """Stop Kafka, then Postgres, of LANDFALL_HOME, cleanly. All they hold stays for the next `landfall up`."""
+    """Stop the dashboards, Kafka, then Postgres, of LANDFALL_HOME, cleanly. All they hold stays for the next start.
+
+    What `landfall serve` keeps running stops with it, and not here.
+    """
     # Imported here for start-up time.
+    from cli.superset_server import stop_superset
+    from landfall.wording import listed
     from local_stack.stack import down
 
     home = Settings.load().home
-    stopped = down(home)
-    click.echo(f"{' and '.join(stopped)} stopped." if stopped else f"Nothing was running in {home}.")
+    stopped = ["Superset"] if stop_superset(home) else []
+    stopped += down(home)
+    click.echo(f"{listed(stopped)} stopped." if stopped else f"Nothing was running in {home}.")

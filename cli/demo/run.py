@@ -168,6 +168,7 @@ class Demo:
         port = free_port(None)
         self._children.start("metrics", "--port", str(port))
         self._say(f"Metrics for Prometheus: http://{HOST}:{port}/metrics")
+        self._say("Dashboards in a browser: run `make dashboards` in another terminal")
 
     def _moment(self, live: Live, note: str) -> Moment:
         assert live.watcher.view is not None

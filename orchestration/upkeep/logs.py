@@ -16,7 +16,7 @@ WORTH_A_VACUUM_BYTES = 20 * MEGABYTE
 
 def logs(home: Path) -> list[Path]:
     """Logs below the state folder that are opened to append, and so can be cut while a process writes them."""
-    return sorted(path for folder in ("dagster", "demo", "serve") for path in (home / folder).glob("*.log"))
+    return sorted(path for folder in ("dagster", "demo", "serve", "superset") for path in (home / folder).glob("*.log"))
 
 
 def older_dbt_logs(home: Path) -> list[Path]:

@@ -1,0 +1,58 @@
+"""Colours that people who see few of them tell apart too (Okabe and Ito, "Color Universal Design", 2008), on white.
+
+Superset has no such scheme, and one of our own would be missing in any other Superset; so series whose names are known
+beforehand are given these, and the others Superset's own.
+"""
+
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#7F7F7F"
+SCHEME = "supersetColors"
+LINEAR = "blue_white_yellow"
+
+LABELS = {
+    "Views": BLUE,
+    "Sessions": BLUE,
+    "Revenue": BLUE,
+    "Requests": BLUE,
+    "Conversion": GREEN,
+    # channels and media
+    "direct": BLUE,
+    "search": ORANGE,
+    "social": PURPLE,
+    "internal": GREEN,
+    "paid": VERMILLION,
+    "email": SKY,
+    "ai": BLACK,
+    "other": GREY,
+    # statuses
+    "2xx": BLUE,
+    "3xx": SKY,
+    "4xx": ORANGE,
+    "5xx": VERMILLION,
+    # actions of the web shop
+    "view_product": BLUE,
+    "view_category": SKY,
+    "add_to_cart": ORANGE,
+    "search_products": GREEN,
+    "checkout": VERMILLION,
+    "purchase": PURPLE,
+    "payment_error": BLACK,
+    # response times
+    "Median (p50)": BLUE,
+    "95 of 100 are faster (p95)": ORANGE,
+    "99 of 100 are faster (p99)": VERMILLION,
+    # recruitment
+    "Clicks": BLUE,
+    "Conversions": ORANGE,
+    "Qualified": GREEN,
+    "Unqualified": VERMILLION,
+    "Spend": PURPLE,
+    # trust
+    "Landed": BLUE,
+    "Quarantined": VERMILLION,
+    "product_views": BLUE,
+    "web_logs": ORANGE,
+    "job_tracking": GREEN,
+    "Failed payments": VERMILLION,
+}
+"""By the name of a series."""

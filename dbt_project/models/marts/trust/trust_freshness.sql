@@ -1,0 +1,27 @@
+with freshness as (
+    select * from {{ ref('freshness') }}
+),
+
+models as (
+    select * from {{ ref('catalogue') }}
+),
+
+loads as (
+    select * from {{ source('ledger', 'loads') }}
+),
+
+final as (
+    select
+        freshness.mart,
+        freshness.stream,
+        models.kind,
+        freshness.loads_behind,
+        extract(epoch from freshness.lag)::double precision as lag_seconds,
+        freshness.newest_event_at,
+        loads.landed_at as newest_landed_at
+    from freshness
+    left join models on 'marts.' || freshness.mart = models.relation
+    left join loads on freshness.stream = loads.stream and freshness.newest_load_id = loads.load_id
+)
+
+select * from final
