@@ -101,11 +101,17 @@ def number(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "metric": chart.metrics[0],
         "subtitle": words,
         "y_axis_format": format_of(chart, dataset),
-        "header_font_size": 0.3,
-        "subtitle_font_size": 0.125,
+        "header_font_size": 0.5,
+        "subtitle_font_size": 0.2,
         "show_metric_name": False,
+        "currency_format": {"symbol": "AUTO", "symbolPosition": "suffix"} if is_money(chart, dataset) else {},
         "force_timestamp_formatting": False,
     }
+
+
+def is_money(chart: Chart, dataset: Compiled) -> bool:
+    """Whether its figure is of one currency, which its rows name."""
+    return bool(chart.only.get("is_main_currency")) and dataset.description.currency is not None
 
 
 def table(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
@@ -159,9 +165,6 @@ def series(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "x_axis_time_format": "%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
         "tooltipTimeFormat": "%Y-%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
         "y_axis_format": format_of(chart, dataset),
-        "y_axis_title": words,
-        "y_axis_title_margin": 40,
-        "y_axis_title_position": "Left",
         "y_axis_bounds": [0, None],
         "truncateYAxis": False,
         "rich_tooltip": True,
@@ -180,12 +183,17 @@ def lines(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
     return {
         **series(chart, dataset, words),
         "seriesType": "line",
-        "markerEnabled": True,
-        "markerSize": 4,
+        "markerEnabled": x_has_few_values(chart, dataset),
+        "markerSize": 6,
         "opacity": 0.2,
         "area": False,
         "connect_nulls": False,
     }
+
+
+def x_has_few_values(chart: Chart, dataset: Compiled) -> bool:
+    """Whether the points of a line are worth a mark: days, and a day may stand alone."""
+    return dataset.columns[str(chart.x)].column.type == "date"
 
 
 def bars(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
@@ -203,7 +211,6 @@ def ranking(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "x_axis_sort_asc": True,
         "xAxisForceCategorical": True,
         "show_legend": False,
-        "y_axis_title": "",
     }
 
 

@@ -217,6 +217,7 @@ def dataset_file(dataset: Compiled) -> dict[str, Any]:
     return {
         "table_name": dataset.name,
         "main_dttm_col": dataset.description.day,
+        "currency_code_column": dataset.description.currency,
         "description": dataset.mart.description,
         "schema": SCHEMA,
         "sql": dataset_sql(dataset),

@@ -87,6 +87,8 @@ class Dataset(Part):
     local: dict[str, str] = {}
     """By name, the column (an instant) that it shows on the clock of the reporting time zone."""
     computed: dict[str, Computed] = {}
+    currency: str | None = None
+    """Column that names the currency of a row's amount."""
     labels: dict[str, str] = {}
     """By column, its name for people; else made of the column's own."""
     metrics: dict[str, Metric] = {}

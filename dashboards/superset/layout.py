@@ -101,7 +101,7 @@ def metadata(name: str, board: Board, datasets: dict[str, Compiled], zone: str) 
         "chart_configuration": chart_configuration(board, datasets),
         "global_chart_configuration": {"scope": {"rootPath": ["ROOT_ID"], "excluded": []}, "chartsInScope": []},
         "cross_filters_enabled": any(chart.drills for chart in board.charts),
-        "filter_bar_orientation": "HORIZONTAL",
+        "filter_bar_orientation": "VERTICAL",
         "color_scheme": SCHEME,
         "label_colors": LABELS,
         "shared_label_colors": [],
