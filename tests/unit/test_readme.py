@@ -10,7 +10,9 @@ DOCS = PROJECT / "docs"
 
 
 def test_the_contract_of_the_example_is_one(tmp_path: Path) -> None:
-    block = re.search(r"```yaml\n(.*?)```", (DOCS / "how-to" / "add-a-stream.md").read_text(encoding="utf-8"), re.DOTALL)
+    block = re.search(
+        r"```yaml\n(.*?)```", (DOCS / "how-to" / "add-a-stream.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert block is not None
     (tmp_path / "door_openings.yaml").write_text(block[1], encoding="utf-8")
     contract = load_contracts(tmp_path)["door_openings"]
