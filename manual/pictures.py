@@ -27,6 +27,8 @@ from manual.dagster_graph import graph_picture
 EVENTS_A_SECOND = 500.0
 SECONDS_OF_EVENTS = 75.0
 """The first load of each stream, while Spark warms up, is no longer among the newest by which p50 and p95 are told."""
+USUAL_SECONDS, PATIENCE_SECONDS = 3.0, 300.0
+"""On a machine that others use, a p95 beyond this is waited out for so long: a picture is to show what is usual."""
 COLUMNS = 112
 THEME = TerminalTheme(
     (22, 27, 34),
@@ -107,12 +109,10 @@ def wait_for(seen: Callable[[], bool], stop: threading.Event) -> bool:
 
 def worth_showing(moment: Moment | None) -> bool:
     """Whether every stream and every table has something to show."""
-    return (
-        moment is not None
-        and moment.seconds >= SECONDS_OF_EVENTS
-        and all(stream.landed for stream in moment.view.streams)
-        and all(kpi.rows for kpi in moment.view.kpis)
-    )
+    if moment is None or moment.seconds < SECONDS_OF_EVENTS:
+        return False
+    usual = all(stream.p95 is not None and stream.p95 < USUAL_SECONDS for stream in moment.view.streams)
+    return all(kpi.rows for kpi in moment.view.kpis) and (usual or moment.seconds > PATIENCE_SECONDS)
 
 
 def terminal_picture(moment: Moment, path: Path) -> Path:
