@@ -19,7 +19,10 @@ def graph_picture(address: str, path: Path) -> Path:
     with browser_page(1500, 520) as page:
         page.goto(f"{address}/asset-groups~{quote(SELECTION, safe='')}/?expanded={expanded}", wait_until="load")
         page.get_by_text("Hide navigation").click()
+        page.reload()  # it stays hidden, and the graph is fitted to the room that there is now
         page.get_by_text(MART[-13:]).last.wait_for()
+        # The graph moves to the left, from beneath the buttons on its right.
+        page.get_by_placeholder("Jump to").locator("xpath=following::button[1]").click()
         page.wait_for_timeout(SETTLE_SECONDS * 1000)
         save(page, path)
     return path
