@@ -31,8 +31,8 @@ from warehouse.dbt_session import DbtSession
 
 REFRESHES = 1_440
 """As many as a day has minutes: an asset is reported once a minute at most, however many passes there are."""
-REFRESHES_A_LOOK = 10
-"""Sensor `run_retention` looks every ten minutes."""
+REFRESHES_A_TICK = 10
+"""Sensor `run_retention` ticks every ten minutes."""
 REFRESHES_A_COLD_ONE = 10
 REFRESHES_A_TEST = 60
 """The schedule has one every 15 minutes. They take longest; in a day these are more than are kept, too."""
@@ -51,7 +51,7 @@ def command(refreshes: int, say: Say) -> Part:
     """What refreshes leave on the disk, one for each minute of a day, as fast as they go.
 
     Each lands some events, refreshes the hot tables (each tenth the cold ones too), and reports them to Dagster.
-    Between them: the ticks of all sensors, hourly runs of all tests, and looks of the retention. About an hour."""
+    Between them: the ticks of all sensors, hourly runs of all tests, and ticks of the retention. About an hour."""
     return measure(say, refreshes)
 
 
@@ -97,7 +97,7 @@ class Day:
         if number % REFRESHES_A_TEST == 0:
             with redirect_stdout(sys.stderr):
                 self._repository.get_job("test").execute_in_process(instance=self._instance)
-        if number % REFRESHES_A_LOOK == 0:
+        if number % REFRESHES_A_TICK == 0:
             with dg.build_sensor_context(instance=self._instance) as context:
                 run_retention(context)
 

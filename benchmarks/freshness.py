@@ -73,7 +73,7 @@ class Progress:
     times: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, stream: str, load_id: int, at: float) -> None:
-        """What was seen at a look."""
+        """What was seen at a poll."""
         loads = self.loads.setdefault(stream, [])
         if not loads or load_id > loads[-1]:
             loads.append(load_id)
@@ -114,7 +114,7 @@ def watched(settings: Settings) -> Iterator[Progress]:
     progress, stop = Progress(), threading.Event()
     cold = cold_relations(read_manifest())
 
-    def look() -> None:
+    def poll() -> None:
         with connect(settings.as_transformer, autocommit=True) as connection:
             while not stop.wait(POLL_SECONDS):
                 for stream, load_id in connection.execute(
@@ -123,7 +123,7 @@ def watched(settings: Settings) -> Iterator[Progress]:
                 ):
                     progress.note(stream, load_id, time.time())
 
-    thread = threading.Thread(target=look, name="progress")
+    thread = threading.Thread(target=poll, name="progress")
     thread.start()
     try:
         yield progress

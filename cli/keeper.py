@@ -20,7 +20,7 @@ from landfall.state import open_state
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 HEALTHY_SECONDS = 60.0
 """A service that ran for this many seconds has recovered: the next pause is the first one again."""
@@ -90,15 +90,15 @@ class Keeper:
     def run(self, stop: Event) -> None:
         """Until `stop` is set; then every child is stopped."""
         try:
-            while not stop.wait(LOOK_SECONDS):
-                self.look(time.monotonic())
+            while not stop.wait(POLL_SECONDS):
+                self.poll(time.monotonic())
         finally:
             self.children.stop()
             for service in self.services:
                 service.record.forget(self.home)
 
-    def look(self, now: float) -> None:
-        """One look at each service."""
+    def poll(self, now: float) -> None:
+        """Ask once how each service is."""
         for service in list(self.services):
             if service.child is None:
                 if now >= service.due:

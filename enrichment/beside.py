@@ -36,9 +36,9 @@ START_SECONDS = 60.0
 """How long its first sign of life may take: imports, 0.5 s on a quiet machine."""
 LIVED_SECONDS = 60.0
 """Who lived longer did not die of what its predecessor died of."""
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 SUSPENDED_SECONDS = 5.0
-"""Who has not looked for longer was suspended itself, and knows nothing of the other's signs of life."""
+"""Who has not polled for longer was suspended itself, and knows nothing of the other's signs of life."""
 FAILURES_TO_CARE = 2
 """Failures in a row after which it judges one text at a time and names each before: what it dies of is then known."""
 TRIES_ONCE = 8
@@ -82,7 +82,7 @@ class EnricherProcess:
         """Wait until what has landed is enriched, or a moment when `stop` is set; False when it could not be done."""
         self._landed.set()
         while self._thread.is_alive() and not self._stop.is_set():  # a join without a timeout would hold signals back
-            self._thread.join(LOOK_SECONDS)
+            self._thread.join(POLL_SECONDS)
         self._thread.join(2 * STOP_SECONDS)
         return self._went_well
 
@@ -92,7 +92,7 @@ class EnricherProcess:
         while not self._stop.is_set():
             began = time.monotonic()
             ended = self._follow(last, careful=backoff.failures >= FAILURES_TO_CARE)
-            if ended is None or self._stop.wait(LOOK_SECONDS):  # told to stop with us, it may be quicker than we are
+            if ended is None or self._stop.wait(POLL_SECONDS):  # told to stop with us, it may be quicker than we are
                 return
             last = ended.how
             if time.monotonic() - began > LIVED_SECONDS:
@@ -138,7 +138,7 @@ class EnricherProcess:
         while not self._stop.is_set():
             if self._landed.is_set():
                 watched.let_finish()
-            if not watched.look():
+            if not watched.poll():
                 code = watched.process.wait()
                 if code == 0 and self._landed.is_set():
                     return None
@@ -168,7 +168,7 @@ class Watched:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)
         self._rest = b""
-        self._sign_at = self._looked_at = time.monotonic()
+        self._sign_at = self._polled_at = time.monotonic()
 
     def __enter__(self) -> Watched:
         return self
@@ -177,7 +177,7 @@ class Watched:
         self._selector.close()
 
     def tell(self, line: str) -> None:
-        """What it reads first. One that is gone already is found at the next look."""
+        """What it reads first. One that is gone already is found at the next poll."""
         with suppress(BrokenPipeError):
             self._in.write(line.encode() + b"\n")
 
@@ -186,10 +186,10 @@ class Watched:
         with suppress(BrokenPipeError):
             self._in.close()
 
-    def look(self) -> bool:
-        """Hear what it says, for LOOK_SECONDS at most; False once it has ended."""
+    def poll(self) -> bool:
+        """Hear what it says, for POLL_SECONDS at most; False once it has ended."""
         heard = b"alive"
-        if self._selector.select(LOOK_SECONDS):
+        if self._selector.select(POLL_SECONDS):
             heard = self._out.read(1 << 16) or b""
             self.was_heard = True
             *lines, self._rest = (self._rest + heard).split(b"\n")
@@ -201,9 +201,9 @@ class Watched:
     def silent_for(self) -> float:
         """Seconds since it gave its last sign of life."""
         now = time.monotonic()
-        if now - self._looked_at > SUSPENDED_SECONDS:
+        if now - self._polled_at > SUSPENDED_SECONDS:
             self._sign_at = now
-        self._looked_at = now
+        self._polled_at = now
         return now - self._sign_at
 
     def end(self) -> None:

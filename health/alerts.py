@@ -28,7 +28,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong at this look."""
+    """Something that is wrong at this evaluation."""
 
     check: str
     subject: str
@@ -92,7 +92,7 @@ def troubles_of(findings: Iterable[Finding], rules: Rules) -> list[Trouble]:
 
 
 def observe(known: Iterable[Alert], troubles: Iterable[Trouble], now: datetime, rules: Rules) -> list[Alert]:
-    """The alerts after this look: new ones, those that last, those that are well again, in order of their keys."""
+    """The alerts after this evaluation: new ones, those that last, those that are well again, by their keys."""
     before = {alert.key: alert for alert in known}
     present = {trouble.key: trouble for trouble in troubles}
     seen = opened_together([seen_again(before.get(key), trouble, now, rules) for key, trouble in present.items()], now)
@@ -101,8 +101,8 @@ def observe(known: Iterable[Alert], troubles: Iterable[Trouble], now: datetime, 
 
 
 def opened_together(alerts: Iterable[Alert], now: datetime) -> list[Alert]:
-    """One cause shows in many places, some a look later: what waits whether it lasts opens with its kind, so that it is
-    one message."""
+    """One cause shows in many places, some an evaluation later: what waits whether it lasts opens with its kind, so
+    that it is one message."""
     seen = list(alerts)
     kinds = {alert.check for alert in seen if alert.opened_at == now}
     return [

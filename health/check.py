@@ -15,7 +15,7 @@ Scope = Callable[[Iterable[str], Catalogue], list[Asset]]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is asked of the system at every look. README.md in this folder lists them all."""
+    """One thing that is asked of the system at every evaluation. README.md in this folder lists them all."""
 
     name: str
     """What its findings are known by, in alerts too: it stays."""

@@ -1,4 +1,4 @@
-"""What a check is given to look at, and how much of the ledger one look reads."""
+"""What a check is given to judge, and how much of the ledger one evaluation reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from warehouse.catalogue import Catalogue, of_kind
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 NEWEST_LOADS = 5_000
-"""A look reads no more than the newest loads of a stream, 83 minutes of them at one a second: its cost is then the same
+"""An evaluation reads no more than the newest loads of a stream, 83 minutes of them at one a second: its cost is the same
 behind a year of loads as behind an hour."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """One look at the system. `now` is UTC."""
+    """One evaluation of the system. `now` is UTC."""
 
     connection: Connection
     """Role transformer."""

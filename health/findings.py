@@ -15,7 +15,7 @@ SEVERITIES: tuple[Severity, ...] = ("ok", "warn", "error")
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of one subject at one look; (check, subject) is its identity from look to look."""
+    """One check of one subject at one evaluation; (check, subject) is its identity from one to the next."""
 
     check: str
     """Name of the check, such as `data_age`: see README.md in this folder."""
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from other findings, and stays from look to look."""
+        """What tells it from other findings, and stays from one evaluation to the next."""
         return (self.check, self.subject)
 
 

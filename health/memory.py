@@ -1,4 +1,4 @@
-"""Where alerts are kept from look to look: in Postgres, or as text where Postgres is what is wrong."""
+"""Where alerts are kept from one evaluation to the next: in Postgres, or as text where Postgres is what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message for everything that a channel has to hear at a look: as text, for Slack, and as JSON."""
+"""One message for everything that a channel has to hear after an evaluation: as text, for Slack, and as JSON."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 5
 
 
 class NotDelivered(RuntimeError):
-    """A channel did not take the message; it is sent again at the next look. The text never holds the URL."""
+    """A channel did not take the message; it is sent again at the next evaluation. The text never holds the URL."""
 
 
 class Channel(Protocol):
@@ -43,7 +43,7 @@ class Slack:
         # slack_sdk logs the URL at level DEBUG.
         quiet = logging.getLogger("health.slack")
         quiet.setLevel(logging.WARNING)
-        # No retries of its own: the next look is one.
+        # No retries of its own: the next evaluation is one.
         self._client = WebhookClient(url, timeout=TIMEOUT_SECONDS, logger=quiet, retry_handlers=[])
 
     def send(self, news: Sequence[News], now: datetime) -> None:

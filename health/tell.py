@@ -1,4 +1,4 @@
-"""One look's alerts: what is wrong is remembered, and every channel hears what it has not heard yet."""
+"""One evaluation's alerts: what is wrong is remembered, and every channel hears what it has not heard yet."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def tell(
         try:
             channel.send(news, now)
         except NotDelivered as error:
-            logger.warning("An alert was not delivered, and is sent again at the next look: %s", error)
-            lines.append(f"Not delivered, again at the next look: {error}")
+            logger.warning("An alert was not delivered, and is sent again at the next evaluation: %s", error)
+            lines.append(f"Not delivered, again at the next evaluation: {error}")
             continue
         alerts = mark_told(alerts, channel.name, news, now)
         keep(alerts)

@@ -80,7 +80,7 @@ class Settings:
     """libpq URLs by role: transformer, landing_writer, admin, bi_reader."""
     kafka_or_none: KafkaSettings | None = field(repr=False)
     trigger_seconds: float = setting(
-        1.0, number(least=0.0), "seconds from one look of the landing stream for new events to the next"
+        1.0, number(least=0.0), "seconds from one trigger of the landing stream to the next"
     )
     max_offsets_per_trigger: int = setting(
         300_000,

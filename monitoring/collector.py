@@ -49,11 +49,11 @@ class LandfallCollector(Collector):
         self._postgres = Source("postgres", Kept(settings, within_time(ask_postgres)))
         self._kafka = Source("kafka", lambda: ask_kafka(topics, contracts))
 
-        def look(connection: Connection) -> list[Metric]:
+        def evaluated(connection: Connection) -> list[Metric]:
             return list(health_metrics(evaluate(settings, connection, topics)))
 
         self._quality = Source("quality", Kept(settings, within_time(lambda c: list(quality_metrics(c)))), pace=PACE)
-        self._health = Source("health", Kept(settings, look), pace=PACE)
+        self._health = Source("health", Kept(settings, evaluated), pace=PACE)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: asking would read the servers when the exporter starts."""

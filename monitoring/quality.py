@@ -35,7 +35,7 @@ def quality_metrics(connection: Connection) -> Iterator[Metric]:
 
 
 def health_metrics(findings: Iterable[Finding]) -> Iterator[Metric]:
-    """Metrics of one look of the health checks; what is well is only counted."""
+    """Metrics of one evaluation of the health checks; what is well is only counted."""
     found = list(findings)
     counts = Counter(finding.severity for finding in found)
     yield family("landfall_health_findings", {(severity,): counts[severity] for severity in SEVERITIES})

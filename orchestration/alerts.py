@@ -16,7 +16,7 @@ from landfall.settings import Settings
 from orchestration.failures import failed_checks, failed_runs
 from orchestration.health import look_at
 
-SECONDS_BETWEEN_LOOKS = 30
+SECONDS_BETWEEN_TICKS = 30
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -26,12 +26,12 @@ def rules_of(settings: Settings) -> Rules:
 
 @dg.sensor(
     name="alerts",
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sends what is newly wrong, or well again, to Slack and to a webhook, where they are set up.",
 )
 def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One look. The cursor is the memory of what Postgres cannot remember: that it is away itself."""
+    """One tick. The cursor is the memory of what Postgres cannot remember: that it is away itself."""
     settings = Settings.load()
     away = AwayMemory(context.cursor)
     try:

@@ -16,7 +16,7 @@ from orchestration.manifest import Manifest
 from orchestration.streams import topics_of
 from warehouse.catalogue import catalogue_of
 
-SECONDS_BETWEEN_LOOKS = 60
+SECONDS_BETWEEN_TICKS = 60
 # A report of every check costs some 300 KB until upkeep/reports.py forgets it; without it a check that has been well
 # for hours looks as if nobody had asked.
 SECONDS_BETWEEN_REPORTS = 900
@@ -29,7 +29,7 @@ def health_definitions(manifest: Manifest) -> dg.Definitions:
 
 
 def health_checks(asked: Sequence[Asked]) -> dg.AssetChecksDefinition:
-    """All checks as one definition: a look is one evaluation, however many of them are wanted."""
+    """All checks as one definition: a call is one evaluation, however many of them are wanted."""
     specs = [
         dg.AssetCheckSpec(each.check.name, asset=dg.AssetKey(each.asset), description=each.check.question)
         for each in asked
@@ -52,7 +52,7 @@ def health_sensor(asked: Sequence[Asked]) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="health",
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Evaluates every check of health/ and reports those that changed.",
     )

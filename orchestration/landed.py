@@ -41,7 +41,7 @@ class Landed:
 def landed_since(connection: Connection, stream: str, after: int | None) -> Landed | None:
     """What landed in `stream` after load `after`; None when nothing did.
 
-    Without `after` (the first look), or when the database is a younger one, only the newest load is looked at: the
+    Without `after` (the first tick), or when the database is a younger one, only the newest load is looked at: the
     slices of a year are no matter of a sensor's few seconds.
     """
     row = connection.execute("select hi from landing.horizons where stream = %s", (stream,)).fetchone()

@@ -11,21 +11,21 @@ from landing_stream.topics import KafkaUnavailable, Topics
 from orchestration.landed import Connection, Landed, landed_since, landing_metadata, topic_metadata
 from orchestration.streams import landing_key, topic_key, topics_of
 
-# Two events a stream and look, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
+# Two events a stream and tick, about 1.2 KB each, that nothing removes: some 20 MB a day for three streams that land
 # all the time. The daemon's own floor is about 5 s.
-SECONDS_BETWEEN_LOOKS = 30
+SECONDS_BETWEEN_TICKS = 30
 ENRICHED = "(enriched)"
 """Key of the cursor beside those of the streams."""
 
 
 @dg.sensor(
     name="landing_ledger",
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reports what landed in each stream since the last look, as the ledger says it.",
+    description="Reports what landed in each stream since the last tick, as the ledger says it.",
 )
 def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """One look at the ledger. The cursor is the last load reported, by stream."""
+    """One tick. The cursor is the last load reported, by stream."""
     seen: dict[str, int] = json.loads(context.cursor or "{}")
     settings = Settings.load()
     contracts = load_contracts()
@@ -35,7 +35,7 @@ def landing_ledger(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.
         enrichment = enrichment_events(reader, enriched) if enriched > seen.get(ENRICHED, 0) else []
     news = [landed for landed in looked if landed is not None]
     if not news:
-        return dg.SkipReason("No load has finished since the last look.")
+        return dg.SkipReason("No load has finished since the last tick.")
     topics = topics_of(settings)
     events = [event for landed in news for event in events_of(landed, contracts[landed.stream], topics)]
     events += enrichment
@@ -48,7 +48,7 @@ def events_of(landed: Landed, contract: Contract, topics: Topics) -> list[dg.Ass
     try:
         topic = topics.offsets(contract.topic)
     except KafkaUnavailable:
-        # What landed is known all the same; the next look asks Kafka again.
+        # What landed is known all the same; the next tick asks Kafka again.
         return [dg.AssetMaterialization(landing_key(landed.stream), metadata=landing_metadata(landed, None))]
     return [
         dg.AssetMaterialization(topic_key(contract), metadata=topic_metadata(topic)),

@@ -73,6 +73,6 @@ def living_executor(context: dg.InitExecutorContext) -> LivingExecutor:
     description="Marks runs as failed whose process was killed, so that they do not hold up the next refresh.",
 )
 def lost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """One look."""
+    """One tick."""
     lost = report_lost_runs(context.instance, Settings.load(), dt.datetime.now(dt.UTC))
     return dg.SkipReason(f"Lost: {', '.join(lost)}." if lost else "No run was lost.")

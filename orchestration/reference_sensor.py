@@ -22,7 +22,7 @@ def reference_sensor(assets: Iterable[dg.AssetSpec]) -> dg.SensorDefinition:
         name="reference_tables",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Reports reference tables that were loaded since the last look.",
+        description="Reports reference tables that were loaded since the last tick.",
     )
     def reference_tables(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         seen: dict[str, str] = json.loads(context.cursor or "{}")
@@ -36,7 +36,7 @@ def reference_sensor(assets: Iterable[dg.AssetSpec]) -> dg.SensorDefinition:
             if last is not None and seen.get(table) != last.isoformat()
         ]
         if not events:
-            return dg.SkipReason("No reference table was loaded since the last look.")
+            return dg.SkipReason("No reference table was loaded since the last tick.")
         moments = {table: last.isoformat() for table, (_, last) in found.items() if last is not None}
         return dg.SensorResult(asset_events=events, cursor=json.dumps(moments, sort_keys=True))
 

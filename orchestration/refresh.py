@@ -25,7 +25,7 @@ from warehouse.watch import Follower
 
 JOB_NAME = "refresh"
 # A sensor's floor. A run takes 5-8 s until its first pass, most of it imports.
-SECONDS_BETWEEN_LOOKS = 5
+SECONDS_BETWEEN_TICKS = 5
 # One run follows the loads for a while: between two of them what lands waits for a tick, the queue and those 5-8 s.
 SECONDS_TO_FOLLOW = 900.0
 # So often it sees whether it is to go on, and shows what it wrote: 0.7 MB of events each time.
@@ -157,7 +157,7 @@ def refresh_sensor(manifest: Manifest) -> dg.SensorDefinition:
     @dg.sensor(
         name="refresh_when_landed",
         job=refresh,
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+        minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a refresh when a load has finished that the models have not read, and no"
         " `landfall refresh --watch` is up; else says why not.",

@@ -1,4 +1,4 @@
-"""Lets go of what is old: a daily job over everything, and a look every ten minutes at what Dagster itself piles up."""
+"""Lets go of what is old: a daily job over everything, and each ten minutes what Dagster itself piles up."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -15,9 +15,9 @@ from orchestration.upkeep.runs import forget_orphans, forget_runs
 from orchestration.upkeep.ticks import forget_ticks
 from warehouse.retention import retain
 
-# A look may take 60 s at most: deleting a run takes 20-50 ms, a thousand rows 0.1 s.
-RUNS_A_LOOK = 200
-ROWS_A_LOOK = 20_000
+# A tick may take 60 s at most: deleting a run takes 20-50 ms, a thousand rows 0.1 s.
+RUNS_A_TICK = 200
+ROWS_A_TICK = 20_000
 
 Gone = dict[str, int]
 """How much went, by what it is."""
@@ -47,12 +47,12 @@ class Part:
     description="Deletes Dagster's old runs, reports and ticks and cuts logs, between two runs of the job `retention`.",
 )
 def run_retention(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """One look; what is over its bounds comes next time."""
+    """One tick; what is over its bounds comes next time."""
     settings = Settings.load()
     gone = {
-        **old_runs(context.instance, settings, most=RUNS_A_LOOK),
-        **old_reports(context.instance, settings, most=ROWS_A_LOOK),
-        **old_ticks(context.instance, settings, most=ROWS_A_LOOK),
+        **old_runs(context.instance, settings, most=RUNS_A_TICK),
+        **old_reports(context.instance, settings, most=ROWS_A_TICK),
+        **old_ticks(context.instance, settings, most=ROWS_A_TICK),
         **old_logs(settings),
     }
     return dg.SkipReason(sentence(gone) or "Nothing is over its bounds.")

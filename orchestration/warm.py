@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_REPORTS = 60.0
 """An event takes 4.6 KB and 5-8 ms, and a pass every two seconds touches some 60 assets: reported each time, that would
 be 12 GB a day."""
-SECONDS_BETWEEN_LOOKS = 5.0
+POLL_SECONDS = 5.0
 """How often a Dagster is looked for."""
 SECONDS_OF_A_HEARTBEAT = 120.0
 """Dagster's daemon says every 30 s that it lives. Where none does, nothing would ever remove what is reported."""
@@ -64,7 +64,7 @@ class WarmReports:
             except Exception as error:  # whatever Dagster's storage raises: the refresh is not to suffer from it
                 logger.warning("Dagster could not be told of the refreshes: %s", " ".join(str(error).split())[:300])
                 reported = True
-            self._stop.wait(SECONDS_BETWEEN_REPORTS if reported else SECONDS_BETWEEN_LOOKS)
+            self._stop.wait(SECONDS_BETWEEN_REPORTS if reported else POLL_SECONDS)
 
     def report(self) -> bool:
         """Report what waits, now, where a Dagster lives; whether anything was reported."""

@@ -87,11 +87,11 @@ class Scene:
         """A random one of the copy's processes of the first name that has any, as soon as there is one."""
         found: list[psutil.Process] = []
 
-        def look() -> bool:
+        def is_there() -> bool:
             found[:] = next(filter(None, map(self.copy.part, names)), [])
             return bool(found)
 
-        self._wait(look, _START_SECONDS, f"has no {names[0]}")
+        self._wait(is_there, _START_SECONDS, f"has no {names[0]}")
         return self.rng.choice(sorted(found, key=lambda process: process.pid))
 
     def ended(self, copy: Copy, *codes: int) -> None:

@@ -102,7 +102,7 @@ class Left:
 
 @dataclass
 class Tally:
-    """Sums over the slices of loads that have ended, which never change: each look adds the new ones."""
+    """Sums over the slices of loads that have ended, which never change: each observation adds the new ones."""
 
     up_to: int
     landed: int = 0
@@ -111,7 +111,7 @@ class Tally:
 
 
 class Observer:
-    """Looks at the servers of `settings`; for one thread. `since`: refreshes that began earlier are another run's."""
+    """Observes the servers of `settings`; for one thread. `since`: refreshes that began earlier are another run's."""
 
     def __init__(self, settings: Settings, contracts: Iterable[Contract], since: dt.datetime) -> None:
         self._since = since
@@ -150,7 +150,7 @@ class Observer:
         self._tallies = {baseline.stream: Tally(baseline.load_id) for baseline in found}
         return found
 
-    def look(self, baselines: Iterable[Baseline]) -> View:
+    def observe(self, baselines: Iterable[Baseline]) -> View:
         """What there is now. Raises psycopg.OperationalError or KafkaUnavailable when a server is away."""
         horizons = self._horizons()
         streams = tuple(self._stream(baseline, horizons[baseline.stream]) for baseline in baselines)

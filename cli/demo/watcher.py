@@ -1,4 +1,4 @@
-"""Looks at the servers again and again, in a thread of its own: one that is away may take many seconds to say so."""
+"""Observes the servers again and again, in a thread of its own: one that is away may take many seconds to say so."""
 
 import threading
 
@@ -12,7 +12,7 @@ SECONDS = 1.0
 
 
 class Watcher:
-    """The newest view, None before the first, and what was wrong with the last look, empty when nothing was."""
+    """The newest view, None before the first, and what was wrong with the last observation, empty when nothing was."""
 
     def __init__(self, observer: Observer, baselines: list[Baseline]) -> None:
         self.view: View | None = None
@@ -22,13 +22,13 @@ class Watcher:
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more; a look that is under way is not waited for."""
+        """Observe no more; an observation that is under way is not waited for."""
         self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self.view = self._observer.look(self._baselines)
+                self.view = self._observer.observe(self._baselines)
                 self.trouble = ""
             except psycopg.OperationalError as error:
                 self.trouble = f"Postgres does not answer: {' '.join(str(error).split())}"

@@ -7,7 +7,7 @@
     - reads: of a quality model, the kinds that it reads of every stream.
     The streams are those that it reads. A view, ops.catalogue, shows it; nothing repeats it.
 #}
-{% macro catalogued_models() %}
+{% macro catalogued_models(of_kind=none) %}
     {% set per_stream = ['staging', 'events', 'rejected', 'accounts', 'values', 'newest'] %}
     {% set kinds = per_stream + ['fact', 'dimension', 'kpi', 'latest', 'intermediate', 'quality', 'other'] %}
     {% set found = [] %}
@@ -15,20 +15,22 @@
     {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'model' %}
         {% set meta = node.config.get('meta', {}) %}
         {% set kind = meta.get('kind', 'other') %}
-        {% set streams = upstream_positions(node) | sort %}
-        {% if kind not in kinds %}
-            {% do exceptions.raise_compiler_error(node.name ~ ': meta.kind is ' ~ kind ~ '; write one of ' ~ kinds | join(', ') ~ '.') %}
-        {% elif meta.get('day_column') and meta.day_column not in node.columns %}
-            {% do exceptions.raise_compiler_error(node.name ~ ': meta.day_column is ' ~ meta.day_column ~ ', which is no column of it.') %}
-        {% elif kind in per_stream and streams | length != 1 %}
-            {% do exceptions.raise_compiler_error(node.name ~ ': of kind ' ~ kind ~ ', it reads one stream; it reads ' ~ streams | length ~ '.') %}
+        {% if of_kind is none or kind == of_kind %}
+            {% set streams = upstream_positions(node) | sort %}
+            {% if kind not in kinds %}
+                {% do exceptions.raise_compiler_error(node.name ~ ': meta.kind is ' ~ kind ~ '; write one of ' ~ kinds | join(', ') ~ '.') %}
+            {% elif meta.get('day_column') and meta.day_column not in node.columns %}
+                {% do exceptions.raise_compiler_error(node.name ~ ': meta.day_column is ' ~ meta.day_column ~ ', which is no column of it.') %}
+            {% elif kind in per_stream and streams | length != 1 %}
+                {% do exceptions.raise_compiler_error(node.name ~ ': of kind ' ~ kind ~ ', it reads one stream; it reads ' ~ streams | length ~ '.') %}
+            {% endif %}
+            {% for other in found if kind in per_stream and other.kind == kind and other.streams == streams %}
+                {% do exceptions.raise_compiler_error(
+                    node.name ~ ': ' ~ streams[0] ~ ' has a model of kind ' ~ kind ~ ' already, ' ~ other.node.name ~ '.'
+                ) %}
+            {% endfor %}
+            {% do found.append({'node': node, 'kind': kind, 'streams': streams, 'meta': meta}) %}
         {% endif %}
-        {% for other in found if kind in per_stream and other.kind == kind and other.streams == streams %}
-            {% do exceptions.raise_compiler_error(
-                node.name ~ ': ' ~ streams[0] ~ ' has a model of kind ' ~ kind ~ ' already, ' ~ other.node.name ~ '.'
-            ) %}
-        {% endfor %}
-        {% do found.append({'node': node, 'kind': kind, 'streams': streams, 'meta': meta}) %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}
@@ -53,7 +55,7 @@
 {# The models of a kind that each stream has one of: [{stream, node, relation}, …]. #}
 {% macro models_of(kind) %}
     {% set found = [] %}
-    {% for item in catalogued_models() if item.kind == kind %}
+    {% for item in catalogued_models(kind) %}
         {% set relation = api.Relation.create(database=item.node.database, schema=item.node.schema, identifier=item.node.alias) %}
         {% do found.append({'stream': item.streams[0], 'node': item.node, 'relation': relation}) %}
     {% endfor %}

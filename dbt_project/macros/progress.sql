@@ -70,13 +70,21 @@
 
 
 {% macro position_of(stream) -%}
-    {%- do check_reads_by_load() -%}
-    {%- if reads_everything() -%} -1 {%- else -%} (select position from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}') {%- endif -%}
+    {%- set position = own_progress('position', stream) -%}
+    {%- if reads_everything() -%} -1 {%- else -%} {{ position }} {%- endif -%}
 {%- endmacro %}
 
-{% macro reads_to(stream) -%}
-    {%- do check_reads_by_load() -%}
-    (select reads_to from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
+{% macro reads_to(stream) -%} {{ own_progress('reads_to', stream) }} {%- endmacro %}
+
+{# Other models have no position, and would read nothing. #}
+{% macro own_progress(column, stream) -%}
+    {%- if execute and model.resource_type == 'model' and model.config.materialized != 'incremental_by_load' -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ' is materialized as ' ~ model.config.materialized ~ ': new_loads, new_landings and readable_loads are for '
+            ~ 'incremental_by_load, whose loads are recorded. dbt\'s own `incremental` asks is_incremental().'
+        ) -%}
+    {%- endif -%}
+    (select {{ column }} from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
 {%- endmacro %}
 
 {% macro landed_at_of_new_loads(stream, aggregate) -%}
@@ -97,36 +105,51 @@
 
 
 {#
-    Streams that a model reads, each with the relations between: {stream: [relation, …]}. Views are looked through, so
-    what counts is what the SQL refers to, and not a list that one could forget to extend. With `--defer` they are the relations
-    that `ref` gives: those of the other environment where this one has none.
+    A model, source, seed … of dbt's graph by its key, none where there is no such. Kept in the graph: dbt makes a dictionary of a node
+    anew each time it is asked for, and each model of each pass asks for some. What stands there goes with the parsed project.
+#}
+{% macro graph_node(key) %}
+    {% set kept = graph.setdefault('landfall_nodes', {}) %}
+    {% if key not in kept %} {% do kept.update({key: graph.nodes.get(key) or graph.sources.get(key)}) %} {% endif %}
+    {% do return(kept[key]) %}
+{% endmacro %}
+
+{# The stream that a node of the graph is the landing of, none where it is something else. #}
+{% macro landed_stream(node) %}
+    {% do return(node.name if node and node.resource_type == 'source' and node.source_name == 'landing' else none) %}
+{% endmacro %}
+
+{#
+    Streams that a model reads, each with the relations between: {stream: [relation, …]}, not to be changed. Views are looked through,
+    so what counts is what the SQL refers to, and not a list that one could forget to extend. With `--defer` they are the relations
+    that `ref` gives: those of the other environment where this one has none. Else they are kept in the graph, as nodes are.
 #}
 {% macro upstream_positions(node) %}
-    {% set found = {} %}
-    {% set waiting = [] %}
-    {% for key in node.depends_on.nodes %} {% do waiting.append((key, false)) %} {% endfor %}
-    {% set seen = [] %}
-    {% for _ in range(10000) if waiting %}
-        {% set key, of_deferred = waiting.pop() %}
-        {% if (key, of_deferred) not in seen %}
-            {% do seen.append((key, of_deferred)) %}
-            {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
-                {% do found.setdefault(graph.sources[key].name, []) %}
-            {% elif key in graph.nodes %}
-                {% set parent = graph.nodes[key] %}
-                {% set deferred = parent.defer_relation and (of_deferred or is_deferred(parent)) %}
-                {% if is_by_load(parent) %}
-                    {% set there = parent.defer_relation if deferred else parent %}
-                    {% for stream in upstream_positions(parent) %}
-                        {% do found.setdefault(stream, []).append(there.schema ~ '.' ~ there.alias) %}
-                    {% endfor %}
-                {% elif is_looked_through(parent) %}
-                    {% for above in parent.depends_on.nodes %} {% do waiting.append((above, deferred)) %} {% endfor %}
-                {% endif %}
-            {% endif %}
+    {% set kept = graph.setdefault('landfall_upstream_positions', {}) %}
+    {% if node.unique_id not in kept or invocation_args_dict.get('defer') %}
+        {% set found = {} %}
+        {% do add_upstream_positions(node.depends_on.nodes, false, found, []) %}
+        {% do kept.update({node.unique_id: found}) %}
+    {% endif %}
+    {% do return(kept[node.unique_id]) %}
+{% endmacro %}
+
+{% macro add_upstream_positions(keys, of_deferred, found, seen) %}
+    {% for key in keys if (key, of_deferred) not in seen %}
+        {% do seen.append((key, of_deferred)) %}
+        {% set parent = graph_node(key) %}
+        {% set deferred = parent.defer_relation and (of_deferred or is_deferred(parent)) %}
+        {% if landed_stream(parent) %}
+            {% do found.setdefault(parent.name, []) %}
+        {% elif parent and is_by_load(parent) %}
+            {% set there = parent.defer_relation if deferred else parent %}
+            {% for stream in graph.landfall_upstream_positions.get(key) or upstream_positions(parent) %}
+                {% do found.setdefault(stream, []).append(there.schema ~ '.' ~ there.alias) %}
+            {% endfor %}
+        {% elif parent and is_looked_through(parent) %}
+            {% do add_upstream_positions(parent.depends_on.nodes, deferred, found, seen) %}
         {% endif %}
     {% endfor %}
-    {% do return(found) %}
 {% endmacro %}
 
 {# Whether `ref` gives a model's relation of the other environment: as dbt decides it (RuntimeRefResolver.create_relation). #}

@@ -47,7 +47,7 @@
 
 {# One row of ops.test_results as SQL. #}
 {% macro test_row(result, status) -%}
-    {%- set tested = graph.nodes.get(result.node.attached_node, graph.sources.get(result.node.attached_node)) -%}
+    {%- set tested = graph_node(result.node.attached_node) -%}
     {%- set relation = text_literal(tested.schema ~ '.' ~ (tested.alias or tested.identifier)) if tested else 'null' -%}
     {%- set known = status if status in ('pass', 'warn', 'fail', 'skipped') else 'error' -%}
     ({{ text_literal(result.node.name) }}, {{ relation }}, '{{ known }}', {{ result.failures if result.failures is not none else 'null' }}, {{ text_literal((result.message or '')[:1000]) }}, '{{ invocation_id }}')

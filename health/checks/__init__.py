@@ -57,7 +57,7 @@ CHECKS = {
 NOT_MADE = "health"
 """What a finding that a group of checks could not be made is known by."""
 STATEMENT_TIMEOUT = "5s"
-"""A look happens twice a minute: a query that takes longer is given up, and that is said."""
+"""An evaluation happens twice a minute: a query that takes longer is given up, and that is said."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def asked_of_assets(streams: Collection[str], catalogue: Catalogue) -> list[Aske
 def evaluate(
     settings: Settings, connection: Connection, topics: Topics | None, now: datetime | None = None
 ) -> list[Finding]:
-    """Every finding of one look, the good ones too; milliseconds to some tenths of a second.
+    """Every finding of one evaluation, the good ones too; milliseconds to some tenths of a second.
 
     `connection`: role transformer, not within a transaction. `topics`: None leaves Kafka out. `now`: UTC, by default
     Postgres' clock, which the ledger's times are of.

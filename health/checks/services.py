@@ -1,4 +1,4 @@
-"""Do the services of `landfall serve` stay up? What dies is started again, so a look at the moment says nothing."""
+"""Do the services of `landfall serve` stay up? What dies is started again, so the state of the moment says nothing."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""Forgets ticks: a record of each look of a sensor or schedule.
+"""Forgets ticks: a record of each evaluation of a sensor or schedule.
 
-Dagster lets them go by age, in whole days, and the sensors of this project look 30,000 times a day.
+Dagster lets them go by age, in whole days, and the sensors of this project tick 30,000 times a day.
 """
 
 import dagster as dg

@@ -184,7 +184,7 @@ def test_a_process_that_dies_of_a_bug_leaves_its_trace_and_is_a_finding_of_serve
     deadline = time.monotonic() + 240
     try:
         while not land.restarts and time.monotonic() < deadline:
-            keeper.look(time.monotonic())
+            keeper.poll(time.monotonic())
             time.sleep(0.2)
         (found,) = judge(kept_services(tmp_path), dt.datetime.now(dt.UTC), Limits())
     finally:

@@ -25,7 +25,7 @@ def test_what_dies_again_and_again_keeps_its_log_and_is_a_finding(tmp_path: Path
     keeper, deadline = Keeper(tmp_path, children, [land]), time.monotonic() + 60
     try:
         while land.restarts < 3 and time.monotonic() < deadline:
-            keeper.look(time.monotonic())
+            keeper.poll(time.monotonic())
             land.due = 0.0  # without its pauses
             time.sleep(0.05)
     finally:
@@ -78,11 +78,11 @@ def test_a_service_whose_port_somebody_else_took_meanwhile_is_started_again(tmp_
     children, idle = Children(tmp_path), Service("metrics", sleeper)
     keeper = Keeper(tmp_path, children, [idle])
     try:
-        keeper.look(0.0)
-        keeper.look(HEALTHY_SECONDS)
+        keeper.poll(0.0)
+        keeper.poll(HEALTHY_SECONDS)
         assert idle.child is not None, "nobody has its port: it may still be starting"
         with socket.create_server(("127.0.0.1", PORT)):
-            keeper.look(3 * HEALTHY_SECONDS)
+            keeper.poll(3 * HEALTHY_SECONDS)
         assert idle.child is None
     finally:
         children.stop()

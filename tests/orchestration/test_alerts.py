@@ -1,4 +1,4 @@
-"""Each alert as it is received: once, not again at the next look, and once when it is well again."""
+"""Each alert as it is received: once, not again at the next evaluation, and once when it is well again."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ def messages(received: Receiver) -> tuple[int, int]:
 
 
 def told_once(received: Receiver, look: Look, key: str, severity: str) -> dict[str, str]:
-    """The alert as received; nothing comes at the next look."""
+    """The alert as received; nothing comes at the next evaluation."""
     before = messages(received)
     look()
     assert messages(received) == (before[0] + 1, before[1] + 1)
@@ -191,7 +191,7 @@ def test_a_channel_that_is_away_is_told_at_a_later_look(
     land("web_logs", [b"no json"] * 100)
     received.status = 503
     said = look()
-    assert said.count("Not delivered, again at the next look") == 2
+    assert said.count("Not delivered, again at the next evaluation") == 2
     assert "SECRET" not in said + caplog.text
     assert "503" in said
     received.status = 200

@@ -81,6 +81,11 @@ REPEATED_CODE: dict[str, tuple[Callable[..., Any], str, str]] = {
         "532700cc7b2c2d32a30b69fe1c333287",
         "upstream_positions in macros/progress.sql reads the defer_relation that it sets, from the graph",
     ),
+    "Manifest.build_flat_graph": (
+        Manifest.build_flat_graph,
+        "8ab83ea68c99f242d586dd5b94d2ca0c",
+        "graph_node in macros/progress.sql keeps in the graph what it found there: a graph for each parsed project",
+    ),
 }
 
 

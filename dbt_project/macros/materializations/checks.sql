@@ -52,9 +52,10 @@
 {# Whether each relation with a stream that the SQL names is asked for new loads: as often as it says new_loads, it names one. #}
 {% macro reads_new_rows_alone(model, sql, upstreams) %}
     {% set seen = namespace(named=0, asked=0) %}
-    {% for key in model.depends_on.nodes if key in graph.nodes and (is_by_load(graph.nodes[key]) or is_looked_through(graph.nodes[key])) %}
-        {% if is_by_load(graph.nodes[key]) or upstream_positions(graph.nodes[key]) %}
-            {% set seen.named = seen.named + sql.count('"' ~ graph.nodes[key].alias ~ '"') %}
+    {% for key in model.depends_on.nodes %}
+        {% set parent = graph_node(key) %}
+        {% if parent and (is_by_load(parent) or (is_looked_through(parent) and upstream_positions(parent))) %}
+            {% set seen.named = seen.named + sql.count('"' ~ parent.alias ~ '"') %}
         {% endif %}
     {% endfor %}
     {% for stream in upstreams %}
@@ -62,17 +63,6 @@
         {% set seen.asked = seen.asked + sql.count('> ' ~ position_of(stream)) - sql.count('changes.load_id > ' ~ position_of(stream)) %}
     {% endfor %}
     {% do return(seen.asked >= seen.named) %}
-{% endmacro %}
-
-
-{# At each use of new_loads and its like: other models have no position, and would read nothing. #}
-{% macro check_reads_by_load() %}
-    {% if execute and model.resource_type == 'model' and not is_by_load(model) %}
-        {% do exceptions.raise_compiler_error(
-            model.name ~ ' is materialized as ' ~ model.config.materialized ~ ': new_loads, new_landings and readable_loads are for '
-            ~ 'incremental_by_load, whose loads are recorded. dbt\'s own `incremental` asks is_incremental().'
-        ) %}
-    {% endif %}
 {% endmacro %}
 
 

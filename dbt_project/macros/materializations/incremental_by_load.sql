@@ -86,15 +86,14 @@
     read again. Asked behind the model's lock, which `landfall retention` waits for before it notes what it drops.
 #}
 {% macro reads_dropped_landing(node) %}
-    {% set waiting = node.depends_on.nodes | list %}
-    {% for _ in range(10000) if waiting %}
-        {% set key = waiting.pop() %}
-        {% if key in graph.sources and graph.sources[key].source_name == 'landing' %}
-            {% if run_query("select 1 from ops.dropped_landing where stream = '" ~ graph.sources[key].name ~ "' limit 1").rows %}
+    {% for key in node.depends_on.nodes %}
+        {% set parent = graph_node(key) %}
+        {% if landed_stream(parent) %}
+            {% if run_query("select 1 from ops.dropped_landing where stream = '" ~ parent.name ~ "' limit 1").rows %}
                 {% do return(true) %}
             {% endif %}
-        {% elif key in graph.nodes and is_looked_through(graph.nodes[key]) %}
-            {% do waiting.extend(graph.nodes[key].depends_on.nodes) %}
+        {% elif parent and is_looked_through(parent) and reads_dropped_landing(parent) %}
+            {% do return(true) %}
         {% endif %}
     {% endfor %}
     {% do return(false) %}
@@ -199,8 +198,9 @@
     {% for column in model.columns.values() %}
         {% if loop.index0 in added %} {% do names.append("'" ~ column.name ~ "'") %} {% endif %}
     {% endfor %}
-    {% for key in model.depends_on.nodes if key in graph.nodes and graph.nodes[key].config.materialized == 'view' %}
-        {% for source in graph.nodes[key].depends_on.nodes if source in graph.sources and graph.sources[source].source_name == 'landing' %}
+    {% for key in model.depends_on.nodes if graph_node(key) and graph_node(key).config.materialized == 'view' %}
+        {% set view = graph_node(key) %}
+        {% for source in view.depends_on.nodes if landed_stream(graph_node(source)) %}
             {% call statement('request_backfill') %}
                 with joined as (
                     update ops.backfills
@@ -212,8 +212,8 @@
                 insert into ops.backfills (relation, stream, staged, column_names)
                 select
                     '{{ progress_key(relation) }}',
-                    '{{ graph.sources[source].name }}',
-                    '{{ graph.nodes[key].schema }}.{{ graph.nodes[key].alias }}',
+                    '{{ landed_stream(graph_node(source)) }}',
+                    '{{ view.schema }}.{{ view.alias }}',
                     array[{{ names | join(', ') }}]
                 where not exists (select from joined)
             {% endcall %}

@@ -38,8 +38,8 @@
 
 {# What a reader of the view would find out late. #}
 {% macro warn_of_view(model) %}
-    {% for key in model.depends_on.nodes if key in graph.nodes and graph.nodes[key].config.materialized == 'table' %}
-        {% set table = graph.nodes[key].name %}
+    {% for key in model.depends_on.nodes if graph_node(key) and graph_node(key).config.materialized == 'table' %}
+        {% set table = graph_node(key).name %}
         {% do exceptions.warn(
             model.name ~ ' is a view of ' ~ table ~ ', a `table`: dbt makes that anew at each run, and drops the views above it. Run both '
             ~ 'with dbt run -s ' ~ table ~ '+, or make it `incremental`.'

@@ -36,6 +36,19 @@
 {%- endmacro %}
 
 
+{# Their keys by their relations; kept in the graph, see graph_node. #}
+{% macro relations_counted_by_day() %}
+    {% if 'landfall_counted_by_day' not in graph %}
+        {% set found = {} %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and is_counted_by_day(node) %}
+            {% do found.update({node.schema ~ '.' ~ node.alias: node.unique_id}) %}
+        {% endfor %}
+        {% do graph.update({'landfall_counted_by_day': found}) %}
+    {% endif %}
+    {% do return(graph.landfall_counted_by_day) %}
+{% endmacro %}
+
+
 {#
     At a run's start: tables are never counted in two zones. Where some were counted in another one than this run's, only a full refresh
     of them all may run; it may have been broken off, or another process may have another setting.
@@ -43,10 +56,7 @@
 {% macro check_reporting_timezone() %}
     {% if not execute or flags.WHICH not in ('run', 'build') or flags.EMPTY %}{% do return('') %}{% endif %}
     {% set zone = reporting_timezone() %}
-    {% set counted = {} %}
-    {% for node in graph.nodes.values() if node.resource_type == 'model' and is_counted_by_day(node) %}
-        {% do counted.update({node.schema ~ '.' ~ node.alias: node.unique_id}) %}
-    {% endfor %}
+    {% set counted = relations_counted_by_day() %}
     {% set selected = counted.values() | select('in', selected_resources) | list %}
     {% if not selected %}{% do return('') %}{% endif %}
     {% set rows = run_query(
