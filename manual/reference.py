@@ -119,7 +119,7 @@ def questions() -> str:
 
 
 def checks() -> str:
-    """What is asked of the system at every look, and of what."""
+    """What is asked of the system at every evaluation, and of what."""
     catalogue, streams = catalogue_of(read_manifest()), list(load_contracts())
     rows = [
         (f"`{name}`", check.question, asked_of(check.scope(streams, catalogue), streams, catalogue))
