@@ -1,4 +1,4 @@
-"""The table of settings, made from their declarations: `python -m landfall.settings_table` prints it, docs/ shows it."""
+"""The table of settings, made from their declarations, for docs/: `python -m landfall.settings_table` prints it."""
 
 from collections.abc import Iterable
 

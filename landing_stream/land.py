@@ -18,6 +18,7 @@ from database.connect import connect
 from jvm.jars import spark_jars
 from landfall.errors import UserError, known
 from landfall.settings import Settings
+from landfall.state import open_state
 from landfall.stop_signals import on_signals
 from landing_stream.contract import Contract, load_contracts
 from landing_stream.query import LandingOptions, LandingQuery
@@ -49,6 +50,7 @@ def land(
     Raises UserError for a setting that does not fit, and what is a bug of ours.
     """
     contracts = _chosen(load_contracts(), streams)
+    open_state(settings.home)
     _check_ready(settings)
     kafka = settings.kafka
     stop = threading.Event()

@@ -32,6 +32,8 @@ SCHEMAS = {
     "staging": "One view a stream: fields cast, nothing dropped.",
 }
 """Of dbt's models, in the order of the page."""
+KINDS = ("kpi", "latest", "fact", "dimension")
+"""Of marts, in the order of the page."""
 SOURCES = {
     "landing": "Events as they were sent, the ledger and the quarantine.",
     "enrichment": "What user agents, addresses and referrers mean.",
@@ -67,7 +69,7 @@ def settings() -> str:
 def tables() -> str:
     """Every table and view with its columns: dbt's models by schema, then its sources."""
     manifest = read_manifest()
-    models = sorted(of_type(manifest, "model"), key=lambda node: (node["path"].rpartition("/")[0], node["name"]))
+    models = sorted(of_type(manifest, "model"), key=place)
     parts = []
     for schema, sentence in SCHEMAS.items():
         parts.append(f"## Schema {schema}\n\n{sentence}\n")
@@ -76,6 +78,12 @@ def tables() -> str:
         parts.append(f"## Schema {schema}\n\n{sentence}\n")
         parts += [described(schema, node) for node in manifest["sources"].values() if node["schema"] == schema]
     return "\n".join(parts)
+
+
+def place(node: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Where a model stands on the page: by what it is to its readers, by its folder, by its name."""
+    kind = node["config"]["meta"].get("kind")
+    return KINDS.index(kind) if kind in KINDS else len(KINDS), node["path"].rpartition("/")[0], node["name"]
 
 
 def of_type(manifest: Mapping[str, Any], resource_type: str) -> Iterator[dict[str, Any]]:
@@ -111,7 +119,7 @@ def questions() -> str:
 
 
 def checks() -> str:
-    """What is asked of the system at every look, and of what."""
+    """What is asked of the system at every evaluation, and of what."""
     catalogue, streams = catalogue_of(read_manifest()), list(load_contracts())
     rows = [
         (f"`{name}`", check.question, asked_of(check.scope(streams, catalogue), streams, catalogue))

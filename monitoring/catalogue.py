@@ -1,4 +1,4 @@
-"""Every metric that the exporter serves: its name, kind, labels and meaning. README.md lists the same."""
+"""Every metric that the exporter serves: its name, kind, labels and meaning. The reference of docs/ is made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ def command(port: int | None) -> None:
     """Serve metrics for Prometheus at http://127.0.0.1:9464/metrics, until stopped.
 
     Postgres and Kafka are asked when somebody scrapes, and not before. Where one is away, what the other says is
-    served, and landfall_up tells. monitoring/README.md lists the metrics; monitoring/alerts.yml has rules over them.
+    served, and landfall_up tells. docs/reference lists the metrics; monitoring/alerts.yml has rules over them.
     """
     # Imported here for start-up time.
     from monitoring.exporter import serve

@@ -19,6 +19,7 @@ from database.connect import connect
 from landfall.layout import venv_bin
 from landfall.processes import alive
 from landfall.settings import Settings
+from landfall.state import open_state
 from tests.conftest import Connection
 from tests.landing.streams import wait_until
 
@@ -113,7 +114,7 @@ def lines(log: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_an_event(
-    command: Command, events: Callable[[int], None], landing: Connection, database: Settings
+    command: Command, events: Callable[[int], None], landing: Connection, database: Settings, tmp_path: Path
 ) -> None:
     landed = "select count(*) from landing.product_views"
     quarantined = "select count(*) from landing.quarantine where stream = 'product_views'"
@@ -137,7 +138,9 @@ def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_
     assert newer.wait(60) == 0
     assert time.monotonic() - told < 15
     events(100)
-    assert command.start("--once").wait(120) == 0
+    home = tmp_path / "home of another machine"
+    assert command.start("--once", environ={"LANDFALL_HOME": str(home)}).wait(120) == 0
+    open_state(home)  # what runs there next takes it for a state folder
     assert count(landing, landed) == before + 700
     rows, distinct = positions(landing)
     assert rows == distinct

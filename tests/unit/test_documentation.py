@@ -23,7 +23,7 @@ PAGES = sorted(
     {
         *PROJECT.glob("*.md"),
         *PROJECT.glob("docs/**/*.md"),
-        *PROJECT.glob("*/README.md"),
+        *PROJECT.glob("[a-z]*/README.md"),
         PROJECT / "dbt_project" / "WALKTHROUGH.md",
     }
 )
