@@ -9,6 +9,8 @@ from dashboards.superset.datasets import TEMPORAL, TRAFFIC, Compiled
 from dashboards.superset.description import Chart
 from dashboards.superset.identity import VERSION, identity
 
+PAGED_FROM = 1_000
+"""A table of more rows is shown by pages: a browser takes seconds for thousands of rows."""
 VIZ_TYPES = {
     "number": "big_number_total",
     "table": "table",
@@ -101,11 +103,17 @@ def number(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "metric": chart.metrics[0],
         "subtitle": words,
         "y_axis_format": format_of(chart, dataset),
-        "header_font_size": 0.3,
-        "subtitle_font_size": 0.125,
+        "header_font_size": 0.5,
+        "subtitle_font_size": 0.2,
         "show_metric_name": False,
+        "currency_format": {"symbol": "AUTO", "symbolPosition": "suffix"} if is_money(chart, dataset) else {},
         "force_timestamp_formatting": False,
     }
+
+
+def is_money(chart: Chart, dataset: Compiled) -> bool:
+    """Whether its figure is of one currency, which its rows name."""
+    return bool(chart.only.get("is_main_currency")) and dataset.description.currency is not None
 
 
 def table(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
@@ -121,7 +129,7 @@ def table(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "timeseries_limit_metric": sort,
         "order_desc": not chart.ascending,
         "server_pagination": False,
-        "page_length": 0,
+        "page_length": 20 if chart.limit > PAGED_FROM else 0,
         "include_search": False,
         "show_cell_bars": chart.bars,
         "color_pn": False,
@@ -159,9 +167,6 @@ def series(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "x_axis_time_format": "%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
         "tooltipTimeFormat": "%Y-%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
         "y_axis_format": format_of(chart, dataset),
-        "y_axis_title": words,
-        "y_axis_title_margin": 40,
-        "y_axis_title_position": "Left",
         "y_axis_bounds": [0, None],
         "truncateYAxis": False,
         "rich_tooltip": True,
@@ -180,12 +185,17 @@ def lines(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
     return {
         **series(chart, dataset, words),
         "seriesType": "line",
-        "markerEnabled": True,
-        "markerSize": 4,
+        "markerEnabled": x_has_few_values(chart, dataset),
+        "markerSize": 6,
         "opacity": 0.2,
         "area": False,
         "connect_nulls": False,
     }
+
+
+def x_has_few_values(chart: Chart, dataset: Compiled) -> bool:
+    """Whether the points of a line are worth a mark: days, and a day may stand alone."""
+    return dataset.columns[str(chart.x)].column.type == "date"
 
 
 def bars(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
@@ -203,7 +213,6 @@ def ranking(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "x_axis_sort_asc": True,
         "xAxisForceCategorical": True,
         "show_legend": False,
-        "y_axis_title": "",
     }
 
 

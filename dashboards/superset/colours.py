@@ -7,7 +7,9 @@ beforehand are given these, and the others Superset's own.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#7F7F7F"
 SCHEME = "supersetColors"
-LINEAR = "blue_white_yellow"
+LINEAR = "schemeBlues"
+PALE = "#A6CEE3"
+"""Dark text stands on it."""
 
 LABELS = {
     "Views": BLUE,
@@ -15,6 +17,8 @@ LABELS = {
     "Revenue": BLUE,
     "Requests": BLUE,
     "Conversion": GREEN,
+    # steps of a funnel, whose labels stand on them
+    **dict.fromkeys(("listing", "detail", "option", "add to cart", "cart", "success", "view", "paid"), PALE),
     # channels and media
     "direct": BLUE,
     "search": ORANGE,
@@ -33,8 +37,7 @@ LABELS = {
     "view_product": BLUE,
     "view_category": SKY,
     "add_to_cart": ORANGE,
-    "search_products": GREEN,
-    "checkout": VERMILLION,
+    "checkout": PALE,
     "purchase": PURPLE,
     "payment_error": BLACK,
     # response times

@@ -66,7 +66,7 @@ class Compiled:
 
 
 def compiled(name: str, description: Dataset, marts: Marts) -> Compiled:
-    """The dataset. Raises UserError, which names the column, for a model or a column that dbt's manifest does not have."""
+    """The dataset. Raises UserError, which names it, for a model or a column that dbt's manifest does not have."""
     mart = marts.mart(description.model)
     joined = {join.model: marts.mart(join.model) for join in description.joins}
     for join in description.joins:
@@ -217,6 +217,7 @@ def dataset_file(dataset: Compiled) -> dict[str, Any]:
     return {
         "table_name": dataset.name,
         "main_dttm_col": dataset.description.day,
+        "currency_code_column": dataset.description.currency,
         "description": dataset.mart.description,
         "schema": SCHEMA,
         "sql": dataset_sql(dataset),
