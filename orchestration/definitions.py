@@ -5,6 +5,7 @@ import dagster as dg
 from landing_stream.contract import load_contracts
 from orchestration.alerts import alerts
 from orchestration.charts import charts_definitions
+from orchestration.dashboards import dashboard_assets
 from orchestration.dbt_jobs import dbt_jobs_definitions
 from orchestration.enrichment import enrichment_assets
 from orchestration.exports import exports_definitions
@@ -36,6 +37,7 @@ defs = dg.Definitions.merge(
     repair_definitions(manifest),
     retention_definitions(),
     charts_definitions(),
+    dg.Definitions(assets=dashboard_assets(manifest)),
     health_definitions(manifest),
     exports_definitions(manifest),
     dg.Definitions(sensors=[landing_ledger, reference_sensor(reference), lost_runs, alerts]),

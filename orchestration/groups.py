@@ -1,4 +1,5 @@
-"""Groups of assets as data flows: kafka, landing, enrichment, staging, facts, intermediate, marts, charts, exports."""
+"""Groups of assets as data flows: kafka, landing, enrichment, staging, facts, intermediate, marts, charts, exports,
+dashboards."""
 
 from orchestration.manifest import Manifest, Node, layer
 

@@ -9,6 +9,8 @@ from dashboards.superset.datasets import TEMPORAL, TRAFFIC, Compiled
 from dashboards.superset.description import Chart
 from dashboards.superset.identity import VERSION, identity
 
+PAGED_FROM = 1_000
+"""A table of more rows is shown by pages: a browser takes seconds for thousands of rows."""
 VIZ_TYPES = {
     "number": "big_number_total",
     "table": "table",
@@ -127,7 +129,7 @@ def table(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "timeseries_limit_metric": sort,
         "order_desc": not chart.ascending,
         "server_pagination": False,
-        "page_length": 0,
+        "page_length": 20 if chart.limit > PAGED_FROM else 0,
         "include_search": False,
         "show_cell_bars": chart.bars,
         "color_pn": False,

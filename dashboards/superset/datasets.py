@@ -66,7 +66,7 @@ class Compiled:
 
 
 def compiled(name: str, description: Dataset, marts: Marts) -> Compiled:
-    """The dataset. Raises UserError, which names the column, for a model or a column that dbt's manifest does not have."""
+    """The dataset. Raises UserError, which names it, for a model or a column that dbt's manifest does not have."""
     mart = marts.mart(description.model)
     joined = {join.model: marts.mart(join.model) for join in description.joins}
     for join in description.joins:

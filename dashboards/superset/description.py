@@ -82,7 +82,7 @@ class Dataset(Part):
     without: tuple[str, ...] = ()
     """Columns of the model that are left out."""
     people: dict[str, str | None] = {}
-    """By column, the one that leaves bots out (null: there is none). Each row comes twice, as `all traffic` and `people`."""
+    """By column, the one that leaves bots out, or null. Each row then comes twice, as `all traffic` and `people`."""
     joins: tuple[Join, ...] = ()
     local: dict[str, str] = {}
     """By name, the column (an instant) that it shows on the clock of the reporting time zone."""
@@ -229,7 +229,8 @@ def checked(kind: type[Described], value: Any, where: str) -> Described:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
+        # a key that is not known is more often the mistake than the one that is then missing
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         key = ".".join(map(str, first["loc"])) or "the whole"
         raise UserError(f"{where}: {key}: {first['msg']}.") from error
 

@@ -1,4 +1,4 @@
-"""What each part is known by, in every Superset: UUIDs from names, so that a second import finds the first one's parts."""
+"""What each part is known by, in every Superset: UUIDs from names, so that a second import finds the first one's."""
 
 import uuid
 

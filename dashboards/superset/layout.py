@@ -34,10 +34,23 @@ def dashboard_file(name: str, board: Board, datasets: dict[str, Compiled], zone:
 
 
 CSS = """
-.header-controls, .dashboard-component-header { overflow-wrap: anywhere; }
+.header-title { font-size: 14px; }
+[data-test-viz-type="big_number_total"] .header-controls > :not(:last-child) { display: none; }
 @media (max-width: 600px) {
-  .dashboard .grid-row { flex-direction: column; }
-  .dashboard .grid-row > div, .dashboard .grid-row .resizable-container { width: 100% !important; max-width: 100% !important; }
+  /* One column of a phone's width, filters last. Superset draws a chart for its twelfths of the grid's width: that is
+     kept at 732 pixels, where six of them fill a phone, and rows wrap. */
+  main > div:has(> [data-test="dashboard-filters-panel"]) { display: flex !important; flex-direction: column; }
+  main > div > [data-test="dashboard-filters-panel"] { order: 9; width: 100%; }
+  main > div:has(> [data-test="dashboard-filters-panel"]) > div:has(.sidebar-resizer) { display: none; }
+  .dashboard { overflow-x: clip; max-width: 100vw; }
+  .grid-container { width: 732px !important; min-width: 732px; }
+  .grid-container .grid-row { width: 376px; height: auto; flex-wrap: wrap; row-gap: 16px; }
+  .grid-container .dragdroppable-column, .grid-container .resizable-container { max-width: 358px; }
+  .grid-container .dashboard-component-chart-holder { overflow-x: auto; }
+  .grid-container .dashboard-component-header { max-width: 358px; }
+  .grid-container [data-test-viz-type="big_number_total"] .header-controls { display: none; }
+  .dashboard-header-container { max-width: 100vw; overflow: hidden; }
+  .title-panel .metadata-bar, .dashboard-header-container .button-container { display: none; }
 }
 """.strip()
 
@@ -80,7 +93,7 @@ def element(kind: str, key: str, parents: list[str], children: list[str], meta: 
 
 
 def place(name: str, chart: Chart, number: int, height: int, zone: str) -> dict[str, Any]:
-    """What Superset keeps of a chart's place. Its title says unit and zone, as charts have no subtitle but numbers do."""
+    """What Superset keeps of a chart's place. Its title says unit and zone: only numbers have a subtitle."""
     title = chart.name if chart.kind == "number" else f"{chart.name} · {subtitle(chart, zone)}"
     return {
         "uuid": chart_uuid(name, chart),
@@ -124,10 +137,9 @@ def has_days(chart: Chart, datasets: dict[str, Compiled]) -> bool:
 def day_range(days: int, zone: str) -> str:
     """So many days to today's end, on the clock of the zone, in Superset's language of times.
 
-    It is worked out at each query, so it goes on at midnight. Superset's clock is UTC; the zone's offset is the furthest
-    one of the year, and an hour too much shows nothing more.
+    It is worked out at each query, so it goes on at midnight. Superset's clock is UTC; the zone's offset is its
+    furthest one of a year, and an hour too much shows nothing more.
     """
-    year = dt.datetime.now(dt.UTC).year
     months = [dt.datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in range(1, 13)]
     minutes = max(int((month.utcoffset() or dt.timedelta()).total_seconds()) // 60 for month in months)
     today = f"DATETRUNC(DATEADD(DATETIME('now'), {minutes}, MINUTE), DAY)"

@@ -12,6 +12,11 @@ MARTS = {
     "kpi_countries_daily": "event_date, country_code, country_name, views, human_views, visitors, rank",
     "kpi_referrers_daily": "event_date, referrer_url, referrer_host, medium, views, human_views, rank, external_rank",
     "kpi_stores_daily": "event_date, country_code, country_name, store_id, views, human_views, rank",
+    "kpi_views_5min": "event_date, window_start, country_code, country_name, store_id, views, human_views",
+    "kpi_shop_same_hours": (
+        "event_date, day_order, compared_day, until_at, figure_order, figure, traffic, country_name, device_key, currency,"
+        " is_main_currency, amount, whole"
+    ),
     "kpi_product_views_hourly": "event_date, event_hour, product_id, views, human_views",
     "kpi_browser_os_hourly": "event_date, event_hour, browser, os, views, human_views",
     "kpi_sessions_daily": (
@@ -77,6 +82,15 @@ MARTS = {
     "dim_company": "company_id",
     "dim_publisher": "publisher_id",
     "dim_group": "group_id",
+    "trust_clock": "reporting_timezone",
+    "trust_freshness": "mart, stream, kind, loads_behind, lag_seconds, newest_event_at, newest_landed_at",
+    "trust_loads": (
+        "stream, load_id, offsets, landed, quarantined, holes, winners, rejected, duplicates, not_read_yet,"
+        " unexplained_offsets, unexplained_rows, landed_at"
+    ),
+    "trust_findings": "stream, issue, detail, events, newest_kafka_timestamp",
+    "trust_tests": "test, relation, status, failures, tested_at",
+    "trust_troubles": "check_name, subject, severity, message, advice, seen_since, last_seen_at",
 }
 OPS = {
     "freshness": "mart, newest_event_at, newest_load_id, lag",
