@@ -12,11 +12,12 @@ PALE = "#A6CEE3"
 """Dark text stands on it."""
 
 LABELS = {
-    "Views": BLUE,
-    "Sessions": BLUE,
-    "Revenue": BLUE,
-    "Requests": BLUE,
-    "Conversion": GREEN,
+    # figures, by the name of their metric
+    **dict.fromkeys(("views", "sessions", "revenue", "requests", "clicks", "landed", "p50"), BLUE),
+    **dict.fromkeys(("conversions", "p95"), ORANGE),
+    **dict.fromkeys(("conversion", "qualified"), GREEN),
+    **dict.fromkeys(("quarantined", "ratio", "p99"), VERMILLION),
+    "spend": PURPLE,
     # steps of a funnel, whose labels stand on them
     **dict.fromkeys(("listing", "detail", "option", "add to cart", "cart", "success", "view", "paid"), PALE),
     # channels and media
@@ -24,7 +25,6 @@ LABELS = {
     "search": ORANGE,
     "social": PURPLE,
     "internal": GREEN,
-    "paid": VERMILLION,
     "email": SKY,
     "ai": BLACK,
     "other": GREY,
@@ -40,22 +40,9 @@ LABELS = {
     "checkout": PALE,
     "purchase": PURPLE,
     "payment_error": BLACK,
-    # response times
-    "Median (p50)": BLUE,
-    "95 of 100 are faster (p95)": ORANGE,
-    "99 of 100 are faster (p99)": VERMILLION,
-    # recruitment
-    "Clicks": BLUE,
-    "Conversions": ORANGE,
-    "Qualified": GREEN,
-    "Unqualified": VERMILLION,
-    "Spend": PURPLE,
-    # trust
-    "Landed": BLUE,
-    "Quarantined": VERMILLION,
+    # streams
     "product_views": BLUE,
     "web_logs": ORANGE,
     "job_tracking": GREEN,
-    "Failed payments": VERMILLION,
 }
 """By the name of a series."""

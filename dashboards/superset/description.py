@@ -176,6 +176,8 @@ class Board(Part):
     slug: str
     description: str
     owner: Owner
+    empty: str = Field(pattern=r"^[^\"\\\n]+$")
+    """What a chart without rows says to do."""
     days: int = Field(default=7, ge=1)
     """How many days are chosen at first; 1 is today."""
     filters: tuple[Filter, ...] = ()
