@@ -1,0 +1,102 @@
+"""A dashboard as a person sees it in Chromium: what is written on the page, and what can be clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.dashboards.superset_server import Superset
+
+SECONDS = 120.0
+"""Longest wait for something to be drawn, on a machine that tests something else beside."""
+TALL = 6_000
+"""Pixels: Superset draws what is in sight, and here all of it is."""
+LOADING = "[data-test=dashboard-component-chart-holder] .loading, [data-test=loading-indicator], .ant-skeleton"
+CHARTS = "[data-test=chart-grid-component]"
+
+
+@dataclass
+class Opened:
+    """A page and what went wrong on it."""
+
+    page: Page
+    address: str
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def show(self, slug: str) -> None:
+        """Open a dashboard and wait until its last chart is drawn."""
+        self.page.goto(f"{self.address}/superset/dashboard/{slug}/", wait_until="domcontentloaded")
+        self.page.locator(CHARTS).first.wait_for()
+        self.wait_until_drawn()
+
+    def wait_until_drawn(self) -> None:
+        """No loading mark is left, and each chart has something in it."""
+        self.page.wait_for_timeout(500)  # a click's own loading marks are there by then
+        expect(self.page.locator(LOADING)).to_have_count(0, timeout=SECONDS * 1000)
+        empty = self.page.locator(CHARTS).filter(has_not=self.page.locator("[data-test=slice-container]"))
+        expect(empty).to_have_count(0, timeout=SECONDS * 1000)
+
+    def chart(self, name: str) -> Locator:
+        """A chart by its name."""
+        return self.page.locator(f'{CHARTS}[data-test-chart-name="{name}"]')
+
+    def number(self, name: str) -> str:
+        """What a big number says."""
+        return self.chart(name).locator(".header-line").inner_text()
+
+    def rows(self, name: str) -> list[list[str]]:
+        """The rows of a table that are on its page, as written."""
+        found = self.chart(name).locator("tbody tr").all()
+        return [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in found]
+
+    def choose(self, name: str, value: str) -> None:
+        """Choose a value of a filter, apply it, and wait until all is drawn again."""
+        label = self.page.locator("[data-test=filter-control-name]").filter(has_text=name)
+        key = (label.get_attribute("id") or "").removeprefix("filter-name-")
+        self.page.locator(f'[data-test="{key}"]').click()
+        self.page.locator(f"#{key}").fill(value)
+        self.page.locator(f".ant-select-item-option >> text={quoted(value)}").first.click()
+        self.page.keyboard.press("Escape")
+        self.page.locator("[data-test=filter-bar__apply-button]").click()
+        self.wait_until_drawn()
+
+    def wrong_charts(self) -> list[str]:
+        """Names of charts in error, with what they say."""
+        return [
+            f"{chart.get_attribute('data-test-chart-name')}: {chart.inner_text()[:200]}"
+            for chart in self.page.locator(CHARTS).all()
+            if chart.locator(".ant-alert-error, [role=alert], .error-container").count()
+        ]
+
+
+def quoted(text: str) -> str:
+    """For a selector by text that is equal."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@contextmanager
+def opened(
+    browser: Browser, superset: Superset, *, width: int = 1440, height: int = TALL, zone: str = "UTC"
+) -> Iterator[Opened]:
+    """A page of a browser in this time zone, logged in."""
+    context: BrowserContext = browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone)
+    try:
+        page = context.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        shown = Opened(page, superset.address)
+        page.on("console", lambda said: shown.errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: shown.errors.append(str(error)))
+        page.on("request", lambda asked: shown.hosts.add(urlsplit(asked.url).hostname or ""))
+        page.goto(f"{superset.address}/login/")
+        page.fill("#username", superset.user)
+        page.fill("#password", superset.password)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda address: "/login" not in address)
+        yield shown
+    finally:
+        context.close()

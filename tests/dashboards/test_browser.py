@@ -1,0 +1,280 @@
+"""The dashboards in a real browser: what a person reads there is what SQL says of the marts."""
+
+import datetime as dt
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from dashboards.superset.description import read_descriptions
+from manual.chromium import chromium
+from tests.dashboards.superset_page import Opened, opened
+from tests.dashboards.superset_server import Superset
+from tests.dbt.conftest import Warehouse
+from tests.dbt.events import TRACKS, Event, uuid_v1, views_at, web_requests
+from tests.dbt.shop_events import shop_visits
+
+BOARDS = read_descriptions().boards
+ODD_NAMES = ("12345678901234567890", "<NULL>", "50%", "{{ x }}", "%(x)s", "<b>bold</b>", "it's")
+LOOPBACK = {"127.0.0.1"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium."""
+    found = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found.program, env={**os.environ, **found.variables})
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def marts(superset: Superset) -> Iterator[Warehouse]:
+    """Marts behind Superset, with events of the three streams of the days until now."""
+    warehouse = Warehouse(superset.settings)
+    try:
+        now = dt.datetime.now(dt.UTC)
+        warehouse.land("product_views", [*shop_events(now), *odd_views(now)])
+        warehouse.land("web_logs", requests(now))
+        warehouse.land("job_tracking", ads(now))
+        warehouse.run()
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def shop_events(now: dt.datetime) -> list[Event]:
+    """Four days of visits, the last event at this moment, and views of the last minutes."""
+    visits = shop_visits(seed=5, visits=120)
+    late = int(now.timestamp()) - max(int(str(event["time_stamp"])) for event in visits)
+    return [{**event, "time_stamp": str(int(str(event["time_stamp"])) + late)} for event in visits] + views_at(now, 6)
+
+
+def odd_views(now: dt.datetime) -> list[Event]:
+    """Views of products with names that some page, template or query could take for something else."""
+    views = views_at(now, seed=7)[: len(ODD_NAMES)]
+    return [
+        {**view, "id": f"odd-{number}", "product_id": name}
+        for number, (view, name) in enumerate(zip(views, ODD_NAMES, strict=True))
+    ]
+
+
+def requests(now: dt.datetime) -> list[Event]:
+    """Requests of the last hours, some in error, and an address that asks often."""
+    chance = random.Random(8)
+    found = web_requests(400, seed=8)
+    for event in found:
+        event["timestamp"] = (now - dt.timedelta(seconds=chance.randrange(7_200))).isoformat()
+        event["status_code"] = chance.choice(["200", "200", "200", "404", "503"])
+        event["response_time"] = f"{chance.uniform(0.01, 2):.3f}"
+        event["user_id"] = chance.choice(["1", "2", "3"])
+        event["ip_address"] = f"203.0.113.{chance.randrange(200)}"
+    for event in found[:15]:
+        event.update(ip_address="198.51.100.7", timestamp=now.replace(second=1).isoformat())
+    return found
+
+
+def ads(now: dt.datetime) -> list[Event]:
+    """Ad events of the last days."""
+    chance = random.Random(9)
+    return [
+        {
+            "create_time": uuid_v1(now - dt.timedelta(seconds=chance.randrange(200_000)), number),
+            "custom_track": chance.choice([*TRACKS, "click"]),
+            "job_id": chance.choice(["1", "2.0", "3", None]),
+            "publisher_id": chance.choice(["1.0", "2"]),
+            "campaign_id": chance.choice(["5", "6.0"]),
+            "bid": chance.choice(["1.0", "0.25", None]),
+        }
+        for number in range(300)
+    ]
+
+
+def whole(value: Any) -> str:
+    """A count as it is written."""
+    return f"{value:,.0f}"
+
+
+def money(value: Any) -> str:
+    """An amount with two places."""
+    return f"{value:,.2f}"
+
+
+NEWEST = "event_date = (select max(event_date) from marts.kpi_products_daily)"
+WEEK = "event_date > current_date - 7"
+HEADLINES = {
+    "shop": {
+        "Views": (whole, f"select sum(views) from marts.kpi_products_daily where {NEWEST}"),
+        "People": (whole, f"select sum(human_views) from marts.kpi_products_daily where {NEWEST}"),
+        "Visitors": (
+            whole,
+            "select count(distinct device_key) from marts.fct_product_events where is_view and is_production"
+            " and event_at::date = (select max(event_date) from marts.kpi_products_daily)",
+        ),
+        "Sessions": (whole, f"select sum(sessions) from marts.kpi_sessions_daily where {NEWEST}"),
+        "Conversion": (
+            "{:.2%}".format,
+            "select coalesce(sum(devices) filter (where step_order = 7), 0)::numeric"
+            f" / sum(devices) filter (where step_order = 1) from marts.kpi_funnel_daily where {NEWEST}",
+        ),
+    },
+    "shop_log": {
+        "Requests": (whole, "select sum(action_count) from marts.kpi_web_actions_5min"),
+        "Checkouts": (whole, "select sum(checkouts) from marts.kpi_web_payment_errors_5min"),
+        "Failed payments": (whole, "select sum(payment_errors) from marts.kpi_web_payment_errors_5min"),
+        "Server errors": (
+            whole,
+            "select sum(request_count) from marts.kpi_web_status_hourly where status_class = '5xx'",
+        ),
+    },
+    "recruitment": {
+        "Clicks": (whole, f"select sum(clicks) from marts.kpi_jobs_hourly where {WEEK}"),
+        "Spend": (money, f"select sum(spend_hour) from marts.kpi_jobs_hourly where {WEEK}"),
+        "Average bid": (money, f"select sum(spend_hour) / sum(clicks) from marts.kpi_jobs_hourly where {WEEK}"),
+        "Conversions": (whole, f"select sum(conversions) from marts.kpi_jobs_hourly where {WEEK}"),
+        "Conversion": (
+            "{:.1%}".format,
+            f"select sum(conversions)::numeric / sum(clicks) from marts.kpi_jobs_hourly where {WEEK}",
+        ),
+        "Qualified": (
+            "{:.1%}".format,
+            "select sum(qualified)::numeric / (sum(qualified) + sum(unqualified))"
+            f" from marts.kpi_jobs_hourly where {WEEK}",
+        ),
+    },
+    "trust": {
+        "Unexplained records": (whole, "select sum(abs(unexplained_rows)) from ops.reconciliation"),
+        "Failing checks": (whole, "select count(*) from ops.test_results where status in ('fail', 'error')"),
+        "Events of unmapped hosts": (
+            whole,
+            "select sum(events) from ops.data_quality where issue = 'unmapped_host'",
+        ),
+    },
+}
+TABLES = {
+    "shop": (
+        "Countries",
+        "select country_name, to_char(sum(views), 'FM999,999'), to_char(max(visitors), 'FM999,999')"
+        f" from marts.kpi_countries_daily where {WEEK} group by 1",
+    ),
+    "shop_log": (
+        "Addresses of bots",
+        "select ip_address::text, sum(request_count)::text, max(request_count)::text,"
+        " count(distinct minute_start)::text, to_char(max(minute_start) at time zone 'UTC', 'YYYY-MM-DD HH24:MI')"
+        " from marts.kpi_web_bot_ips_minutely group by 1",
+    ),
+    "recruitment": (
+        "Jobs",
+        "select case job_id when 0 then '(none)' else job_id::text end, sum(clicks)::text, to_char(sum(spend_hour), 'FM999,990.00'),"
+        " to_char(sum(spend_hour) / sum(clicks), 'FM999,990.00'), sum(conversions)::text, sum(qualified)::text"
+        f" from marts.kpi_jobs_hourly where {WEEK} group by job_id",
+    ),
+    "trust": (
+        "Reconciliation",
+        "select stream, sum(offsets)::text, sum(landed)::text, sum(quarantined)::text, sum(holes)::text,"
+        " sum(winners)::text, sum(duplicates)::text, sum(rejected)::text, sum(not_read_yet)::text, '0'"
+        " from ops.reconciliation group by 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_dashboard_shows_what_the_marts_hold(
+    name: str, browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    with opened(browser, superset) as shown:
+        shown.show(BOARDS[name].slug)
+        assert shown.wrong_charts() == []
+        for chart, (written, query) in HEADLINES[name].items():
+            assert shown.number(chart) == written(marts.one(query) or 0), chart
+        table, query = TABLES[name]
+        assert sorted(shown.rows(table)) == sorted([list(row) for row in marts.rows(query)]), table
+        assert shown.errors == []
+        assert shown.hosts <= LOOPBACK
+
+
+def test_people_a_country_and_a_product_are_chosen_by_filters(
+    browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    of_country = "select sum({}) from marts.kpi_countries_daily where country_name = 'Germany' and " + WEEK
+    with opened(browser, superset) as shown:
+        shown.show(BOARDS["shop"].slug)
+        shown.choose("Country", "Germany")
+        ((country, views, _),) = shown.rows("Countries")
+        assert (country, views) == ("Germany", whole(marts.one(of_country.format("views"))))
+        shown.choose("Traffic", "people")
+        ((_, views, _),) = shown.rows("Countries")
+        assert views == whole(marts.one(of_country.format("human_views")))
+
+
+@pytest.mark.parametrize("product", ODD_NAMES)
+def test_an_odd_name_is_shown_and_filtered_as_it_is(
+    product: str, browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    with opened(browser, superset) as shown:
+        shown.show(BOARDS["shop"].slug)
+        shown.choose("Product", product)
+        assert [row[0] for row in shown.rows("Top products")] == [product]
+        assert shown.wrong_charts() == []
+
+
+def test_a_day_is_the_same_day_in_tokyo_and_in_los_angeles(
+    browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    def seen(zone: str) -> dict[str, list[list[str]]]:
+        with opened(browser, superset, zone=zone) as shown:
+            found = {}
+            for name in ("shop", "shop_log", "recruitment"):
+                shown.show(BOARDS[name].slug)
+                found |= {
+                    f"{name}, {chart.name}": shown.rows(chart.name)
+                    for chart in BOARDS[name].charts
+                    if chart.kind == "table" and chart.dataset != "freshness"
+                }
+                found |= {
+                    f"{name}, {chart.name}": [[shown.number(chart.name)]]
+                    for chart in BOARDS[name].charts
+                    if chart.kind == "number" and chart.dataset != "freshness"
+                }
+            return found
+
+    in_tokyo = seen("Asia/Tokyo")
+    assert sum(map(len, in_tokyo.values())) > 50
+    assert in_tokyo == seen("America/Los_Angeles")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_dashboard_fits_the_screen(
+    name: str, width: int, browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    with opened(browser, superset, width=width) as shown:
+        shown.show(BOARDS[name].slug)
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert overflowing(shown) == []
+        narrow = [box["width"] for box in boxes(shown) if box["width"] < min(150, width / 2)]
+        assert narrow == []
+
+
+def boxes(shown: Opened) -> list[dict[str, float]]:
+    """Where each chart is."""
+    found = [chart.bounding_box() for chart in shown.page.locator("[data-test=chart-grid-component]").all()]
+    return [dict(box) for box in found if box]
+
+
+def overflowing(shown: Opened) -> list[str]:
+    """Names of big numbers whose text is wider than their chart."""
+    return [
+        str(chart.get_attribute("data-test-chart-name"))
+        for chart in shown.page.locator("[data-test=chart-grid-component]").all()
+        if chart.locator(".header-line").count()
+        and chart.locator(".header-line").evaluate(
+            "e => e.scrollWidth > e.closest('[data-test=slice-container]').clientWidth"
+        )
+    ]
