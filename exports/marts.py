@@ -62,8 +62,8 @@ class Mart:
 
 def is_exported(mart: Model | None) -> bool:
     """Whether a mart is among those exported when none is named: all but views of a table's newest day, which have
-    nothing that the table has not. None: one that dbt does not know."""
-    return mart is None or mart.kind != "latest"
+    nothing that the table has not, and of the system's own state. None: one that dbt does not know."""
+    return mart is None or mart.kind not in ("latest", "state")
 
 
 def read_marts(connection: psycopg.Connection, catalogue: Catalogue, names: Sequence[str] = ()) -> list[Mart]:

@@ -1,7 +1,8 @@
 {#
     What a model is to whoever reads it stands beside it, in `meta` of its yml, or of dbt_project.yml for a whole folder:
     - kind: staging (a stream's landed records), events (a row per event key), rejected, accounts, values, newest (what the quality models
-      read of a stream), fact, dimension, kpi, latest (the newest day of a kpi), intermediate, quality; none: other;
+      read of a stream), fact, dimension, kpi, latest (the newest day of a kpi), state (of the
+      system, for who may read the marts alone), intermediate, quality; none: other;
     - day_column: the column whose day a row is of;
     - counts: of values, the kinds of values that it counts;
     - reads: of a quality model, the kinds that it reads of every stream.
@@ -9,7 +10,7 @@
 #}
 {% macro catalogued_models(of_kind=none) %}
     {% set per_stream = ['staging', 'events', 'rejected', 'accounts', 'values', 'newest'] %}
-    {% set kinds = per_stream + ['fact', 'dimension', 'kpi', 'latest', 'intermediate', 'quality', 'other'] %}
+    {% set kinds = per_stream + ['fact', 'dimension', 'kpi', 'latest', 'state', 'intermediate', 'quality', 'other'] %}
     {% set found = [] %}
     {% if not execute %} {% do return(found) %} {% endif %}
     {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'model' %}

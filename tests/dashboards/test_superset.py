@@ -245,8 +245,8 @@ def test_figures_are_those_of_the_marts_and_count_nothing_twice_where_no_traffic
         shown = figure(warehouse, board, chart)
         assert shown == warehouse.one(query), (board, chart)
         assert shown is not None, (board, chart)
-    devices = "select count(distinct device_key) from marts.fct_product_events where is_view and event_at::date = %s"
-    assert figure(warehouse, "shop", "Visitors") == warehouse.one(devices, now.date())
+    devices = "select count(distinct device_key) from marts.fct_product_events where is_view and event_at::date = "
+    assert figure(warehouse, "shop", "Visitors") == warehouse.one(f"{devices} date '{now.date()}'")
     for traffic, column in ((EVERYBODY, "action_count"), (PEOPLE, "human_action_count")):
         shown = figure(warehouse, "shop_log", "Requests", traffic)
         assert shown == warehouse.one(f"select sum({column}) from marts.kpi_web_actions_5min")

@@ -27,7 +27,7 @@ def test_postgres_and_the_manifest_say_the_same_of_every_model(warehouse: Wareho
     for kind in ("staging", "events", "rejected", "accounts", "values", "newest"):
         assert set(of_kind(found, kind)) == STREAMS
     kinds = {(model.schema, model.kind) for model in found}
-    assert {kind for schema, kind in kinds if schema == "marts"} == {"fact", "dimension", "kpi", "latest"}
+    assert {kind for schema, kind in kinds if schema == "marts"} == {"fact", "dimension", "kpi", "latest", "state"}
     assert all(model.day_column for model in found if model.kind in ("fact", "kpi", "latest"))
 
 

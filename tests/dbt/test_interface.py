@@ -14,8 +14,8 @@ MARTS = {
     "kpi_stores_daily": "event_date, country_code, country_name, store_id, views, human_views, rank",
     "kpi_views_5min": "event_date, window_start, country_code, country_name, store_id, views, human_views",
     "kpi_shop_same_hours": (
-        "event_date, day_order, compared_day, until_at, figure_order, figure, traffic, country_name, device_key, currency,"
-        " is_main_currency, amount, whole"
+        "event_date, day_order, compared_day, until_at, figure_order, figure, traffic, country_name, device_key,"
+        " currency, is_main_currency, amount, whole"
     ),
     "kpi_product_views_hourly": "event_date, event_hour, product_id, views, human_views",
     "kpi_browser_os_hourly": "event_date, event_hour, browser, os, views, human_views",

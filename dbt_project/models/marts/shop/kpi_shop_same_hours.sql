@@ -85,13 +85,18 @@ revenue as (
     group by 1, 2, 3
 ),
 
--- nothing is converted: one figure is of the currency of most orders
-main_currency as (
-    select currency
+currencies as (
+    select
+        currency,
+        sum(orders) as orders
     from revenue
     group by 1
-    order by sum(orders) desc, currency collate "C" asc
-    limit 1
+),
+
+-- nothing is converted: one figure is of the currency of most orders
+main_currency as (
+    select (array_agg(currency order by orders desc, currency collate "C"))[1] as currency
+    from currencies
 ),
 
 figures (day_order, figure_order, figure, country_name, device_key, currency, traffic, amount, whole) as (
@@ -106,15 +111,16 @@ figures (day_order, figure_order, figure, country_name, device_key, currency, tr
         figure.amount,
         figure.whole
     from countries
-    cross join lateral (
-        values
-        (1, 'Views', 'all traffic', countries.views, null::bigint),
-        (1, 'Views', 'people', countries.views, null),
-        (2, 'Views by people', 'all traffic', countries.human_views, null),
-        (2, 'Views by people', 'people', countries.human_views, null),
-        (5, 'Conversion', 'all traffic', countries.ordered, countries.entered),
-        (5, 'Conversion', 'people', countries.human_ordered, countries.human_entered)
-    ) as figure (figure_order, figure, traffic, amount, whole)
+    cross join
+        lateral (
+            values
+            (1, 'Views', 'all traffic', countries.views, null::bigint),
+            (1, 'Views', 'people', countries.views, null),
+            (2, 'Views by people', 'all traffic', countries.human_views, null),
+            (2, 'Views by people', 'people', countries.human_views, null),
+            (5, 'Conversion', 'all traffic', countries.ordered, countries.entered),
+            (5, 'Conversion', 'people', countries.human_ordered, countries.human_entered)
+        ) as figure (figure_order, figure, traffic, amount, whole)
     union all
     select
         devices.day_order,
@@ -127,11 +133,12 @@ figures (day_order, figure_order, figure, country_name, device_key, currency, tr
         1,
         null
     from devices
-    cross join lateral (
-        values
-        ('all traffic', devices.is_visitor),
-        ('people', devices.is_human_visitor)
-    ) as figure (traffic, is_visitor)
+    cross join
+        lateral (
+            values
+            ('all traffic', devices.is_visitor),
+            ('people', devices.is_human_visitor)
+        ) as figure (traffic, is_visitor)
     where figure.is_visitor
     union all
     select
@@ -145,11 +152,12 @@ figures (day_order, figure_order, figure, country_name, device_key, currency, tr
         figure.amount,
         null
     from sessions
-    cross join lateral (
-        values
-        ('all traffic', sessions.sessions),
-        ('people', sessions.human_sessions)
-    ) as figure (traffic, amount)
+    cross join
+        lateral (
+            values
+            ('all traffic', sessions.sessions),
+            ('people', sessions.human_sessions)
+        ) as figure (traffic, amount)
     union all
     select
         revenue.day_order,

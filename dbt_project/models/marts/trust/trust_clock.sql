@@ -1,5 +1,11 @@
-with final as (
-    select {{ counted_timezone(ref('int_product_devices__5min')) }} as reporting_timezone
+with definitions as (
+    select * from {{ source('progress', 'model_definition') }}
+),
+
+-- of tables that know days; until one is made, UTC. Between the tables of a full refresh in another zone, either
+final as (
+    select coalesce(max(reporting_timezone), 'UTC') as reporting_timezone
+    from definitions
 )
 
 select * from final
