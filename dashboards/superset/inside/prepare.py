@@ -1,7 +1,8 @@
 """Superset's tables, roles, administrator, connection to the marts and dashboards, made or brought up to date."""
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -10,6 +11,8 @@ import yaml
 
 PREPARED = "prepared"
 """Holds the fingerprint of what was prepared last."""
+IMPORTED = "imported.json"
+"""Holds the UUIDs of what was imported last."""
 METADATA = "version: 1.0.0\ntype: assets\n"
 """By which a bundle of dashboards is imported as the whole that it is, each part over the one of its UUID."""
 READ_ONLY = {
@@ -48,7 +51,9 @@ def prepare(app: Any, given: Mapping[str, Any], folder: Path) -> None:
         roles()
         administrator(given["admin"], given["admin_password"])
         say("dashboards")
-        import_bundle(given["admin"], contents(Path(given["bundle"])), given["marts_uri"])
+        files = contents(Path(given["bundle"]))
+        import_bundle(given["admin"], files, given["marts_uri"])
+        forget_parts(folder / IMPORTED, uuids(files))
     (folder / PREPARED).write_text(given["wanted"] + "\n", encoding="ascii")
 
 
@@ -110,6 +115,31 @@ def import_bundle(user: str, files: Mapping[str, str], marts_uri: str) -> None:
     }
     with override_user(security_manager.find_user(username=user)):
         ImportAssetsCommand(connected).run()
+
+
+def uuids(files: Mapping[str, str]) -> set[str]:
+    """Of the parts that these files are."""
+    return {part["uuid"] for part in map(yaml.safe_load, files.values()) if "uuid" in part}
+
+
+def forget_parts(known: Path, present: Collection[str]) -> None:
+    """Delete charts, dashboards and datasets that an earlier bundle had and this one has not; note what it has.
+
+    A chart without a place would stand at the foot of its dashboard for ever. What people made was in no bundle.
+    """
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.extensions import db
+    from superset.models.dashboard import Dashboard
+    from superset.models.slice import Slice
+
+    before = json.loads(known.read_text(encoding="ascii")) if known.exists() else []
+    gone = set(before) - set(present)
+    for kind in (Slice, Dashboard, SqlaTable):
+        for part in db.session.query(kind).all():
+            if str(part.uuid) in gone:
+                db.session.delete(part)
+    db.session.commit()
+    known.write_text(json.dumps(sorted(present)), encoding="ascii")
 
 
 def connection(text: str, marts_uri: str) -> str:

@@ -56,6 +56,14 @@ def hold(lock: Path) -> None:
         sys.exit(f"another Superset serves from {lock.parent}: stop it")
 
 
+def take_texts_as_they_are() -> None:
+    """Superset takes a filter's `<NULL>` and `<empty string>` for a value that is missing or empty; an event may say
+    just that, and what is missing comes as null."""
+    from superset.models import helpers
+
+    helpers.NULL_STRING = helpers.EMPTY_STRING = None
+
+
 def main() -> None:
     """Until SIGTERM or SIGINT."""
     os.umask(0o077)
@@ -67,6 +75,7 @@ def main() -> None:
     from superset.extensions import db
 
     app = create_app()
+    take_texts_as_they_are()
     if not is_prepared(given, folder):
         prepare(app, given, folder)
     with app.app_context():
