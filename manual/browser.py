@@ -22,13 +22,13 @@ SECONDS = 60.0
 
 
 @contextmanager
-def browser_page(width: int, height: int) -> Iterator[Page]:
-    """A page of this many pixels, for the time of the block."""
+def browser_page(width: int, height: int, scale: int = SCALE) -> Iterator[Page]:
+    """A page of this many pixels, each `scale` of the picture's, for the time of the block."""
     with sync_playwright() as playwright:
         found = chromium()
         browser = playwright.chromium.launch(executable_path=found.program, env={**os.environ, **found.variables})
         try:
-            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=SCALE)
+            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
             page.set_default_timeout(SECONDS * 1000)
             page.route("**/*", of_this_machine)
             yield page

@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
+from manual.superset_page import CHARTS, SECONDS, log_in, show, wait_until_drawn
 from tests.dashboards.superset_server import Superset
 
-SECONDS = 120.0
-"""Longest wait for something to be drawn, on a machine that tests something else beside."""
 TALL = 6_000
 """Pixels: Superset draws what is in sight, and here all of it is."""
-LOADING = "[data-test=dashboard-component-chart-holder] .loading, [data-test=loading-indicator], .ant-skeleton"
-CHARTS = "[data-test=chart-grid-component]"
 
 
 @dataclass
@@ -30,16 +27,11 @@ class Opened:
 
     def show(self, slug: str) -> None:
         """Open a dashboard and wait until its last chart is drawn."""
-        self.page.goto(f"{self.address}/superset/dashboard/{slug}/", wait_until="domcontentloaded")
-        self.page.locator(CHARTS).first.wait_for()
-        self.wait_until_drawn()
+        show(self.page, self.address, slug)
 
     def wait_until_drawn(self) -> None:
         """No loading mark is left, and each chart has something in it."""
-        self.page.wait_for_timeout(500)  # a click's own loading marks are there by then
-        expect(self.page.locator(LOADING)).to_have_count(0, timeout=SECONDS * 1000)
-        empty = self.page.locator(CHARTS).filter(has_not=self.page.locator("[data-test=slice-container]"))
-        expect(empty).to_have_count(0, timeout=SECONDS * 1000)
+        wait_until_drawn(self.page)
 
     def chart(self, name: str) -> Locator:
         """A chart by its name."""
@@ -92,11 +84,7 @@ def opened(
         page.on("console", lambda said: shown.errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: shown.errors.append(str(error)))
         page.on("request", lambda asked: shown.hosts.add(urlsplit(asked.url).hostname or ""))
-        page.goto(f"{superset.address}/login/")
-        page.fill("#username", superset.user)
-        page.fill("#password", superset.password)
-        page.keyboard.press("Enter")
-        page.wait_for_url(lambda address: "/login" not in address)
+        log_in(page, superset.address, superset.user, superset.password)
         yield shown
     finally:
         context.close()
