@@ -29,6 +29,7 @@ def dashboard_pictures(server: SupersetServer, home: Path, folder: Path) -> list
             log_in(page, server.address, ADMIN, password)
             show(page, server.address, slug)
             page.locator("[data-test=refresh-button]").click()  # all charts at one moment
+            page.mouse.move(1, TALL - 1)  # away from the button, which says what it does
             wait_until_drawn(page)
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(SETTLE_SECONDS * 1000)
