@@ -5,7 +5,7 @@ from pathlib import Path
 from cli.superset_server import SupersetServer
 from dashboards.superset.state import ADMIN, PASSWORD, folder_of
 from manual.browser import browser_page, save
-from manual.superset_page import log_in, show, wait_until_drawn
+from manual.superset_page import log_in, refresh, show
 
 PICTURES = {
     "dashboard-shop.png": ("landfall-shop", 1440, 1450),
@@ -28,9 +28,7 @@ def dashboard_pictures(server: SupersetServer, home: Path, folder: Path) -> list
         with browser_page(width, TALL, 1) as page:
             log_in(page, server.address, ADMIN, password)
             show(page, server.address, slug)
-            page.locator("[data-test=refresh-button]").click()  # all charts at one moment
-            page.mouse.move(1, TALL - 1)  # away from the button, which says what it does
-            wait_until_drawn(page)
+            refresh(page)
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(SETTLE_SECONDS * 1000)
             save(page, folder / name)
