@@ -39,8 +39,8 @@ def refresh(page: Page) -> None:
     """Have every chart ask again, and wait until all have their answer: figures of one moment."""
     asked: set[Request] = set()
     page.on("request", lambda request: asked.add(request) if FIGURES in request.url else None)
-    page.on("requestfinished", asked.discard)
-    page.on("requestfailed", asked.discard)
+    page.on("requestfinished", lambda request: asked.discard(request))
+    page.on("requestfailed", lambda request: asked.discard(request))
     page.locator("[data-test=refresh-button]").click()
     page.mouse.move(1, page.evaluate("innerHeight") - 1)  # away from the button, which says what it does
     page.wait_for_timeout(1000)
