@@ -5,14 +5,14 @@ from pathlib import Path
 from cli.superset_server import SupersetServer
 from dashboards.superset.state import ADMIN, PASSWORD, folder_of
 from manual.browser import browser_page, save
-from manual.superset_page import log_in, show
+from manual.superset_page import log_in, refresh, show
 
 PICTURES = {
-    "dashboard-shop.png": ("landfall-shop", 1440, 1500),
+    "dashboard-shop.png": ("landfall-shop", 1440, 1450),
     "dashboard-shop-phone.png": ("landfall-shop", 390, 1400),
     "dashboard-shop-log.png": ("landfall-shop-log", 1440, 1000),
     "dashboard-recruitment.png": ("landfall-recruitment", 1440, 1000),
-    "dashboard-trust.png": ("landfall-trust", 1440, 1000),
+    "dashboard-trust.png": ("landfall-trust", 1440, 1225),
 }
 """File, dashboard, and how much of it is seen: width and height in pixels."""
 TALL = 6_000
@@ -28,6 +28,7 @@ def dashboard_pictures(server: SupersetServer, home: Path, folder: Path) -> list
         with browser_page(width, TALL, 1) as page:
             log_in(page, server.address, ADMIN, password)
             show(page, server.address, slug)
+            refresh(page)
             page.set_viewport_size({"width": width, "height": height})
             page.wait_for_timeout(SETTLE_SECONDS * 1000)
             save(page, folder / name)

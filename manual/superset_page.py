@@ -1,10 +1,13 @@
 """A dashboard of Superset in Chromium: log in, open it, wait until its last chart is drawn."""
 
-from playwright.sync_api import Page, expect
+import time
+
+from playwright.sync_api import Page, Request, expect
 
 SECONDS = 120.0
 """Longest wait for something to be drawn, on a machine that runs all servers beside."""
 LOADING = "[data-test=dashboard-component-chart-holder] .loading, [data-test=loading-indicator], .ant-skeleton"
+FIGURES = "/api/v1/chart/data"
 CHARTS = "[data-test=chart-grid-component]"
 
 
@@ -30,3 +33,17 @@ def wait_until_drawn(page: Page) -> None:
     expect(page.locator(LOADING)).to_have_count(0, timeout=SECONDS * 1000)
     empty = page.locator(CHARTS).filter(has_not=page.locator("[data-test=slice-container]"))
     expect(empty).to_have_count(0, timeout=SECONDS * 1000)
+
+
+def refresh(page: Page) -> None:
+    """Have every chart ask again, and wait until all have their answer: figures of one moment."""
+    asked: set[Request] = set()
+    page.on("request", lambda request: asked.add(request) if FIGURES in request.url else None)
+    page.on("requestfinished", lambda request: asked.discard(request))
+    page.on("requestfailed", lambda request: asked.discard(request))
+    page.locator("[data-test=refresh-button]").click()
+    page.mouse.move(1, page.evaluate("innerHeight") - 1)  # away from the button, which says what it does
+    page.wait_for_timeout(1000)
+    until = time.monotonic() + SECONDS
+    while asked and time.monotonic() < until:
+        page.wait_for_timeout(100)

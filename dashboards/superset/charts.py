@@ -164,7 +164,7 @@ def series(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "legendType": "scroll",
         "legendOrientation": "top",
         "legendMargin": None,
-        "x_axis_time_format": "%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
+        "x_axis_time_format": axis_format(str(chart.x), x_type),
         "tooltipTimeFormat": "%Y-%m-%d %H:%M" if "timestamp" in x_type else "%Y-%m-%d",
         "y_axis_format": format_of(chart, dataset),
         "y_axis_bounds": [0, None],
@@ -178,6 +178,13 @@ def series(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "sort_series_type": "sum",
         "sort_series_ascending": False,
     }
+
+
+def axis_format(x: str, x_type: str) -> str:
+    """How times are written on an axis: whole hours shortly, so that labels do not touch."""
+    if "timestamp" not in x_type:
+        return "%Y-%m-%d"
+    return "%m-%d %Hh" if x.startswith("hour") else "%m-%d %H:%M"
 
 
 def lines(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:

@@ -36,7 +36,8 @@ LABELS = {
     # actions of the web shop
     "view_product": BLUE,
     "view_category": SKY,
-    "add_to_cart": ORANGE,
+    "add_to_cart": GREEN,
+    "remove_from_cart": GREY,
     "checkout": PALE,
     "purchase": PURPLE,
     "payment_error": BLACK,

@@ -45,12 +45,24 @@ CSS = """
   .dashboard { overflow-x: clip; max-width: 100vw; }
   .grid-container { width: 732px !important; min-width: 732px; }
   .grid-container .grid-row { width: 376px; height: auto; flex-wrap: wrap; row-gap: 16px; }
-  .grid-container .dragdroppable-column, .grid-container .resizable-container { max-width: 358px; }
+  .grid-container .dragdroppable-column { max-width: 358px; }
+  .grid-container .resizable-container { min-width: 0 !important; max-width: 358px !important; }
   .grid-container .dashboard-component-chart-holder { overflow-x: auto; }
   .grid-container .dashboard-component-header { max-width: 358px; }
   .grid-container [data-test-viz-type="big_number_total"] .header-controls { display: none; }
-  .dashboard-header-container { max-width: 100vw; overflow: hidden; }
-  .title-panel .metadata-bar, .dashboard-header-container .button-container { display: none; }
+  .grid-container [data-test-viz-type="big_number_total"] .header-title { font-size: 11px; overflow: visible; }
+  .grid-container [data-test-viz-type="big_number_total"] .subtitle-line {
+    font-size: 11px !important; line-height: 1.3; white-space: normal; }
+  /* The title and what is pressed, in one row; Superset's menu in another. */
+  .dashboard-header-container { width: 100vw; overflow: hidden; }
+  .title-panel [data-test="metadata-bar"], .title-panel .ant-tag, .dashboard-header-container .button-container {
+    display: none !important; }
+  .title-panel > :first-child, .title-panel .dynamic-title-input { flex: none; width: 140px !important; }
+  #main-menu .ant-row { position: relative; }
+  #main-menu .ant-col-md-8 { position: absolute; top: 6px; right: 0; width: auto; }
+  #main-menu .main-nav { display: flex; margin-top: -12px; }
+  #main-menu .main-nav > li { width: auto; padding: 0 12px !important; margin: 0; }
+  #main-menu .main-nav > .ant-menu-submenu { display: none; }
 }
 """.strip()
 
