@@ -4,7 +4,7 @@ import time
 
 from playwright.sync_api import Page, Request, expect
 
-SECONDS = 120.0
+SECONDS = 240.0
 """Longest wait for something to be drawn, on a machine that runs all servers beside."""
 LOADING = "[data-test=dashboard-component-chart-holder] .loading, [data-test=loading-indicator], .ant-skeleton"
 FIGURES = "/api/v1/chart/data"
