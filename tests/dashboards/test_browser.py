@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -121,7 +121,7 @@ def money(value: Any) -> str:
 
 NEWEST = "event_date = (select max(event_date) from marts.kpi_products_daily)"
 WEEK = "event_date > current_date - 7"
-HEADLINES = {
+HEADLINES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
     "shop": {
         "Views": (whole, f"select sum(views) from marts.kpi_products_daily where {NEWEST}"),
         "People": (whole, f"select sum(human_views) from marts.kpi_products_daily where {NEWEST}"),
@@ -240,7 +240,7 @@ def test_a_day_is_the_same_day_in_tokyo_and_in_los_angeles(
 ) -> None:
     def seen(zone: str) -> dict[str, list[list[str]]]:
         with opened(browser, superset, zone=zone) as shown:
-            found = {}
+            found: dict[str, list[list[str]]] = {}
             for name in ("shop", "shop_log", "recruitment"):
                 shown.show(BOARDS[name].slug)
                 found |= {
