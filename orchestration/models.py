@@ -65,16 +65,32 @@ def dbt_target_folder(settings: Settings) -> Path:
     return settings.home / "dagster" / "dbt-target"
 
 
-def is_of_quality(event: Any) -> bool:
-    """Whether an event of a build is about a table of `ops`. Their lineage knows what they read of every stream, and
-    dbt does not (orchestration.manifest.with_reads), so it may make them first; Dagster takes what is read first."""
+def read_by_kind(manifest: Manifest) -> set[tuple[str, str]]:
+    """(schema, name) of tables that find by its kind what they read, and of those that read these. Their lineage knows
+    it, and dbt does not (orchestration.manifest.with_reads), so it may make them first; Dagster takes what is read
+    first."""
+    return {
+        (node["schema"], node["alias"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["meta"].get("kind") in ("quality", "state")
+    }
+
+
+def is_about(tables: set[tuple[str, str]], event: Any) -> bool:
+    """Whether an event of a build is about one of these."""
     if isinstance(event, dg.Output):
-        return event.output_name.startswith("ops__")
-    return isinstance(event, dg.AssetCheckResult) and event.asset_key is not None and event.asset_key.path[0] == "ops"
+        schema, _, name = event.output_name.partition("__")
+        return (schema, name) in tables
+    return (
+        isinstance(event, dg.AssetCheckResult)
+        and event.asset_key is not None
+        and tuple(event.asset_key.path[-2:]) in tables
+    )
 
 
 def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.AssetsDefinition:
     """The whole dbt project as one definition that can be materialized in parts."""
+    shown_last = read_by_kind(manifest)
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_build", pool=DBT_POOL)
     def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
@@ -94,7 +110,7 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
             last = []
             for event in build.stream():
                 broken |= isinstance(event, dg.AssetCheckResult) and not event.passed
-                if is_of_quality(event):
+                if is_about(shown_last, event):
                     last.append(event)
                 else:
                     yield event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -15,8 +16,8 @@ LANDING_COLUMNS = (
     "load_id", "topic_id", "kafka_partition", "kafka_offset", "landed_at", "updated_at", "changed_load_id",
     "newest_load_id",
 )  # fmt: skip
-# One row a load.
-LANDING_TABLES = ("accounts",)
+# One row a load, or how the system does.
+LANDING_TABLES = re.compile(r"accounts$|^trust_")
 
 
 def read_tables(connection: psycopg.Connection[Any], *, with_positions: bool = True) -> Tables:
@@ -27,7 +28,7 @@ def read_tables(connection: psycopg.Connection[Any], *, with_positions: bool = T
     ).fetchall()
     found: Tables = {}
     for schema, name, columns in relations:
-        if not with_positions and name.endswith(LANDING_TABLES):
+        if not with_positions and LANDING_TABLES.search(name):
             continue
         kept = [column for column in columns if with_positions or column not in LANDING_COLUMNS]
         query = sql.SQL(

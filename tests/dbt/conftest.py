@@ -31,6 +31,7 @@ LANDING_COLUMNS = (
 LANDING_RELATIONS = [
     *("int_web_requests__newest", "int_web_requests__watermark"),
     *(f"int_{stream}__accounts" for stream in ("job_tracking", "product_views", "web_logs")),
+    *(f"trust_{name}" for name in ("clock", "findings", "freshness", "loads", "tests", "troubles")),
 ]
 
 

@@ -139,7 +139,7 @@ def test_sources_seeds_and_snapshots_have_the_columns_that_are_documented(wareho
             " else format_type(a.atttypid, null) end"
             " from pg_attribute as a inner join pg_class as c on c.oid = a.attrelid"
             " inner join pg_namespace as n on n.oid = c.relnamespace"
-            " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')"
+            " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v')"
         )
     )
     assert documented - there == set()

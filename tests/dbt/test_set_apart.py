@@ -37,7 +37,14 @@ $$
 """
 SEEN_FOR_EVER = {
     *LANDING_RELATIONS,
-    *("int_products", "int_referrers", "int_pages", "int_product_events__newest", "int_job_events__newest"),
+    *(
+        "int_products",
+        "int_referrers",
+        "int_pages",
+        "int_product_events__newest",
+        "int_job_events__newest",
+        "kpi_shop_same_hours",
+    ),
     *(f"int_{stream}__{kind}" for stream in GOOD for kind in ("rejected", "values")),
 }
 """Tables of what was ever seen, and where; so are dimensions."""
