@@ -164,7 +164,7 @@ def test_an_hour_unlike_the_same_hour_of_the_days_before_is_seen(
 def test_a_check_that_cannot_be_made_is_said_and_the_others_go_on(
     find: Callable[..., Finding], reader: Connection
 ) -> None:
-    reader.execute("drop view ops.freshness")
+    reader.execute("drop view ops.freshness cascade")
     assert find("health", "data_age").message.startswith("The checks of data_age could not be made: relation")
     assert find("landing_lag", "web_logs").severity == "ok"
 
