@@ -1,5 +1,6 @@
 """Superset as a service: who may see what, where its secrets are, and what a second start leaves alone."""
 
+import json
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -108,9 +109,19 @@ def test_a_second_start_prepares_nothing_and_a_new_release_keeps_what_people_mad
     assert len(set(before["dashboard"])) == len(before["dashboard"])
     superset.api("/api/v1/dashboard/", {"dashboard_title": "My own", "slug": "my-own"})
     assert superset.restart() == ["loading Superset"]
+    dataset = superset.api("/api/v1/dataset/")["result"][0]["id"]
+    uuids = {}
+    for name in ("My own", "Of the other release alone"):
+        chart = {"slice_name": name, "viz_type": "table", "datasource_id": dataset, "datasource_type": "table"}
+        uuids[name] = superset.api(f"/api/v1/chart/{superset.api('/api/v1/chart/', chart)['id']}")["result"]["uuid"]
+    imported = superset.folder / "imported.json"
+    known = json.loads(imported.read_text(encoding="ascii"))
+    imported.write_text(json.dumps([*known, uuids["Of the other release alone"]]), encoding="ascii")
     (superset.folder / "prepared").write_text("of another release\n", encoding="ascii")
     assert "dashboards" in superset.restart()
-    assert content() == before | {"dashboard": sorted([*before["dashboard"], "My own"])}
+    own = {kind: sorted([*before[kind], "My own"]) for kind in ("dashboard", "chart")}
+    assert content() == before | own
+    assert json.loads(imported.read_text(encoding="ascii")) == known
 
 
 def test_a_second_superset_of_one_state_folder_is_refused_and_a_stopped_one_leaves_no_process(
