@@ -64,9 +64,10 @@ def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]
             # leave the cores to those who land; the optimizing one took 12 s of CPU after each start.
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}",
-            f"-Djava.io.tmpdir={scratch}",
-            f"-Dderby.system.home={scratch}",
+            # Spark takes them apart at blanks, of which a folder's name may have some.
+            f'"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}"',
+            f'"-Djava.io.tmpdir={scratch}"',
+            f'"-Dderby.system.home={scratch}"',
         )
     )
     return {

@@ -138,7 +138,7 @@ def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_
     assert newer.wait(60) == 0
     assert time.monotonic() - told < 15
     events(100)
-    home = tmp_path / "another-machine"
+    home = tmp_path / "home of another machine"
     assert command.start("--once", environ={"LANDFALL_HOME": str(home)}).wait(120) == 0
     open_state(home)  # what runs there next takes it for a state folder
     assert count(landing, landed) == before + 700
