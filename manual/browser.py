@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from manual.chromium import chromium
 
@@ -22,18 +22,25 @@ SECONDS = 60.0
 
 
 @contextmanager
-def browser_page(width: int, height: int, scale: int = SCALE) -> Iterator[Page]:
-    """A page of this many pixels, each `scale` of the picture's, for the time of the block."""
+def launched() -> Iterator[Browser]:
+    """A Chromium, for the time of the block."""
+    found = chromium()
     with sync_playwright() as playwright:
-        found = chromium()
         browser = playwright.chromium.launch(executable_path=found.program, env={**os.environ, **found.variables})
         try:
-            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
-            page.set_default_timeout(SECONDS * 1000)
-            page.route("**/*", of_this_machine)
-            yield page
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def browser_page(width: int, height: int, scale: int = SCALE) -> Iterator[Page]:
+    """A page of this many pixels, each `scale` of the picture's, for the time of the block."""
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+        page.set_default_timeout(SECONDS * 1000)
+        page.route("**/*", of_this_machine)
+        yield page
 
 
 def of_this_machine(route: Route) -> None:

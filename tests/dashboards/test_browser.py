@@ -1,16 +1,15 @@
 """The dashboards in a real browser: what a person reads there is what SQL says of the marts."""
 
 import datetime as dt
-import os
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from dashboards.superset.description import read_descriptions
-from manual.chromium import chromium
+from manual.browser import launched
 from tests.dashboards.superset_page import Opened, opened
 from tests.dashboards.superset_server import Superset
 from tests.dbt.conftest import TOPIC, Warehouse
@@ -25,13 +24,8 @@ LOOPBACK = {"127.0.0.1"}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium."""
-    found = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found.program, env={**os.environ, **found.variables})
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
