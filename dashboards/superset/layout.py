@@ -35,6 +35,7 @@ def dashboard_file(name: str, board: Board, datasets: dict[str, Compiled], zone:
 
 CSS = """
 .header-title { font-size: 14px; }
+[data-test-chart-name="What is wrong"] td { overflow-wrap: anywhere; }
 [data-test-viz-type="big_number_total"] .header-controls > :not(:last-child) { display: none; }
 @media (max-width: 600px) {
   /* One column of a phone's width, filters last. Superset draws a chart for its twelfths of the grid's width: that is

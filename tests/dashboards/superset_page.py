@@ -46,6 +46,11 @@ class Opened:
         found = self.chart(name).locator("tbody tr").all()
         return [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in found]
 
+    def click(self, name: str, value: str) -> None:
+        """Click a cell of a table, and wait until all is drawn again."""
+        self.chart(name).locator("tbody td").filter(has_text=value).first.click()
+        self.wait_until_drawn()
+
     def choose(self, name: str, value: str) -> None:
         """Choose a value of a filter, apply it, and wait until all is drawn again."""
         label = self.page.locator("[data-test=filter-control-name]").filter(has_text=name)

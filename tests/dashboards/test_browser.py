@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from dashboards.superset.description import read_descriptions
+from dashboards.superset.layout import REFRESH_SECONDS
 from manual.browser import launched
+from manual.superset_page import FIGURES
 from tests.dashboards.superset_page import Opened, opened
 from tests.dashboards.superset_server import Superset
 from tests.dbt.conftest import TOPIC, Warehouse
@@ -130,6 +132,11 @@ HEADLINES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
             "select coalesce(sum(devices) filter (where step_order = 7), 0)::numeric"
             f" / sum(devices) filter (where step_order = 1) from marts.kpi_funnel_daily where {NEWEST}",
         ),
+        "Revenue": (
+            str,
+            "select to_char(sum(revenue), 'FM999,999,999') || ' ' || max(currency) from marts.kpi_revenue_daily"
+            f" where {NEWEST} and currency = (select max(currency) from marts.kpi_shop_same_hours where is_main_currency)",
+        ),
     },
     "shop_log": {
         "Requests": (whole, "select sum(action_count) from marts.kpi_web_actions_5min"),
@@ -218,6 +225,43 @@ def test_people_a_country_and_a_product_are_chosen_by_filters(
         shown.choose("Traffic", "people")
         ((_, views, _),) = shown.rows("Countries")
         assert views == whole(marts.one(of_country.format("human_views")))
+
+
+def test_a_click_on_a_country_shows_its_stores_alone_and_a_second_one_all(
+    browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    by_store = (
+        "select country_name, coalesce(store_id, '(none)'), to_char(sum(views), 'FM999,999'),"
+        f" to_char(max(visitors), 'FM999,999') from marts.kpi_stores_daily where {WEEK} group by 1, 2"
+    )
+    stores = sorted([list(row) for row in marts.rows(by_store)])
+    of_germany = [store for store in stores if store[0] == "Germany"]
+    assert 0 < len(of_germany) < len(stores)
+    with opened(browser, superset) as shown:
+        shown.show(BOARDS["shop"].slug)
+        assert sorted(shown.rows("Stores of a country")) == stores
+        shown.click("Countries", "Germany")
+        assert sorted(shown.rows("Stores of a country")) == of_germany
+        shown.click("Countries", "Germany")
+        assert sorted(shown.rows("Stores of a country")) == stores
+
+
+def test_charts_ask_again_each_ten_seconds_until_a_person_pauses_them(
+    browser: Browser, superset: Superset, marts: Warehouse
+) -> None:
+    with opened(browser, superset) as shown:
+        shown.page.clock.install()
+        shown.show(BOARDS["shop_log"].slug)
+        asked: list[str] = []
+        shown.page.on("request", lambda request: asked.append(request.url) if FIGURES in request.url else None)
+        with shown.page.expect_request(lambda request: FIGURES in request.url):
+            shown.page.clock.fast_forward(REFRESH_SECONDS * 1000)
+        shown.wait_until_drawn()
+        shown.page.locator("[data-test=auto-refresh-toggle]").click()
+        asked.clear()
+        shown.page.clock.fast_forward(10 * REFRESH_SECONDS * 1000)
+        shown.page.wait_for_timeout(500)
+        assert asked == []
 
 
 def test_an_odd_name_is_shown_and_filtered_as_it_is(browser: Browser, superset: Superset, marts: Warehouse) -> None:
