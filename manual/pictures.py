@@ -23,10 +23,11 @@ from cli.demo.run import Demo
 from cli.demo.screen import Guarded, Moment, PlainLines, drawn
 from cli.demo.servers import forget_other_servers
 from cli.prepare import up
-from cli.superset_server import start_superset
+from cli.superset_server import SupersetServer, start_superset
 from dashboards.superset.environment import set_up
 from dashboards.superset.state import folder_of
 from database.connect import connect
+from landfall.errors import UserError
 from landfall.processes import free_port
 from landfall.settings import Settings
 from landfall.state import open_state
@@ -37,6 +38,8 @@ from manual.chromium import chromium
 from manual.dagster_graph import graph_picture
 from manual.dashboards import dashboard_pictures
 from manual.past import DAYS, EVENTS_AN_HOUR, busy, produce_past
+from warehouse.dbt_session import DbtSession
+from warehouse.refresh import first_trouble
 
 EVENTS_A_SECOND = 500.0
 SECONDS_OF_EVENTS = 75.0
@@ -113,10 +116,18 @@ def pictures_of_dashboards(home: Path, folder: Path, stop: threading.Event) -> l
             EVENTS_AN_HOUR * busy(now) / 3600,
             stop,
             lambda moment, dagster: is_up_to_date(settings),
-            lambda moment, dagster: dashboard_pictures(superset, home, folder),
+            lambda moment, dagster: of_tested_tables(settings, superset, folder),
         )
     finally:
         children.stop()
+
+
+def of_tested_tables(settings: Settings, superset: SupersetServer, folder: Path) -> list[Path]:
+    """The dashboards, one of which shows what dbt's tests say of the tables. Raises UserError when they did not run."""
+    outcome = DbtSession(settings).run(["test"])
+    if not outcome.nodes:
+        raise UserError(f"dbt's tests did not run: {first_trouble(outcome)}")
+    return dashboard_pictures(superset, settings.home, folder)
 
 
 def pictures_of_load(home: Path, folder: Path, stop: threading.Event) -> list[Path]:

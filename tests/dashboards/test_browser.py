@@ -116,6 +116,7 @@ def money(value: Any) -> str:
 
 
 NEWEST = "event_date = (select max(event_date) from marts.kpi_products_daily)"
+MAIN_CURRENCY = "select max(currency) from marts.kpi_shop_same_hours where is_main_currency"
 WEEK = "event_date > current_date - 7"
 HEADLINES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
     "shop": {
@@ -135,7 +136,7 @@ HEADLINES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
         "Revenue": (
             str,
             "select to_char(sum(revenue), 'FM999,999,999') || ' ' || max(currency) from marts.kpi_revenue_daily"
-            f" where {NEWEST} and currency = (select max(currency) from marts.kpi_shop_same_hours where is_main_currency)",
+            f" where {NEWEST} and currency = ({MAIN_CURRENCY})",
         ),
     },
     "shop_log": {

@@ -45,9 +45,7 @@ OF_ONE_COLUMN = {
     "Top products of the newest day": Shown("shop", "Top products", "views", "kpi_products_daily", "views"),
     "Top countries of the newest day": Shown("shop", "Countries", "views", "kpi_countries_daily", "views"),
     "Where visitors come from, newest day": Shown("shop", "Referrers", "views", "kpi_referrers_daily", "views"),
-    "Bounce rate by channel": Shown(
-        "shop", "Sessions by channel", "bounce_rate", "kpi_sessions_daily", "bounce_rate"
-    ),
+    "Bounce rate by channel": Shown("shop", "Sessions by channel", "bounce_rate", "kpi_sessions_daily", "bounce_rate"),
     "Funnel of the newest day": Shown("shop", "Funnel of the newest day", "devices", "kpi_funnel_daily", "devices"),
     "Revenue by currency": Shown("shop", "Revenue by currency", "revenue", "kpi_revenue_daily", "revenue"),
     "Revenue of the newest day": Shown("shop", "Revenue by currency", "revenue", "kpi_revenue_daily", "revenue"),
