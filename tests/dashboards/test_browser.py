@@ -1,6 +1,7 @@
 """The dashboards in a real browser: what a person reads there is what SQL says of the marts."""
 
 import datetime as dt
+import json
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -36,7 +37,7 @@ def marts(superset: Superset) -> Iterator[Warehouse]:
     warehouse = Warehouse(superset.settings)
     try:
         now = dt.datetime.now(dt.UTC)
-        land(warehouse, "product_views", [*shop_events(now), *odd_views(now)])
+        land(warehouse, "product_views", [*shop_events(now), *orders(now), *odd_views(now)])
         land(warehouse, "web_logs", requests(now))
         land(warehouse, "job_tracking", ads(now))
         warehouse.run()
@@ -63,6 +64,22 @@ def shop_events(now: dt.datetime) -> list[Event]:
     visits = shop_visits(seed=5, visits=120)
     late = int(now.timestamp()) - max(int(str(event["time_stamp"])) for event in visits)
     return [{**event, "time_stamp": str(int(str(event["time_stamp"])) + late)} for event in visits] + views_at(now, 6)
+
+
+def orders(now: dt.datetime) -> list[Event]:
+    """Orders of these minutes, so many that their currency is that of most orders."""
+    line = {"product_id": 100, "amount": 2, "price": "617,25", "currency": "€", "option": ""}
+    return [
+        {
+            **view,
+            "id": f"order-{number}",
+            "collection": "checkout_success",
+            "current_url": "https://www.glamira.de/checkout/success/",
+            "order_id": f"9{number}",
+            "cart_products": json.dumps([line]),
+        }
+        for number, view in enumerate(views_at(now, seed=10))
+    ]
 
 
 def odd_views(now: dt.datetime) -> list[Event]:
@@ -135,7 +152,7 @@ HEADLINES: dict[str, dict[str, tuple[Callable[[Any], str], str]]] = {
         ),
         "Revenue": (
             str,
-            "select to_char(sum(revenue), 'FM999,999,999') || ' ' || max(currency) from marts.kpi_revenue_daily"
+            "select to_char(sum(revenue), 'FM999,999,999') || ' €' from marts.kpi_revenue_daily"
             f" where {NEWEST} and currency = ({MAIN_CURRENCY})",
         ),
     },
