@@ -5,7 +5,7 @@ from pathlib import Path
 from cli.superset_server import SupersetServer
 from dashboards.superset.state import ADMIN, PASSWORD, folder_of
 from manual.browser import browser_page, save
-from manual.superset_page import log_in, refresh, show
+from manual.superset_page import log_in, refresh, show, wait_until_drawn
 
 PICTURES = {
     "dashboard-shop.png": ("landfall-shop", 1440, 1450),
@@ -30,6 +30,7 @@ def dashboard_pictures(server: SupersetServer, home: Path, folder: Path) -> list
             show(page, server.address, slug)
             refresh(page)
             page.set_viewport_size({"width": width, "height": height})
+            wait_until_drawn(page)
             page.wait_for_timeout(SETTLE_SECONDS * 1000)
             save(page, folder / name)
     return [folder / name for name in PICTURES]
