@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from health.doctor.check import DoctorCheck, error, warn, well
@@ -166,20 +167,21 @@ def brokers(deployment: Deployment) -> list[Finding]:
     settings = deployment.settings.kafka
     found, _ = asked(settings)
     assert found is not None
-    findings = []
-    for broker in sorted(found.brokers.values(), key=lambda each: each.id):
-        name, where = f"broker {broker.id}", f"{broker.host}:{broker.port}"
-        try:
-            socket.create_connection((broker.host, broker.port), BROKER_SECONDS).close()
-            findings.append(well(name, f"It can be reached at {where}."))
-        except OSError as wrong:
-            why = "no answer" if isinstance(wrong, TimeoutError) else (wrong.strerror or str(wrong))
-            advice = (
-                "Start it; or mend its `advertised.listeners`, which has to be an address that this machine reaches."
-            )
-            message = f"The cluster says it is at {where}, where it cannot be reached from here: {why}."
-            findings.append(error(name, message, advice))
-    return findings
+    ordered = sorted(found.brokers.values(), key=lambda each: each.id)
+    with ThreadPoolExecutor(max_workers=32) as at_once:
+        return list(at_once.map(lambda broker: reached(broker.id, broker.host, broker.port), ordered))
+
+
+def reached(number: int, host: str, port: int) -> Finding:
+    """Whether a connection to a broker can be had from here."""
+    try:
+        socket.create_connection((host, port), BROKER_SECONDS).close()
+    except OSError as wrong:
+        why = "no answer" if isinstance(wrong, TimeoutError) else (wrong.strerror or str(wrong))
+        message = f"The cluster says it is at {host}:{port}, where it cannot be reached from here: {why}."
+        advice = "Start it; or mend its `advertised.listeners`, which has to be an address that this machine reaches."
+        return error(f"broker {number}", message, advice)
+    return well(f"broker {number}", f"It can be reached at {host}:{port}.")
 
 
 CHECKS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -71,13 +72,15 @@ def topics(deployment: Deployment) -> list[Finding]:
     client, names = admin(deployment), {contract.topic: contract.stream for contract in deployment.contracts}
     metadata = client.list_topics(timeout=SECONDS)
     found = {name: metadata.topics[name] for name in names if name in metadata.topics}
-    settings = configs(client, list(found))
+    settings, readable = configs(client, list(found)), may_read(client, list(found))
     findings = []
     for name in names:
         if name not in found:
             findings.append(missing(name, deployment))
         elif found[name].error is not None:
             findings.append(not_described(name, found[name].error.str()))
+        elif not readable.get(name, True):
+            findings.append(not_readable(name))
         elif isinstance(settings[name], Exception):
             findings.append(not_described(name, str(settings[name])))
         else:
@@ -100,6 +103,12 @@ def missing(topic: str, deployment: Deployment) -> Finding:
         f"Kafka at {kafka.bootstrap_servers} shows no such topic to {kafka.sasl_username}.",
         f"{MAKE} Where it is there, let this login (LANDFALL_KAFKA_SASL_USERNAME) describe and read it.",
     )
+
+
+def not_readable(topic: str) -> Finding:
+    """A topic that this login sees and may not read."""
+    message = "This login may see it, and not read it: nothing of it can land."
+    return error(topic, message, "Let LANDFALL_KAFKA_SASL_USERNAME read it (an access rule READ on the topic).")
 
 
 def not_described(topic: str, said: str) -> Finding:
@@ -131,6 +140,24 @@ def configs(client: Any, names: Sequence[str]) -> dict[str, Any]:
             found[resource.name] = {name: entry.value for name, entry in future.result(timeout=SECONDS + 1).items()}
         except KafkaException as refused:
             found[resource.name] = RuntimeError(refused.args[0].str())
+    return found
+
+
+def may_read(client: Any, names: Sequence[str]) -> dict[str, bool]:
+    """By topic, whether this login may read it; left out where the cluster does not tell."""
+    from confluent_kafka import KafkaException, TopicCollection
+    from confluent_kafka.admin import AclOperation
+
+    if not names:
+        return {}
+    asked = client.describe_topics(
+        TopicCollection([*names]), include_authorized_operations=True, request_timeout=SECONDS
+    )
+    found = {}
+    for name, future in asked.items():
+        with suppress(KafkaException):
+            if (operations := future.result(timeout=SECONDS + 1).authorized_operations) is not None:
+                found[name] = AclOperation.READ in operations
     return found
 
 

@@ -180,6 +180,8 @@ def refused(deployment: Deployment, login: Login, where: str, refusal: psycopg.E
     }
     for pattern, why, advice in CAUSES:
         if re.search(pattern, str(refusal)):
+            if deployment.has_local_postgres and "password" in pattern:
+                advice = "Run `landfall up`, which writes the logins of this state folder anew."
             message = f"Postgres at {where} refuses: {why.format(**words)}."
             if why in ("nobody listens there", "there is no host of this name") or "connect_timeout" in why:
                 message = message.replace(" refuses: ", " does not answer: ")
