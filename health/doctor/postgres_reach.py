@@ -26,7 +26,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r"password authentication failed",
         "it does not take the password of {user}",
-        "Write the right one into {variable}.",
+        "Write the right one into {variable}. Before the first {migrate} there is no such login: that makes it.",
     ),
     (
         r"role \"[^\"]*\" is not permitted to log in",
@@ -121,6 +121,33 @@ def logins(deployment: Deployment) -> list[Finding]:
     return findings
 
 
+def administrator(deployment: Deployment) -> list[Finding]:
+    """Could `landfall migrate` do its work? Asked without the other logins, which it makes."""
+    settings, variable = deployment.settings, DSN_VARIABLES[ADMIN]
+    if ADMIN not in settings.dsns:
+        return [well(variable, "It is not set; `landfall migrate` alone needs it.")]
+    found = login_works(deployment, settings.as_admin)
+    if found.severity != "ok":
+        return [found]
+    from database.roles import ROLES, check_server
+
+    with deployment.session(settings.as_admin) as connection:
+        try:
+            check_server(connection)
+        except UserError as wrong:
+            return [error(variable, wrong.format_message(), "Until then `landfall migrate` is refused.")]
+        roles = connection.execute(
+            "select count(*) from pg_roles where rolname = any(%s)"
+            " union all select 1 from pg_roles where rolname = current_user and (rolcreaterole or rolsuper)",
+            ([*ROLES],),
+        ).fetchall()
+        user = connection.info.user
+    if len(roles) == 1 and roles[0] != (len(ROLES),):
+        message = f"{user} may not make the roles that are missing."
+        return [error(variable, message, f'As a superuser run `alter role "{user}" createrole`.')]
+    return [found]
+
+
 def other_login(deployment: Deployment, login: Login, here: object) -> Finding:
     """Whether a login works, and leads to where the transformer's leads."""
     found = login_works(deployment, login)
@@ -207,6 +234,14 @@ CHECKS = (
         "whether Postgres answers and takes the login of `LANDFALL_POSTGRES_DSN`, and why not",
         "postgres",
         postgres,
+        SECONDS,
+        ("settings",),
+    ),
+    DoctorCheck(
+        "postgres_admin",
+        "the login of `LANDFALL_ADMIN_DSN`, where it is set: lets in, owns the database, may make roles",
+        "postgres",
+        administrator,
         SECONDS,
         ("settings",),
     ),

@@ -48,8 +48,8 @@ def refusal(deployment: Deployment, **parameters: object) -> tuple[str, str]:
 
 def test_a_migrated_database_is_well(deployment: Deployment) -> None:
     names = (
-        "postgres", "postgres_logins", "postgres_server", "postgres_room", "migrations", "postgres_rights",
-        "postgres_clock",
+        "postgres", "postgres_admin", "postgres_logins", "postgres_server", "postgres_room", "migrations",
+        "postgres_rights", "postgres_clock",
     )  # fmt: skip
     seen = look(deployment, *names)
     assert {name: each.findings for name, each in seen.items() if not each.is_well} == {}
@@ -64,7 +64,7 @@ def test_a_login_that_is_refused_names_server_setting_and_remedy(deployment: Dep
     message, advice = refusal(deployment, password="wrong")
     assert message.startswith("Postgres at 127.0.0.1:")
     assert message.endswith("refuses: it does not take the password of transformer.")
-    assert advice == "Write the right one into LANDFALL_POSTGRES_DSN."
+    assert advice.startswith("Write the right one into LANDFALL_POSTGRES_DSN; before the first `landfall migrate`")
     message, advice = refusal(deployment, dbname="none")
     assert message.endswith("refuses: it has no database of that name.")
     message, advice = refusal(deployment, user="bootstrap")
@@ -90,6 +90,16 @@ def test_other_logins_are_looked_at_too(deployment: Deployment, settings: Settin
     both = {role: deployment.settings.dsns[role] for role in ("transformer", "bi_reader")}
     without = deployment.with_settings(replace(deployment.settings, dsns=both))
     assert found(without, "postgres_logins")["LANDFALL_LANDING_DSN"].message == "It is not set, and the others are."
+
+
+def test_an_administrator_that_could_not_migrate(deployment: Deployment, admin: Connection) -> None:
+    assert only(deployment, "postgres_admin").severity == "ok"
+    dsn = deployment.settings.dsns["transformer"]
+    other = only(seen_by(deployment, admin=dsn), "postgres_admin")
+    assert (other.subject, other.severity) == ("LANDFALL_ADMIN_DSN", "error")
+    assert f"transformer does not own database {admin.info.dbname}" in other.message
+    refused = only(seen_by(deployment, admin=make_conninfo(dsn, password="wrong")), "postgres_admin")
+    assert refused.message.endswith("refuses: it does not take the password of transformer.")
 
 
 def test_an_old_database_and_an_empty_one(deployment: Deployment, admin: Connection) -> None:
