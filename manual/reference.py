@@ -163,9 +163,8 @@ def bounds() -> str:
 def figures(declared_in: type[Any], heading: str, shown: Callable[[float], str]) -> str:
     """Each field of a dataclass of figures, with the string beneath it."""
     meanings = docstrings(declared_in)
-    rows = [
-        (f"`{one.name}`", shown(one.default), meanings.get(one.name, "")) for one in dataclasses.fields(declared_in)
-    ]
+    defaults = vars(declared_in())
+    rows = [(f"`{name}`", shown(default), meanings.get(name, "")) for name, default in defaults.items()]
     return in_rows(("bound", heading, "meaning"), rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import ssl
@@ -54,7 +55,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         f"Start the broker, or set {BOOTSTRAP} to where it listens.",
     ),
     (
-        r"broker might require|security.protocol|verify that .*protocol|sasl.mechanism.*configured|ssl handshake",
+        r"disconnected.*apiversion|broker might require|security.protocol|verify that .*protocol|sasl.mechanism.*configured|ssl handshake",
         "it ends the connection at the first word, as where it speaks TLS or asks for a login",
         f"Look at {PREFIX}SECURITY_PROTOCOL: it has to be that of the listener at this port.",
     ),
@@ -80,6 +81,17 @@ def kafka(deployment: Deployment) -> list[Finding]:
     return [well("Kafka", f"{settings.bootstrap_servers} answers ({settings.security_protocol}): {brokers}.")]
 
 
+class Told(logging.Handler):
+    """Keeps what a log says."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(re.sub(r"^\w+ (\[[^\]]*\] ?)*: ", "", record.getMessage()))
+
+
 def asked(settings: KafkaSettings) -> tuple[Any, list[str]]:
     """The cluster's metadata; or None, with what the client said. Raises TimeoutError when it hears nothing.
 
@@ -89,8 +101,11 @@ def asked(settings: KafkaSettings) -> tuple[Any, list[str]]:
     from confluent_kafka.admin import AdminClient
 
     said: list[str] = []
-    config = {**settings.client_config(), "log_level": 0, "error_cb": lambda problem: said.append(problem.str())}
-    client = AdminClient(config)
+    # What a broker did that ended a connection stands in the client's log alone.
+    log = logging.Logger("landfall doctor")
+    log.addHandler(Told(said))
+    config = {**settings.client_config(), "error_cb": lambda problem: said.append(problem.str())}
+    client = AdminClient(config, logger=log)
     until = time.monotonic() + SECONDS
     heard: float | None = None
     while time.monotonic() < until:

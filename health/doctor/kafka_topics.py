@@ -130,7 +130,7 @@ def admin(deployment: Deployment) -> Any:
 def configs(client: Any, names: Sequence[str]) -> dict[str, Any]:
     """By topic, its settings by name; the exception where they are not told."""
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import ConfigResource
+    from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]
 
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     found: dict[str, Any] = {}
@@ -146,7 +146,7 @@ def configs(client: Any, names: Sequence[str]) -> dict[str, Any]:
 def may_read(client: Any, names: Sequence[str]) -> dict[str, bool]:
     """By topic, whether this login may read it; left out where the cluster does not tell."""
     from confluent_kafka import KafkaException, TopicCollection
-    from confluent_kafka.admin import AclOperation
+    from confluent_kafka.admin import AclOperation  # type: ignore[attr-defined]
 
     if not names:
         return {}

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import metadata
@@ -126,7 +125,7 @@ def disk(deployment: Deployment) -> list[Finding]:
         "state folder": nearest(deployment.home),
         "Postgres": deployment.home / "postgres" / "data",
         "Kafka": deployment.home / "kafka" / "data",
-        "temporary files": Path(tempfile.gettempdir()),
+        "temporary files": Path(deployment.environ.get("TMPDIR") or "/tmp"),  # tempfile would try by writing a file
         "project": deployment.dbt_project,
     }
     by_device: dict[int, list[str]] = {}

@@ -26,7 +26,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r"password authentication failed",
         "it does not take the password of {user}",
-        "Write the right one into {variable}. Before the first {migrate} there is no such login: that makes it.",
+        "Write the right one into {variable}; before the first {migrate} there is no such login, and that makes it.",
     ),
     (
         r"role \"[^\"]*\" is not permitted to log in",

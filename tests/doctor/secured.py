@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclOperation,
     AclPermissionType,
@@ -119,7 +119,7 @@ class SecuredKafka:
 
     def but(self, **others: str) -> KafkaSettings:
         """The settings with others in their place."""
-        return replace(self.settings, **others)  # type: ignore[arg-type]
+        return replace(self.settings, **others)
 
 
 @contextmanager

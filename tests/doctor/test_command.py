@@ -16,19 +16,14 @@ from landfall.settings import Settings
 from tests.conftest import Connection, MakeDatabase
 
 LANDFALL = Path(sys.executable).parent / "landfall"
-STILL_WRITES = ("data", "log")
-"""Folders of the two servers, which write by themselves."""
 
 
-def listing(home: Path) -> dict[str, tuple[int, int, int]]:
-    """Mode, size and time of change of everything in the state folder but what the servers write."""
-    found = {}
-    for path in sorted(home.rglob("*")):
-        parts = path.relative_to(home).parts
-        if not (len(parts) > 1 and parts[1] in STILL_WRITES):
-            status = path.stat()
-            found[str(path)] = (status.st_mode, status.st_size, status.st_mtime_ns)
-    return found
+def listing(home: Path, temporary: Path) -> dict[str, tuple[int, int, int]]:
+    """Mode, size and time of change of the folder of temporary files, and of everything in the state folder but what
+    the servers write."""
+    ours = [path for path in home.rglob("*") if path.relative_to(home).parts[1:2] not in (("data",), ("log",))]
+    statuses = {str(path): path.stat() for path in (*sorted(ours), home, temporary)}
+    return {name: (each.st_mode, each.st_size, each.st_mtime_ns) for name, each in statuses.items()}
 
 
 def rows_and_relations(admin: Connection) -> dict[str, int]:
@@ -53,17 +48,20 @@ def ends(kafka_admin: AdminClient) -> dict[str, list[int]]:
 def test_it_looks_at_a_running_deployment_and_writes_nothing(
     make_database: MakeDatabase,
     settings: Settings,
+    tmp_path: Path,
     kafka_admin: AdminClient,
     environ_of: Callable[[Settings], dict[str, str]],
 ) -> None:
     database = make_database(models=True)
-    environ = {**environ_of(database), "TMPDIR": str(settings.home.parent)}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environ = {**environ_of(database), "TMPDIR": str(temporary)}
     with connect(database.as_admin, autocommit=True) as admin:
-        before = (listing(settings.home.parent), rows_and_relations(admin), ends(kafka_admin))
+        before = (listing(settings.home, temporary), rows_and_relations(admin), ends(kafka_admin))
         done = subprocess.run(
             [str(LANDFALL), "doctor", "--json"], env=environ, capture_output=True, text=True, timeout=120, check=False
         )
-        after = (listing(settings.home.parent), rows_and_relations(admin), ends(kafka_admin))
+        after = (listing(settings.home, temporary), rows_and_relations(admin), ends(kafka_admin))
     assert done.stderr == ""
     report = json.loads(done.stdout)
     assert after == before

@@ -31,8 +31,8 @@ def fresh(tmp_path: Path) -> Deployment:
     return Deployment.of({"LANDFALL_HOME": str(tmp_path / "home")})
 
 
-def doctor(home: Path, *, program: tuple[str, ...] = (), **environ: str) -> dict[str, list[dict[str, str]]]:
-    """`landfall doctor --json` in an environment of its own: findings by check."""
+def doctor(home: Path, environ: dict[str, str], *program: str) -> dict[str, list[dict[str, str]]]:
+    """`landfall doctor --json` in an environment of its own, started by a program: findings by check."""
     done = subprocess.run(
         [*program, str(LANDFALL), "doctor", "--json"],
         env={**os.environ, "LANDFALL_HOME": str(home), **environ},
@@ -75,7 +75,7 @@ def test_python_of_another_version() -> None:
 
 def test_no_java_a_java_that_is_too_old_and_one_that_does_not_start(tmp_path: Path) -> None:
     nothing = {"JAVA_HOME": "", "PATH": str(tmp_path), "LANDFALL_BUILD": str(tmp_path / "build")}
-    findings = doctor(tmp_path / "home", **nothing)
+    findings = doctor(tmp_path / "home", nothing)
     assert findings["java"][0]["message"] == "No Java 17 or 21 was found."
     assert "make setup" in findings["java"][0]["advice"]
     assert "is missing" in findings["jars"][0]["message"]
@@ -85,7 +85,7 @@ def test_no_java_a_java_that_is_too_old_and_one_that_does_not_start(tmp_path: Pa
     (jdk / "bin" / "java").chmod(0o755)
     for release, said in (("11.0.2", f"{jdk} is version 11"), ("17.0.2", "it says: wrong architecture")):
         (jdk / "release").write_text(f'JAVA_VERSION="{release}"\n', encoding="ascii")
-        java = doctor(tmp_path / "home", **{**nothing, "JAVA_HOME": str(jdk)})["java"][0]
+        java = doctor(tmp_path / "home", {**nothing, "JAVA_HOME": str(jdk)})["java"][0]
         assert (java["severity"], said in java["message"]) == ("error", True), java
 
 
@@ -118,7 +118,7 @@ def test_a_disk_without_inodes_and_one_that_takes_no_writes(tmp_path: Path) -> N
 
 
 def test_few_open_files_and_few_processes(tmp_path: Path) -> None:
-    low = doctor(tmp_path, program=("/bin/sh", "-c", 'ulimit -n 200; exec "$0" "$@"'))["limits"][0]
+    low = doctor(tmp_path, {}, "/bin/sh", "-c", 'ulimit -n 200; exec "$0" "$@"')["limits"][0]
     assert (low["severity"], low["message"]) == ("error", "A process may have 200 files open, and raise that to 200.")
     bounds = Bounds()
     assert judge_open_files(512, 65_536, bounds).severity == "warn"

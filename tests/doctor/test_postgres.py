@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,7 +38,7 @@ def seen_by(deployment: Deployment, **dsns: str) -> Deployment:
     return deployment.with_settings(deployment.settings.with_dsns(**dsns))
 
 
-def refusal(deployment: Deployment, **parameters: object) -> tuple[str, str]:
+def refusal(deployment: Deployment, **parameters: Any) -> tuple[str, str]:
     """What is said of a login of dbt with these parameters, and what to do."""
     dsn = deployment.settings.dsns["transformer"]
     changed = make_conninfo(dsn, **parameters)
@@ -173,10 +174,8 @@ def test_a_server_that_was_set_up_carelessly(careless: CarelessPostgres, deploym
             admin.execute("create schema landing")
             admin.execute("create table landing.web_logs (day date) partition by list (day)")
             for day in range(1, 31):
-                admin.execute(
-                    f"create table landing.web_logs_{day} partition of landing.web_logs for values in"  # type: ignore[arg-type]
-                    f" ('2026-03-{day:02}')"
-                )
+                table = f"create table landing.web_logs_{day} partition of landing.web_logs"
+                admin.execute(f"{table} for values in ('2026-03-{day:02}')".encode())
             admin.execute("create index on landing.web_logs (day)")
     own = Settings(deployment.home, {"transformer": dsn}, None)
     findings = found(deployment.with_settings(own), "postgres_server")
@@ -203,7 +202,7 @@ def test_certificates_of_another_authority_or_another_host(deployment: Deploymen
     dsn = conninfo_to_dict(deployment.settings.dsns["transformer"])
     with tls_before(int(str(dsn["port"])), files) as port:
 
-        def said(**parameters: object) -> tuple[str, str]:
+        def said(**parameters: Any) -> tuple[str, str]:
             return refusal(deployment, **{"host": "localhost", "port": port, "sslmode": "verify-full", **parameters})
 
         message, advice = said(sslrootcert=str(files.other_authority))
@@ -217,15 +216,17 @@ def test_certificates_of_another_authority_or_another_host(deployment: Deploymen
         assert "not of an authority that is trusted here" in message
         message, _ = said(sslrootcert=str(files.authority), password="wrong")
         assert "does not take the password of transformer" in message
+        trusted = str(files.authority)
         right = make_conninfo(
-            **{**dsn, "host": "localhost", "port": port}, sslmode="verify-full", sslrootcert=str(files.authority)
-        )
+            deployment.settings.dsns["transformer"],
+            host="localhost", port=port, sslmode="verify-full", sslrootcert=trusted,
+        )  # fmt: skip
         assert look(seen_by(deployment, transformer=right), "postgres")["postgres"].is_well
 
 
 def test_a_server_with_no_connection_left(careless: CarelessPostgres, deployment: Deployment) -> None:
     dsn = f"postgresql://landfall_admin:{careless.password}@localhost:{careless.port}/landfall"
-    held = []
+    held: list[psycopg.Connection] = []
     try:
         with suppress(psycopg.OperationalError):
             while len(held) < 30:
