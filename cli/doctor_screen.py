@@ -7,12 +7,15 @@ from typing import Any
 
 import click
 
-from cli.status_screen import COLOURS, MARGIN, NOT_WELL, group_lines, grouped
+from cli.status_screen import COLOURS, MARGIN, NOT_WELL
 from health.doctor.deployment import Deployment
 from health.doctor.examine import Examined, worst_of
 from health.findings import Finding
 from landfall.plain_text import printable
 from landfall.wording import counted, listed
+
+SHOWN = 6
+"""Of findings for which the same is to be done, how many are shown in their own words."""
 
 
 def as_text(deployment: Deployment, examined: Sequence[Examined], show_all: bool = False, width: int = 110) -> str:
@@ -44,12 +47,34 @@ def headline(findings: Sequence[Finding]) -> str:
     return f"{well}: {', '.join([*said, counted(found.count('ok'), 'finding')])} well"
 
 
+def grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of one check for which the same is to be done together, errors first; else in their own order."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for found in sorted(findings, key=lambda found: (*NOT_WELL, "ok").index(found.severity)):
+        groups.setdefault((found.severity, found.check, found.advice), []).append(found)
+    return list(groups.values())
+
+
+def group_lines(group: Sequence[Finding], width: int) -> list[str]:
+    """What is wrong, where, and what to do."""
+    first = group[0]
+    sign = click.style(f"{first.severity:<{MARGIN}}", fg=COLOURS[first.severity])
+    if len({found.message for found in group}) == 1:
+        said = [first.message]
+    else:
+        said = [f"{found.subject}: {found.message}" for found in group[:SHOWN]]
+        said += [f"And {counted(len(group) - SHOWN, 'other')} like it."] if len(group) > SHOWN else []
+    where = f"{first.check}: {listed([found.subject for found in group], 4)}"
+    return hanging(sign, [where, *said, first.advice], width)
+
+
 def good_lines(examined: Examined, width: int) -> list[str]:
     """A check that is well: what it saw, and of what else the same is true."""
     first, *others = examined.findings
     also = f" And so {listed([found.subject for found in others], 4)}." if others else ""
     named = f"{first.subject}: " if others else ""
-    return hanging(click.style("ok", fg=COLOURS["ok"]), f"{examined.check.name}: {named}{first.message}{also}", width)
+    sign = click.style(f"{'ok':<{MARGIN}}", fg=COLOURS["ok"])
+    return hanging(sign, [f"{examined.check.name}: {named}{first.message}{also}"], width)
 
 
 def left_out_lines(examined: Sequence[Examined], width: int) -> list[str]:
@@ -62,15 +87,21 @@ def left_out_lines(examined: Sequence[Examined], width: int) -> list[str]:
         line
         for because, names in by_reason.items()
         for line in hanging(
-            "-", f"not asked, as {' and '.join(because)} has to be well for it: {', '.join(names)}", width
+            f"{'-':<{MARGIN}}", [f"not asked, as {these(because)} to be well for it: {', '.join(names)}"], width
         )
     ]
 
 
-def hanging(sign: str, text: str, width: int) -> list[str]:
-    """A text beside its sign."""
-    body = textwrap.wrap(printable(text), max(width - MARGIN, 40), break_on_hyphens=False)
-    return [sign + " " * (MARGIN - len(click.unstyle(sign))) + body[0], *(" " * MARGIN + line for line in body[1:])]
+def these(names: Sequence[str]) -> str:
+    """`kafka has`, `kafka and contracts have`."""
+    return f"{names[0]} has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
+
+
+def hanging(sign: str, texts: Sequence[str], width: int) -> list[str]:
+    """Texts beneath each other beside a sign."""
+    shown = [printable(text) for text in texts]
+    body = [line for text in shown for line in textwrap.wrap(text, max(width - MARGIN, 40), break_on_hyphens=False)]
+    return [sign + body[0], *(" " * MARGIN + line for line in body[1:])]
 
 
 def as_json_object(deployment: Deployment, examined: Sequence[Examined]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ they cannot be of another release. Links in them are written as from the root of
 """
 
 import ast
-import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping

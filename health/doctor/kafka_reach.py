@@ -55,7 +55,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         f"Start the broker, or set {BOOTSTRAP} to where it listens.",
     ),
     (
-        r"disconnected.*apiversion|broker might require|security.protocol|verify that .*protocol|sasl.mechanism.*configured|ssl handshake",
+        r"disconnected.*apiversion|broker might require|security.protocol|sasl.mechanism.*configured|ssl handshake",
         "it ends the connection at the first word, as where it speaks TLS or asks for a login",
         f"Look at {PREFIX}SECURITY_PROTOCOL: it has to be that of the listener at this port.",
     ),

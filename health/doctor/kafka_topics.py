@@ -248,7 +248,7 @@ def reach(deployment: Deployment, topic: str) -> float | None:
     cut = [partition for partition, offset in asked.earliest(topic, partitions).items() if offset > 0]
     first = asked.first_since(topic, dict.fromkeys(cut, 0)) if cut else {}
     ages = [deployment.now() - milliseconds / 1_000 for _, milliseconds in first.values() if milliseconds > 0]
-    return min(ages, default=None)
+    return min((age for age in ages if age >= 0), default=None)  # a time of the future is no age
 
 
 def judge_retention(topic: str, keeping: Keeping, bounds: Bounds) -> list[Finding]:

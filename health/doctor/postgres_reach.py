@@ -220,7 +220,11 @@ def last_line(text: str) -> str:
     """libpq's last word, without the addresses that it tried."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     said = lines[-1] if lines else "nothing"
-    return re.sub(r"^connection (to server .*?|failed): ", "", said).removeprefix("FATAL:  ").removeprefix("FATAL: ")
+    return (
+        re.sub(r"^(connection (to server .*? failed|failed): )+", "", said)
+        .removeprefix("FATAL:  ")
+        .removeprefix("FATAL: ")
+    )
 
 
 def variable_of(login: Login) -> str:

@@ -19,13 +19,12 @@ def packages(deployment: Deployment) -> list[Finding]:
         return [warn("packages", f"{deployment.lock} is missing: nothing to compare with.", "Restore it from git.")]
     installed = installed_versions()
     wanted = pinned_versions(deployment.lock)
-    found = []
+    found, advice = [], f"{SETUP}, which installs what the lock says."
     for name, pinned in wanted.items():
         here = installed.get(name)
         if here is None:
-            found.append(error(name, f"It is not installed; the lock has {pinned}.", f"{SETUP}."))
+            found.append(error(name, f"It is not installed; the lock has {pinned}.", advice))
         elif here != pinned:
-            advice = f"{SETUP}; it installs what the lock says."
             found.append(error(name, f"Version {here} is installed, the lock has {pinned}.", advice))
     return found or [well("packages", f"All {len(wanted)} are as {deployment.lock.name} has them.")]
 
