@@ -8,6 +8,7 @@ a package missing, and a missing package is then what it says.
 from health.doctor import (
     clocks,
     kafka_reach,
+    kafka_retention,
     kafka_topics,
     machine,
     postgres_reach,
@@ -19,7 +20,18 @@ from health.doctor import (
 
 CHECKS = {
     check.name: check
-    for module in (machine, set_up, state, kafka_reach, postgres_reach, postgres_server, rights, kafka_topics, clocks)
+    for module in (
+        machine,
+        set_up,
+        state,
+        kafka_reach,
+        postgres_reach,
+        postgres_server,
+        rights,
+        kafka_topics,
+        kafka_retention,
+        clocks,
+    )
     for check in module.CHECKS
 }
 """By name, in the order of the screen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,7 +107,8 @@ class Deployment:
     def secrets(self) -> list[str]:
         """Every secret that the settings hold, so that none is shown, whoever quotes it."""
         settings = self.settings_or_none
-        named = [value for name, value in self.environ.items() if is_secret(name) and value]
+        wholly = secret_variables(self.environ)
+        named = [self.environ[name] for name in wholly if self.environ[name]]
         dsns = [*(settings.dsns.values() if settings else ()), *map(self.environ.get, DSN_VARIABLES.values())]
         found = [*named, *(password for dsn in dsns if dsn for password in passwords_in(dsn))]
         if settings and settings.kafka_or_none and settings.kafka_or_none.sasl_password:
@@ -115,12 +116,12 @@ class Deployment:
         return sorted({text for text in found if len(text) > 2}, key=len, reverse=True)
 
 
-def is_secret(name: str) -> bool:
-    """Whether a variable's value is a secret as a whole."""
+def secret_variables(names: Iterable[str]) -> list[str]:
+    """Those of these variables whose value is a secret as a whole."""
     from landfall.settings_table import declared
 
-    said = {one for variable in declared() if variable.secret for one in variable.names}
-    return name in said or (name.startswith("LANDFALL_") and name.endswith("PASSWORD")) or name == "PGPASSWORD"
+    known = {one for variable in declared() if variable.secret for one in variable.names} | {"PGPASSWORD"}
+    return [name for name in names if name in known or (name.startswith("LANDFALL_") and name.endswith("PASSWORD"))]
 
 
 def passwords_in(dsn: str) -> list[str]:

@@ -46,6 +46,7 @@ def examine(deployment: Deployment, checks: Iterable[DoctorCheck]) -> list[Exami
     waiting, running, done = {check.name: check for check in ordered}, dict[str, float](), dict[str, Examined]()
     known = {check.name: check for check in ordered}
     answers: Answers = SimpleQueue()
+    secrets = deployment.secrets()
     while len(done) < len(ordered):
         for check in [each for each in waiting.values() if all(name in done for name in each.needs)]:
             del waiting[check.name]
@@ -67,7 +68,7 @@ def examine(deployment: Deployment, checks: Iterable[DoctorCheck]) -> list[Exami
         for name, findings in answered:
             if (started_at := running.pop(name, None)) is not None:
                 seconds = time.monotonic() - started_at
-                done[name] = Examined(known[name], shown(known[name], findings, deployment), seconds)
+                done[name] = Examined(known[name], shown(known[name], findings, secrets), seconds)
     return [done[check.name] for check in ordered]
 
 
@@ -119,9 +120,8 @@ def who_answers(check: DoctorCheck, deployment: Deployment) -> tuple[str, str]:
     return "This machine", "Look at its load, and at disks of its own or of the network that do not answer."
 
 
-def shown(check: DoctorCheck, findings: Sequence[Finding], deployment: Deployment) -> tuple[Finding, ...]:
-    """Findings under their check's name, without any secret."""
-    secrets = deployment.secrets()
+def shown(check: DoctorCheck, findings: Iterable[Finding], secrets: Sequence[str]) -> tuple[Finding, ...]:
+    """Findings under their check's name, with each secret hidden."""
 
     def clean(text: str) -> str:
         for secret in secrets:

@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from health.doctor.bounds import Bounds
 from health.doctor.deployment import Deployment
-from health.doctor.kafka_topics import Keeping, judge_retention
+from health.doctor.kafka_retention import Keeping, judge_retention
 from health.findings import Finding
 from landfall.kafka_settings import KafkaSettings
 from landfall.settings import Settings
@@ -108,7 +108,7 @@ def test_a_topic_that_keeps_records_for_an_hour(
         " lands."
     )
     assert warned.advice == (
-        f"Let it keep records for longer: `kafka-configs --alter --topic {topic} --add-config retention.ms=259200000`."
+        f"Let it keep records for longer: `kafka-configs --bootstrap-server HOST:PORT --alter --topic {topic} --add-config retention.ms=259200000`."
     )
     an_outage(landing, hours=5, waited_hours=4)
     lost = only(there, "kafka_retention")
@@ -145,7 +145,10 @@ def test_a_topic_that_compacts(with_topics: Callable[..., Deployment], topic_of:
     finding = only(with_topics(web_logs=topic), "kafka_retention")
     assert finding.severity == "error"
     assert finding.message == ("cleanup.policy is compact: Kafka deletes a record when another one of its key comes.")
-    assert f"`kafka-configs --alter --topic {topic} --add-config cleanup.policy=delete`" in finding.advice
+    assert (
+        f"`kafka-configs --bootstrap-server HOST:PORT --alter --topic {topic} --add-config cleanup.policy=delete`"
+        in finding.advice
+    )
 
 
 def test_a_topic_that_a_busy_day_fills() -> None:
