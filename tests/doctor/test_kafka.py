@@ -108,7 +108,8 @@ def test_a_topic_that_keeps_records_for_an_hour(
         " lands."
     )
     assert warned.advice == (
-        f"Let it keep records for longer: `kafka-configs --bootstrap-server HOST:PORT --alter --topic {topic} --add-config retention.ms=259200000`."
+        f"Let it keep records for longer: `kafka-configs --bootstrap-server HOST:PORT --alter --topic {topic}"
+        " --add-config retention.ms=259200000`."
     )
     an_outage(landing, hours=5, waited_hours=4)
     lost = only(there, "kafka_retention")
