@@ -68,6 +68,10 @@ def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int
 
 
 def address(login: Login) -> str:
-    """host:port/database that a login leads to, without its user and password."""
+    """host:port/database that a login leads to, without its user and password; what it does not say is libpq's default.
+
+    Raises psycopg.ProgrammingError for what is no DSN.
+    """
     parts = conninfo_to_dict(login.dsn)
-    return f"{parts['host']}:{parts['port']}/{parts['dbname']}"
+    database = parts.get("dbname") or parts.get("user") or ""
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{database}"

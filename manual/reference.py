@@ -5,7 +5,6 @@ they cannot be of another release. Links in them are written as from the root of
 """
 
 import ast
-import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,8 @@ import click
 
 from cli.main import SECTIONS, group
 from health.checks import CHECKS
+from health.doctor import CHECKS as OF_THE_DOCTOR
+from health.doctor.bounds import Bounds
 from health.limits import Limits
 from landfall.settings_table import declared, table
 from landing_stream.contract import load_contracts
@@ -128,6 +129,15 @@ def checks() -> str:
     return in_rows(("check", "asks", "of"), rows)
 
 
+def doctor() -> str:
+    """What `landfall doctor` looks at, how long each may take, and what has to be well for it."""
+    rows = [
+        (f"`{name}`", check.looks_at, f"{check.seconds:g} s", ", ".join(f"`{need}`" for need in check.needs) or "–")
+        for name, check in OF_THE_DOCTOR.items()
+    ]
+    return in_rows(("check", "looks at", "bound", "needs"), rows)
+
+
 def asked_of(assets: Iterable[tuple[str, ...]], streams: list[str], catalogue: Catalogue) -> str:
     """The assets of a check, in few words."""
     names = [".".join(asset) for asset in assets]
@@ -141,9 +151,28 @@ def asked_of(assets: Iterable[tuple[str, ...]], streams: list[str], catalogue: C
 
 def limits() -> str:
     """Every bound of the checks, as LANDFALL_HEALTH_LIMITS may change it."""
-    meanings = docstrings(Limits)
-    rows = [(f"`{one.name}`", f"{one.default:g}", meanings.get(one.name, "")) for one in dataclasses.fields(Limits)]
-    return in_rows(("bound", "default", "meaning"), rows)
+    return figures(Limits, "default", lambda figure: f"{figure:g}")
+
+
+def bounds() -> str:
+    """Every bound of the doctor."""
+    return figures(Bounds, "figure", plain)
+
+
+def figures(declared_in: type[Any], heading: str, shown: Callable[[float], str]) -> str:
+    """Each field of a dataclass of figures, with the string beneath it."""
+    meanings = docstrings(declared_in)
+    defaults = vars(declared_in())
+    rows = [(f"`{name}`", shown(default), meanings.get(name, "")) for name, default in defaults.items()]
+    return in_rows(("bound", heading, "meaning"), rows)
+
+
+def plain(figure: float) -> str:
+    """A figure as a person reads it: sizes in their unit."""
+    for size, unit in ((2**30, "GiB"), (2**20, "MiB")):
+        if figure >= size and figure % size == 0:
+            return f"{figure // size:g} {unit}"
+    return f"{figure:,g}" if figure < 1_000_000 else f"{figure:g}"
 
 
 def docstrings(described_class: type[Any]) -> dict[str, str]:
@@ -167,7 +196,7 @@ def in_rows(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    part.__name__: part for part in (commands, settings, tables, metrics, questions, checks, limits)
+    part.__name__: part for part in (commands, settings, tables, metrics, questions, checks, limits, doctor, bounds)
 }
 """By the name that a page of docs/reference asks for it."""
 

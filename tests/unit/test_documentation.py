@@ -165,6 +165,8 @@ def test_the_reference_says_what_the_product_is(tmp_path: Path) -> None:
     assert "| `data_age` |" in said["checks"]
     assert "each KPI table and fact" in said["checks"]
     assert "| `data_age_warn_seconds` | 60 | Age of" in said["limits"]
+    assert "| `kafka_retention` |" in said["doctor"]
+    assert "| `disk_free_bytes_warn` | 10 GiB |" in said["bounds"]
     assert "| `bot_share` |" in said["questions"]
     asked_for = re.findall(r"<!-- reference: (\w+) -->", "".join(p.read_text(encoding="utf-8") for p in PAGES))
     assert sorted(asked_for) == sorted(said)
