@@ -40,10 +40,23 @@ def topic_asset(contract: Contract) -> dg.AssetSpec:
         metadata={
             "dagster/column_schema": columns(contract, "json"),
             "topic": contract.topic,
-            "event_key": ", else ".join(contract.key_fields),
-            "event_time": f"{contract.event_time_field} ({contract.event_time_unit})",
+            "event_key": event_key(contract),
+            "event_time": event_time(contract),
         },
     )
+
+
+def event_key(contract: Contract) -> str:
+    """What events are known by, in words."""
+    items = [item if isinstance(item, str) else " and ".join(item) for item in contract.key_fields]
+    return ", else ".join(items) or "the record's place"
+
+
+def event_time(contract: Contract) -> str:
+    """Where an event's time stands, and in which unit."""
+    unit = contract.event_time_format or contract.event_time_unit
+    zone = "" if contract.event_time_zone == "UTC" else f", {contract.event_time_zone}"
+    return f"{' › '.join([contract.event_time_field, *contract.event_time_path])} ({unit}{zone})"
 
 
 def landing_asset(contract: Contract) -> dg.AssetSpec:

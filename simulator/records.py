@@ -10,6 +10,7 @@ import msgspec
 
 from landfall.errors import UserError
 from landing_stream.contract import Contract
+from landing_stream.event_key import event_key_text
 from landing_stream.file_records import Refused, csv_records, line_records
 from landing_stream.unpacking import unpacked
 
@@ -68,10 +69,11 @@ def _key(value: bytes, contract: Contract) -> bytes | None:
 
 
 def event_key(event: Mapping[str, object], contract: Contract) -> bytes | None:
-    """The key of an event: the first of the contract's key fields that is neither null nor empty; None without one."""
-    for field in contract.key_fields:
+    """The key of an event by its contract (landing_stream.event_key); None without one."""
+
+    def text_of(field: str) -> str | None:
         value = event.get(field)
-        if value is None or value == "":
-            continue
-        return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
-    return None
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    key = event_key_text(contract.key_fields, text_of)
+    return None if key is None else key.encode("utf-8", "replace")
