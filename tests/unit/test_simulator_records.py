@@ -109,8 +109,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     ("name", "content", "sentence"),
     [
         ("a.csv", None, "there is no such file"),
-        ("a.parquet", b"", "replay reads .csv and .jsonl files"),
-        ("a.gz", b"", "replay reads .csv and .jsonl files"),
+        ("a.parquet", b"", "replay reads .csv, .tsv, .jsonl, .ndjson, .json files"),
+        ("a.gz", b"", "replay reads .csv, .tsv, .jsonl, .ndjson, .json files"),
         ("a.csv", b"", "names no field of job_tracking"),
         ("a.csv", b"colour,size\n1,2\n", "names no field of job_tracking"),
         ("a.csv", b"bid,bid\n1,2\n", "names 'bid' twice"),
