@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,25 @@ def test_jsonl_lines_are_given_byte_for_byte(tmp_path: Path) -> None:
 )
 def test_the_key_is_the_first_key_field_that_is_set(tmp_path: Path, event: dict[str, object], key: bytes) -> None:
     [(found, _)] = read(tmp_path / "a.jsonl", json.dumps(event).encode(), VIEWS)
+    assert found == key
+
+
+@pytest.mark.parametrize(
+    ("fields", "event", "key"),
+    [
+        ((("a", "b"),), {"a": "x", "b": "yz"}, b"1:x,2:yz,"),
+        ((("a", "b"),), {"a": "xy", "b": "z"}, b"2:xy,1:z,"),
+        ((("a", "b"),), {"a": "é", "b": 7}, "1:é,1:7,".encode()),
+        ((("a", "b"),), {"a": "x", "b": ""}, None),
+        ((("a", "b"),), {"a": "x", "b": None}, None),
+        ((("a", "b"), "c"), {"a": "x", "c": "1:x,2:yz,"}, b"9:1:x,2:yz,,"),
+        ((), {"a": "x"}, None),
+    ],
+)
+def test_a_key_of_several_fields_tells_apart_what_they_tell_apart(
+    tmp_path: Path, fields: tuple[str | tuple[str, ...], ...], event: dict[str, object], key: bytes | None
+) -> None:
+    [(found, _)] = read(tmp_path / "a.jsonl", json.dumps(event).encode(), replace(VIEWS, key_fields=fields))
     assert found == key
 
 

@@ -14,8 +14,9 @@
 {%- endmacro %}
 
 {#
-    What event_key_of is made of. Texts of several fields are each led by their length, so that ('a', 'bc') is not ('ab', 'c'); of a list
-    that has such an item, all are, so that no text of one field passes for two. The same in Python: landing_stream/event_key.py.
+    What event_key_of is made of. Each text of several fields stands between its length and a comma, `1:a,2:bc,`, so that ('a', 'bc') is
+    not ('ab', 'c'); of a list that has such an item, all do, so that no text of one field passes for two. The same in Python:
+    landing_stream/event_key.py.
 #}
 {% macro event_key_text(items) -%}
     {%- set choices = [] -%}
@@ -24,7 +25,7 @@
         {%- set led = [] -%}
         {%- for part in ([item] if item is string else item) -%}
             {%- set text = "nullif(" ~ part ~ ", '')" -%}
-            {%- do led.append("length(" ~ text ~ ") || ':' || " ~ text if are_led else text) -%}
+            {%- do led.append("length(" ~ text ~ ") || ':' || " ~ text ~ " || ','" if are_led else text) -%}
         {%- endfor -%}
         {%- do choices.append(led | join(' || ')) -%}
     {%- endfor -%}
