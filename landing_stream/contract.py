@@ -18,7 +18,8 @@ import yaml
 
 from landfall.declared import zone
 from landfall.errors import UserError
-from landing_stream.event_time import UNITS, UNITS_WITH_ZONE, template_problem
+from landing_stream.contract_schema import CUSTOM_SCHEMA, SCHEMA, SECONDS_OF, dotted, line_of, sentence
+from landing_stream.event_time import UNITS_WITH_ZONE, template_problem
 
 CONTRACTS = Path(__file__).parent / "contracts"
 
@@ -34,12 +35,6 @@ POSITION_COLUMNS = {
 """Columns that every landing table has beside the contract's fields, in their order, with their types in Postgres."""
 EXTRA_COLUMN = "extra"
 
-ENRICHMENTS = ("user_agent", "ip", "referrer")
-"""What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
-IDENTIFIED = ("user", "device", "email")
-"""Whom a field can identify."""
-
-_SECONDS_OF = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 # A landing table called as one of these would add its columns to it. A test holds the list against the database;
 # landing_stream.tables refuses whatever else stands in the schema under a stream's name.
 LEDGER_RELATIONS = ("files", "gaps", "horizons", "loads", "offsets", "quarantine", "slices", "streams", "writers")
@@ -111,110 +106,6 @@ class Contract:
         return tuple(field.column for field in self.fields)
 
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["apiVersion", "kind", "id", "version", "status", "schema", "customProperties"],
-    "properties": {
-        "apiVersion": {"type": "string", "pattern": r"^v3\.\d+\.\d+$"},
-        "kind": {"const": "DataContract"},
-        "id": {"type": "string"},
-        "version": {"type": "string"},
-        "status": {"type": "string"},
-        "schema": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["name", "physicalName", "properties"],
-                "properties": {
-                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
-                    "physicalName": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$"},
-                    "description": {"type": "string"},
-                    "properties": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "description"],
-                            "additionalProperties": False,
-                            "properties": {
-                                "name": {"type": "string"},
-                                "physicalName": {"type": "string"},
-                                "logicalType": {"const": "string"},
-                                "description": {"type": "string", "minLength": 1},
-                                "examples": {"type": "array"},
-                                "classification": {"enum": ["personal", "public", "internal"]},
-                                "customProperties": {
-                                    "type": "array",
-                                    "minItems": 1,
-                                    "maxItems": 1,
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["property", "value"],
-                                        "additionalProperties": False,
-                                        "properties": {
-                                            "property": {"enum": ["enrichment", "identifies"]},
-                                            "value": {},
-                                        },
-                                        "if": {"properties": {"property": {"const": "identifies"}}},
-                                        "then": {"properties": {"value": {"enum": list(IDENTIFIED)}}},
-                                        "else": {"properties": {"value": {"enum": list(ENRICHMENTS)}}},
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-        "slaProperties": {
-            "type": "array",
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["property", "value", "unit"],
-                "additionalProperties": False,
-                "properties": {
-                    "property": {"const": "frequency"},
-                    "value": {"type": "number", "exclusiveMinimum": 0},
-                    "unit": {"enum": list(_SECONDS_OF)},
-                    "description": {"type": "string"},
-                },
-            },
-        },
-        "customProperties": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["property", "value"],
-                "properties": {
-                    "property": {
-                        "enum": [
-                            "eventKey",
-                            "eventTime",
-                            "eventTimeUnit",
-                            "eventTimeFormat",
-                            "eventTimeZone",
-                            "maxValueBytes",
-                        ]
-                    }
-                },
-            },
-        },
-    },
-}
-
-_NAMES: dict[str, Any] = {"type": ["string", "array"], "minItems": 2, "items": {"type": "string"}}
-_CUSTOM_SCHEMA: dict[str, Any] = {
-    "eventKey": {"type": "array", "items": {**_NAMES, "uniqueItems": True}},
-    "eventTime": _NAMES,
-    "eventTimeUnit": {"enum": list(UNITS)},
-    "eventTimeFormat": {"type": "string"},
-    "eventTimeZone": {"type": "string"},
-    # Kafka's own default for the largest message is a little over 1 MB; Postgres takes up to 1 GB a value.
-    "maxValueBytes": {"type": "integer", "minimum": 1, "maximum": 100_000_000},
-}
 _MAY_BE_MISSING = ("eventTimeFormat", "eventTimeZone")
 _LONGEST_COLUMN = 63
 """Bytes: Postgres cuts what is longer."""
@@ -256,7 +147,7 @@ def read_contract(path: Path) -> Contract:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     for problem, where in _problems(document):
-        raise ContractError(f"{path}:{_line(node, where)}: {_dotted(where)}: {problem}")
+        raise ContractError(f"{path}:{line_of(node, where)}: {dotted(where)}: {problem}")
     entity = document["schema"][0]
     custom = {item["property"]: item["value"] for item in document["customProperties"]}
     time_field, *time_path = [custom["eventTime"]] if isinstance(custom["eventTime"], str) else custom["eventTime"]
@@ -284,7 +175,7 @@ def read_contract(path: Path) -> Contract:
             for item in entity["properties"]
         ),
         expected_every_seconds=next(
-            (float(sla["value"] * _SECONDS_OF[sla["unit"]]) for sla in document.get("slaProperties", ())), None
+            (float(sla["value"] * SECONDS_OF[sla["unit"]]) for sla in document.get("slaProperties", ())), None
         ),
     )
 
@@ -297,11 +188,11 @@ def custom_value(item: dict[str, Any], name: str) -> str | None:
 def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     """What is wrong with a contract, the first mistake of the file first: (sentence, path)."""
     errors = sorted(
-        jsonschema.Draft202012Validator(_SCHEMA).iter_errors(document),
+        jsonschema.Draft202012Validator(SCHEMA).iter_errors(document),
         key=lambda error: [str(p) for p in error.absolute_path],
     )
     for error in errors:
-        yield _sentence(error), list(error.absolute_path)
+        yield sentence(error), list(error.absolute_path)
     if errors:
         return
     entity, customs = document["schema"][0], document["customProperties"]
@@ -323,7 +214,7 @@ def _problems_of_fields(items: list[dict[str, Any]]) -> Iterator[tuple[str, list
             yield f"found {name!r}; write a name of at least one character, and none that Postgres cannot store.", where
         if name in seen:
             yield f"field {name!r} stands here twice; remove one.", where
-        elif (problem := _no_column(column, columns)) is not None:
+        elif (problem := column_problem(column, columns)) is not None:
             if "physicalName" in item:
                 where[-1] = "physicalName"
                 yield f"{column!r} {problem}; write another name.", where
@@ -333,7 +224,7 @@ def _problems_of_fields(items: list[dict[str, Any]]) -> Iterator[tuple[str, list
         columns.setdefault(column.lower(), column)
 
 
-def _no_column(column: str, others: dict[str, str]) -> str | None:
+def column_problem(column: str, others: dict[str, str]) -> str | None:
     """Why a name cannot be that of a column; None where it can. `others`: columns by their lower-case letters."""
     if not column or _NO_TEXT.search(column):
         return "cannot be the name of a column"
@@ -356,9 +247,9 @@ def _problems_of_customs(items: list[dict[str, Any]], names: list[str]) -> Itera
         at: list[str | int] = ["customProperties", index, "value"]
         name, value = item["property"], item["value"]
         values[name] = value
-        errors = list(jsonschema.Draft202012Validator(_CUSTOM_SCHEMA[name]).iter_errors(value))
+        errors = list(jsonschema.Draft202012Validator(CUSTOM_SCHEMA[name]).iter_errors(value))
         for error in errors:
-            yield _sentence(error), at + list(error.absolute_path)
+            yield sentence(error), at + list(error.absolute_path)
         if errors:
             continue
         for unknown in _unknown_fields(name, value, names):
@@ -367,7 +258,7 @@ def _problems_of_customs(items: list[dict[str, Any]], names: list[str]) -> Itera
             yield f"{value!r} is no template: {problem}.", at
         if name == "eventTimeZone" and (problem := _zone_problem(value)) is not None:
             yield f"found {value!r}; {problem}.", at
-    for name in _CUSTOM_SCHEMA:
+    for name in CUSTOM_SCHEMA:
         if name not in values and (name not in _MAY_BE_MISSING or _is_format_missing(name, values)):
             yield f"property {name!r} is missing; add `- property: {name}` with its value.", ["customProperties"]
     unit, at = values.get("eventTimeUnit"), ["customProperties"]
@@ -407,53 +298,3 @@ def _taken(stream: str) -> str | None:
     if _DAY_PARTITION.search(stream):
         return "ends like the partition of a day of another stream"
     return None
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    """A schema error as one sentence that says what to write."""
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    instance: Any = error.instance
-    found = repr(instance) if len(repr(instance)) <= 60 else "this"
-    match error.validator:
-        case "required":
-            missing = [name for name in rule if name not in instance]
-            return f"{', '.join(missing)} is missing; add it."
-        case "additionalProperties":
-            unknown = sorted(set(instance) - set(schema["properties"]))
-            return f"{', '.join(unknown)} is not known here; use: {', '.join(schema['properties'])}."
-        case "const":
-            return f"found {found}; write {rule}."
-        case "enum":
-            return f"found {found}; write one of: {', '.join(map(str, rule))}."
-        case "type":
-            return f"found {found}; write a value of type {rule if isinstance(rule, str) else ' or '.join(rule)}."
-        case "minItems" if rule > 1:
-            return f"found {found}; write at least {rule} values here, or the one as a text."
-        case "uniqueItems":
-            return f"found {found}; write each of them once."
-        case "pattern":
-            return f"found {found}; write a text that matches {rule}."
-        case _:
-            return f"{error.message}."
-
-
-def _dotted(path: list[str | int]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".") or "the file"
-
-
-def _line(node: yaml.Node | None, path: list[str | int]) -> int:
-    """The line, from 1, of the node at a path, or of the deepest part of the path that exists."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        else:
-            node = None
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-    return line
