@@ -8,11 +8,6 @@
     nullif(nullif(coalesce({{ quoted_name(column or field) }}, extra ->> {{ text_literal(field) }}), ''), '(none)')
 {%- endmacro %}
 
-{# The name of a column, which may be any text. #}
-{% macro quoted_name(column) -%}
-    "{{ column | replace('"', '""') }}"
-{%- endmacro %}
-
 {#
     A text inside an object that a field holds, by its path, name by name: `{"meta": {"at": "…"}}` by ['meta', 'at']. Null where there is
     none, and where the field holds no object. `text`: the field, as landed gives it.
