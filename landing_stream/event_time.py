@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -149,6 +150,7 @@ def _word(token: str) -> str | None:
     return word if word in _PARTS else None
 
 
+@lru_cache(maxsize=64)
 def template_pattern(template: str) -> re.Pattern[str]:
     """What a text has to be, letter by letter, to be a time of a template; its groups are named for the parts.
 
@@ -209,9 +211,8 @@ def _fraction_digits(word: str) -> int:
     return {"MS": 3, "US": 6}.get(word) or int(word[2:])
 
 
-def _any_case(names: object) -> str:
-    assert not isinstance(names, str)
-    return "|".join("".join(f"[{letter.upper()}{letter.lower()}]" for letter in name) for name in names)  # type: ignore[attr-defined]
+def _any_case(names: Iterable[str]) -> str:
+    return "|".join("".join(f"[{letter.upper()}{letter.lower()}]" for letter in name) for name in names)
 
 
 def _by_template(text: str, template: str, zone: str) -> dt.datetime | None:
