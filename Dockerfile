@@ -36,6 +36,7 @@ COPY health ./health
 COPY monitoring ./monitoring
 COPY exports ./exports
 COPY dashboards ./dashboards
+COPY new_stream ./new_stream
 COPY dbt_project ./dbt_project
 RUN python -m pip install --no-deps --no-build-isolation --no-index --editable .
 

@@ -16,7 +16,7 @@ COMMANDS_DIR = Path(__file__).parent / "commands"
 SECTIONS: dict[str, tuple[str, ...]] = {
     "All of it": ("demo",),
     "Servers": ("up", "down", "status", "doctor", "env", "migrate"),
-    "Events and reference data": ("simulate", "replay", "reference"),
+    "Events and reference data": ("simulate", "replay", "reference", "new-stream"),
     "Landing and models": ("serve", "land", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
     "Seen from outside": ("dashboards", "metrics", "export"),
@@ -27,14 +27,14 @@ class LazyCommands(click.Group):
     """Lists commands without importing them: Spark, dbt and Dagster cost seconds each."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        found = {path.stem for path in COMMANDS_DIR.glob("*.py") if not path.stem.startswith("_")}
+        found = {path.stem.replace("_", "-") for path in COMMANDS_DIR.glob("*.py") if not path.stem.startswith("_")}
         listed = [name for names in SECTIONS.values() for name in names if name in found]
         return listed + sorted(found - set(listed))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"cli.commands.{cmd_name}")
+        module = importlib.import_module(f"cli.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -43,7 +43,9 @@ class LazyCommands(click.Group):
         sections = dict(SECTIONS)
         sections["More"] = tuple(name for name in names if not any(name in known for known in SECTIONS.values()))
         for title, members in sections.items():
-            rows = [(name, one_line(COMMANDS_DIR / f"{name}.py")) for name in members if name in names]
+            rows = [
+                (name, one_line(COMMANDS_DIR / f"{name.replace('-', '_')}.py")) for name in members if name in names
+            ]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

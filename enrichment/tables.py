@@ -185,7 +185,7 @@ def find_new_texts(contract: Contract) -> str | None:
         for table in TABLES
         for item in contract.fields
         if item.enrichment == table.enrichment
-        for landed in [LANDED.format(column=quoted(item.name), name=literal(item.name))]
+        for landed in [LANDED.format(column=quoted(item.column), name=literal(item.name))]
     ]
     if not values:
         return None
@@ -205,10 +205,10 @@ def find_new_texts(contract: Contract) -> str | None:
 
 
 def quoted(name: str) -> str:
-    """An identifier. Contracts allow neither quotes nor signs of psycopg in names."""
-    return f'"{name}"'
+    """An identifier, in a statement with parameters: psycopg takes a `%` in it for the place of one."""
+    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
 def literal(text: str) -> str:
-    """A field's name as a text."""
-    return f"'{text}'"
+    """A field's name as a text, in a statement with parameters."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"

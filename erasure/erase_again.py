@@ -106,9 +106,11 @@ def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> I
             yield from (("text", word) for word in words_of_shape(text, compiled))
 
     values = [
-        sql.SQL("({}, {})").format(sql.Literal(kind), compared(kind, field_of(name))) for name, kind in kinds.items()
+        sql.SQL("({}, {})").format(sql.Literal(kind), compared(kind, field_of(item)))
+        for item in contract.fields
+        if (kind := kinds.get(item.name))
     ]
-    texts: list[sql.Composable] = [sql.Identifier(item.name) for item in contract.fields if item.name not in kinds]
+    texts: list[sql.Composable] = [sql.Identifier(item.column) for item in contract.fields if item.name not in kinds]
     for text in (*texts, sql.SQL("extra::text"), sql.SQL("encode(kafka_key, 'escape')")):
         values.append(sql.SQL("('text', case when {0} ~ {1} then {0} end)").format(text, sought))
     query = sql.SQL(

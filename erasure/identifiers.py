@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -38,7 +38,7 @@ _WORDS = re.compile(r"[^\W_]+")
 # Strangers send what these meet, so each is linear: a string that is never closed ends with the text, for if it did not
 # match, the next quote would begin another one (28 s for a record of 100 KB).
 _JSON_SCALARS = re.compile(r'"(?:[^"\\]|\\.)*+"?|(?<![\w.+-])-?\d[\d.eE+-]*(?![\w.])', re.DOTALL)
-_FIELDS = re.compile(r'"([A-Za-z_][A-Za-z0-9_.-]*+)"\s*+:\s*+("(?:[^"\\]|\\.)*+"?|-?\d[\d.]*+)', re.DOTALL)
+_SCALAR_OF_FIELD = r'"\s*+:\s*+("(?:[^"\\]|\\.)*+"?|-?\d[\d.]*+)'
 _ESCAPES = re.compile(r"\\u([0-9A-Fa-f]{4})")
 # An e-mail is looked for outward from its "@", within its bounds: a pattern that begins with the local part tries each
 # letter of a long word as its first (1.7 s for 20,000 of them).
@@ -309,12 +309,23 @@ def without_zero_fraction(number: str) -> str:
 
 def identifiers_in(value: bytes, kinds: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(kind, text) of the identifiers that a record names in these fields, also when it is broken JSON."""
-    for name, scalar in _FIELDS.findall(open_record(value).text):
-        if name in kinds:
-            with suppress(ValueError):
-                text = json.loads(closed(scalar)) if scalar.startswith('"') else without_zero_fraction(scalar)
-                if known := normal(kinds[name], text):
-                    yield kinds[name], known
+    if not kinds:
+        return
+    names, pattern = _fields(frozenset(kinds))
+    for spelled, scalar in pattern.findall(open_record(value).text):
+        kind = kinds[names[spelled]]
+        with suppress(ValueError):
+            text = json.loads(closed(scalar)) if scalar.startswith('"') else without_zero_fraction(scalar)
+            if known := normal(kind, text):
+                yield kind, known
+
+
+@lru_cache(maxsize=64)
+def _fields(names: frozenset[str]) -> tuple[dict[str, str], re.Pattern[str]]:
+    """What finds these fields in JSON: (name by how JSON may spell it, pattern of spelled name and value)."""
+    spelled = {json.dumps(name, ensure_ascii=is_ascii)[1:-1]: name for name in names for is_ascii in (True, False)}
+    either = "|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))
+    return spelled, re.compile(f'"({either}){_SCALAR_OF_FIELD}', re.DOTALL)
 
 
 def closed(string: str) -> str:

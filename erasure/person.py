@@ -188,8 +188,11 @@ def sources(landing: Connection, models: Connection, contracts: Mapping[str, Con
     found = []
     for contract in contracts.values():
         columns: dict[str, sql.Composable] = {}
-        for name, kind in kinds_of(contract).items():
-            one = compared(kind, field_of(name))
+        kinds = kinds_of(contract)
+        for item in contract.fields:
+            if (kind := kinds.get(item.name)) is None:
+                continue
+            one = compared(kind, field_of(item))
             columns[kind] = sql.SQL("coalesce({}, {})").format(columns[kind], one) if kind in columns else one
         if columns:
             found.append(Source(landing, sql.Identifier("landing", contract.stream), columns))

@@ -12,9 +12,11 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from database.identifiers import column_name
 from erasure.identifiers import Replacer, salted_key, text_key
 from landing_stream.classify import deep_recursion
-from landing_stream.contract import Contract
+from landing_stream.contract import Contract, Field
+from landing_stream.event_key import event_key_text
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Change = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -77,6 +79,11 @@ class Renamed:
                 self.hosts[old_host] = self.texts[old_host] = new_host
                 self.keys[text_key(old_host)] = text_key(new_host)
 
+    def add_key(self, old: str | None, new: str | None) -> None:
+        """The text that an event's key was made of, and is from then on."""
+        if old is not None and new is not None and old != new:
+            self.keys[text_key(old)] = text_key(new)
+
     def add_identifiers(self, replacer: Replacer) -> None:
         """The salted key of each identifier, and the plain one of devices."""
         for each in replacer.identifiers:
@@ -100,21 +107,24 @@ def sweep_landing(
     Fields that hold identifiers are compared whole. In the person's own rows, texts that the contract calls personal
     and unknown fields are searched for every identifier; in all rows, every text for those that cannot be mistaken.
     """
-    kinds = kinds_of(contract)
-    personal = {item.name for item in contract.fields if item.pii and item.name not in kinds} | {"extra"}
+    kinds_by_name = kinds_of(contract)
+    kinds = {item.column: kinds_by_name[item.name] for item in contract.fields if item.name in kinds_by_name}
+    personal = {item.column for item in contract.fields if item.pii and item.column not in kinds} | {"extra"}
+    columns = {item.column: "text" for item in contract.fields} | {"extra": "json", "kafka_key": "bytea"}
     # An event's time is nobody's name, and a number of ten digits.
-    columns = {item.name: "text" for item in contract.fields if item.name != contract.event_time_field}
-    columns |= {"extra": "json", "kafka_key": "bytea"}
+    times = {item.column for item in contract.fields if item.name == contract.event_time_field}
+    if contract.event_time_path:
+        times.clear()  # an object, in which other things stand too
 
     def change(row: Mapping[str, Any]) -> dict[str, Any]:
-        own = any(replacer.exact(kind, row[name]) != row[name] for name, kind in kinds.items()) or any(
-            replacer.exact(kind, unknown_field(row["extra"], name)) != unknown_field(row["extra"], name)
-            for name, kind in kinds.items()
-            if row[name] is None and row["extra"]
+        own = any(
+            replacer.exact(kinds[item.column], text) != text
+            for item in contract.fields
+            if item.column in kinds and (text := text_of(row, item)) is not None
         )
         new: dict[str, Any] = {}
         for name, value in row.items():
-            if value is None:
+            if value is None or name in times:
                 continue
             if name in kinds and replacer.exact(kinds[name], value) != value:
                 new[name] = replacer.exact(kinds[name], value)
@@ -125,17 +135,19 @@ def sweep_landing(
                 new[name] = searched(value, own=own and name in personal)
                 if new[name] != value and name != "extra":
                     renamed.add_text(value, new[name])
+        renamed.add_key(key_of(row, contract), key_of({**row, **new}, contract))
         return new
 
     conditions: list[sql.Composable] = [
         sql.SQL("landing.address_of({}) = any({})" if kind == "address" else "lower(btrim({})) = any({})").format(
-            field_of(name), sql.Literal([value if kind == "address" else value.lower() for value in values])
+            field_of(item), sql.Literal([value if kind == "address" else value.lower() for value in values])
         )
-        for name, kind in kinds.items()
-        if (values := list(replacer.by_kind[kind]))
+        for item in contract.fields
+        if (kind := kinds.get(item.column)) and (values := list(replacer.by_kind[kind]))
     ]
     if replacer.sure_pattern:
-        conditions += [matches(name, kind, replacer.sure_pattern) for name, kind in columns.items()]
+        searched = {name: kind for name, kind in columns.items() if name not in times}
+        conditions += [matches(name, kind, replacer.sure_pattern) for name, kind in searched.items()]
     if not conditions:
         return 0
     where = sql.SQL("({})").format(sql.SQL(" or ").join(conditions))
@@ -151,7 +163,7 @@ def sweep_renamed(connection: Connection, contract: Contract, renamed: Renamed) 
 
     What is counted by such a text would else be counted under two.
     """
-    columns = {item.name: "text" for item in contract.fields if item.pii and not item.identifies}
+    columns = {item.column: "text" for item in contract.fields if item.pii and not item.identifies}
     if not renamed.texts or not columns:
         return 0
     texts = sql.Literal(list(renamed.texts))
@@ -224,7 +236,8 @@ def sweep_table(
     """
     keys = {name for name, kind in table.columns.items() if kind == "uuid"}
     kinds = {name: kind for name, kind in kinds_by_column(contracts).items() if table.columns.get(name) in TEXTS[:2]}
-    personal = {item.name for contract in contracts.values() for item in contract.fields if item.pii}
+    fields = [item for contract in contracts.values() for item in contract.fields]
+    personal = {name for item in fields if item.pii for name in names_of(item)}
 
     def change(row: Mapping[str, Any]) -> dict[str, Any]:
         own = any(replacer.exact(kind, row[name]) != row[name] for name, kind in kinds.items()) or any(
@@ -307,7 +320,7 @@ def write_or_merge(connection: Connection, table: Table, oid: int, place: str, n
 def write(connection: Connection, table: Table, oid: int, place: str, new: Mapping[str, Any]) -> None:
     """Set columns of the row at a place."""
     sets = [
-        sql.SQL("{} = {}::{}").format(sql.Identifier(name), sql.Placeholder(), sql.SQL(table.columns[name]))
+        sql.SQL("{} = {}::{}").format(column_name(name), sql.Placeholder(), sql.SQL(table.columns[name]))
         for name in new
     ]
     statement = sql.SQL("update {} set {} where tableoid = %s and ctid = %s::tid").format(
@@ -351,10 +364,17 @@ def tables_of(connection: Connection, owner: str, kept: Iterable[str] = KEPT_TAB
 
 
 def kinds_by_column(contracts: Mapping[str, Contract]) -> dict[str, str]:
-    """Kinds of identifiers by what models call them: as the contracts do, or by names of their own."""
-    return {
-        name: kind for contract in contracts.values() for name, kind in kinds_of(contract).items()
-    } | WAREHOUSE_KINDS
+    """Kinds of identifiers by what models call them: as the contracts do, field or column, or by names of their own."""
+    found: dict[str, str] = {}
+    for contract in contracts.values():
+        kinds = kinds_of(contract)
+        found |= {name: kinds[item.name] for item in contract.fields if item.name in kinds for name in names_of(item)}
+    return found | WAREHOUSE_KINDS
+
+
+def names_of(item: Field) -> set[str]:
+    """What a field is called, in records and in tables."""
+    return {item.name, item.column}
 
 
 def kinds_of(contract: Contract) -> dict[str, str]:
@@ -373,9 +393,26 @@ def matches(name: str, kind: str, pattern: str) -> sql.Composable:
     return sql.SQL("{} ~* {}").format(column, sql.Literal(pattern))
 
 
-def field_of(name: str) -> sql.Composable:
+def field_of(item: Field) -> sql.Composable:
     """A field of an event, which stands in `extra` where the contract learned it later."""
-    return sql.SQL("coalesce({}, extra ->> {})").format(sql.Identifier(name), sql.Literal(name))
+    return sql.SQL("coalesce({}, extra ->> {})").format(sql.Identifier(item.column), sql.Literal(item.name))
+
+
+def text_of(row: Mapping[str, Any], item: Field) -> str | None:
+    """The same of a row."""
+    text: str | None = row.get(item.column)
+    return unknown_field(row["extra"], item.name) if text is None and row["extra"] else text
+
+
+def key_of(row: Mapping[str, Any], contract: Contract) -> str | None:
+    """What the models make an event's key of; None where the row does not have all of it."""
+    fields = {item.name: item for item in contract.fields}
+
+    def landed(name: str) -> str | None:  # as the macro of this name
+        text = text_of(row, fields[name])
+        return None if text == "(none)" else text
+
+    return event_key_text(contract.key_fields, landed)
 
 
 def unknown_field(extra: str, name: str) -> str | None:

@@ -16,7 +16,10 @@ from typing import Any
 import jsonschema
 import yaml
 
+from landfall.declared import zone
 from landfall.errors import UserError
+from landing_stream.contract_schema import CUSTOM_SCHEMA, SCHEMA, SECONDS_OF, dotted, line_of, sentence
+from landing_stream.event_time import UNITS_WITH_ZONE, template_problem
 
 CONTRACTS = Path(__file__).parent / "contracts"
 
@@ -32,19 +35,14 @@ POSITION_COLUMNS = {
 """Columns that every landing table has beside the contract's fields, in their order, with their types in Postgres."""
 EXTRA_COLUMN = "extra"
 
-ENRICHMENTS = ("user_agent", "ip", "referrer")
-"""What the enricher can make of a field: a browser, a place, the one that sent the visitor."""
-IDENTIFIED = ("user", "device", "email")
-"""Whom a field can identify."""
-
-_SECONDS_OF = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-_EVENT_TIME_UNITS = ("epoch_seconds", "iso8601", "uuid_v1")
 # A landing table called as one of these would add its columns to it. A test holds the list against the database;
 # landing_stream.tables refuses whatever else stands in the schema under a stream's name.
 LEDGER_RELATIONS = ("files", "gaps", "horizons", "loads", "offsets", "quarantine", "slices", "streams", "writers")
 _DAY_PARTITION = re.compile(r"_[0-9]{8}$")
 # Columns that every table of Postgres has of its own: a second one of the name cannot be made.
 _SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+# What a text in Postgres cannot hold: NUL, and half of a character.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class ContractError(UserError):
@@ -53,9 +51,10 @@ class ContractError(UserError):
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an event, landed as text under its own name."""
+    """A field of an event, landed as text in a column of its own."""
 
     name: str
+    """As it stands in the record: any text."""
     description: str
     examples: tuple[Any, ...] = ()
     pii: bool = False
@@ -63,121 +62,53 @@ class Field:
     """One of ENRICHMENTS: what the field holds, so that the enricher reads it."""
     identifies: str | None = None
     """One of IDENTIFIED: whose identifier the field holds, so that `landfall erase` finds it."""
+    physical_name: str | None = None
+    """Its column, where that cannot be called as the field is."""
+
+    @property
+    def column(self) -> str:
+        """Its column in Postgres."""
+        return self.physical_name or self.name
 
 
 @dataclass(frozen=True)
 class Contract:
     """What a stream's records hold.
 
-    `key_fields`: the event key is the first of them that is neither null nor empty. `max_value_bytes`: a larger record
-    is quarantined. `expected_every_seconds`: longest usual pause between two records; None: nothing is expected.
+    `key_fields`: the event key is the first of them that is neither null nor empty; several fields in one place are
+    taken together, and none of them may be missing; without any, each record is an event, known by its place.
+    `event_time_path`: where the time stands inside the object that the field holds, name by name; empty: the field is
+    the time. `event_time_format`: template of the unit `format`. `event_time_zone`: of times without an offset.
+    `max_value_bytes`: a larger record is quarantined. `expected_every_seconds`: longest usual pause between two
+    records; None: nothing is expected.
     """
 
     stream: str
     topic: str
     description: str
-    key_fields: tuple[str, ...]
+    key_fields: tuple[str | tuple[str, ...], ...]
     event_time_field: str
     event_time_unit: str
     max_value_bytes: int
     fields: tuple[Field, ...]
     expected_every_seconds: float | None = None
+    event_time_path: tuple[str, ...] = ()
+    event_time_format: str | None = None
+    event_time_zone: str = "UTC"
 
     @property
     def field_names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the fields in the landing table."""
+        return tuple(field.column for field in self.fields)
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["apiVersion", "kind", "id", "version", "status", "schema", "customProperties"],
-    "properties": {
-        "apiVersion": {"type": "string", "pattern": r"^v3\.\d+\.\d+$"},
-        "kind": {"const": "DataContract"},
-        "id": {"type": "string"},
-        "version": {"type": "string"},
-        "status": {"type": "string"},
-        "schema": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["name", "physicalName", "properties"],
-                "properties": {
-                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,39}$"},
-                    "physicalName": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$"},
-                    "description": {"type": "string"},
-                    "properties": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "description"],
-                            "additionalProperties": False,
-                            "properties": {
-                                # Postgres cuts identifiers at 63 bytes; dots and dashes are fine, it is quoted.
-                                "name": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,62}$"},
-                                "logicalType": {"const": "string"},
-                                "description": {"type": "string", "minLength": 1},
-                                "examples": {"type": "array"},
-                                "classification": {"enum": ["personal", "public", "internal"]},
-                                "customProperties": {
-                                    "type": "array",
-                                    "minItems": 1,
-                                    "maxItems": 1,
-                                    "items": {
-                                        "type": "object",
-                                        "required": ["property", "value"],
-                                        "additionalProperties": False,
-                                        "properties": {
-                                            "property": {"enum": ["enrichment", "identifies"]},
-                                            "value": {},
-                                        },
-                                        "if": {"properties": {"property": {"const": "identifies"}}},
-                                        "then": {"properties": {"value": {"enum": list(IDENTIFIED)}}},
-                                        "else": {"properties": {"value": {"enum": list(ENRICHMENTS)}}},
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-        "slaProperties": {
-            "type": "array",
-            "maxItems": 1,
-            "items": {
-                "type": "object",
-                "required": ["property", "value", "unit"],
-                "additionalProperties": False,
-                "properties": {
-                    "property": {"const": "frequency"},
-                    "value": {"type": "number", "exclusiveMinimum": 0},
-                    "unit": {"enum": list(_SECONDS_OF)},
-                    "description": {"type": "string"},
-                },
-            },
-        },
-        "customProperties": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["property", "value"],
-                "properties": {"property": {"enum": ["eventKey", "eventTime", "eventTimeUnit", "maxValueBytes"]}},
-            },
-        },
-    },
-}
 
-_CUSTOM_SCHEMA: dict[str, Any] = {
-    "eventKey": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-    "eventTime": {"type": "string"},
-    "eventTimeUnit": {"enum": list(_EVENT_TIME_UNITS)},
-    # Kafka's own default for the largest message is a little over 1 MB; Postgres takes up to 1 GB a value.
-    "maxValueBytes": {"type": "integer", "minimum": 1, "maximum": 100_000_000},
-}
+_MAY_BE_MISSING = ("eventTimeFormat", "eventTimeZone")
+_LONGEST_COLUMN = 63
+"""Bytes: Postgres cuts what is longer."""
 
 
 def load_contracts(folder: Path = CONTRACTS) -> dict[str, Contract]:
@@ -216,16 +147,20 @@ def read_contract(path: Path) -> Contract:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     for problem, where in _problems(document):
-        raise ContractError(f"{path}:{_line(node, where)}: {_dotted(where)}: {problem}")
+        raise ContractError(f"{path}:{line_of(node, where)}: {dotted(where)}: {problem}")
     entity = document["schema"][0]
     custom = {item["property"]: item["value"] for item in document["customProperties"]}
+    time_field, *time_path = [custom["eventTime"]] if isinstance(custom["eventTime"], str) else custom["eventTime"]
     return Contract(
         stream=entity["name"],
         topic=entity["physicalName"],
         description=entity.get("description", ""),
-        key_fields=tuple(custom["eventKey"]),
-        event_time_field=custom["eventTime"],
+        key_fields=tuple(item if isinstance(item, str) else tuple(item) for item in custom["eventKey"]),
+        event_time_field=time_field,
+        event_time_path=tuple(time_path),
         event_time_unit=custom["eventTimeUnit"],
+        event_time_format=custom.get("eventTimeFormat"),
+        event_time_zone=custom.get("eventTimeZone", "UTC"),
         max_value_bytes=custom["maxValueBytes"],
         fields=tuple(
             Field(
@@ -235,11 +170,12 @@ def read_contract(path: Path) -> Contract:
                 pii=item.get("classification") == "personal",
                 enrichment=custom_value(item, "enrichment"),
                 identifies=custom_value(item, "identifies"),
+                physical_name=item.get("physicalName"),
             )
             for item in entity["properties"]
         ),
         expected_every_seconds=next(
-            (float(sla["value"] * _SECONDS_OF[sla["unit"]]) for sla in document.get("slaProperties", ())), None
+            (float(sla["value"] * SECONDS_OF[sla["unit"]]) for sla in document.get("slaProperties", ())), None
         ),
     )
 
@@ -252,11 +188,11 @@ def custom_value(item: dict[str, Any], name: str) -> str | None:
 def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
     """What is wrong with a contract, the first mistake of the file first: (sentence, path)."""
     errors = sorted(
-        jsonschema.Draft202012Validator(_SCHEMA).iter_errors(document),
+        jsonschema.Draft202012Validator(SCHEMA).iter_errors(document),
         key=lambda error: [str(p) for p in error.absolute_path],
     )
     for error in errors:
-        yield _sentence(error), list(error.absolute_path)
+        yield sentence(error), list(error.absolute_path)
     if errors:
         return
     entity, customs = document["schema"][0], document["customProperties"]
@@ -264,39 +200,95 @@ def _problems(document: Any) -> Iterator[tuple[str, list[str | int]]]:
         yield f"{entity['name']!r} {taken}; give the stream another name.", ["schema", 0, "name"]
     if entity["physicalName"] in (".", ".."):
         yield f"{entity['physicalName']!r} is no name that Kafka allows; write another.", ["schema", 0, "physicalName"]
+    yield from _problems_of_fields(entity["properties"])
+    yield from _problems_of_customs(customs, [item["name"] for item in entity["properties"]])
+
+
+def _problems_of_fields(items: list[dict[str, Any]]) -> Iterator[tuple[str, list[str | int]]]:
     seen: set[str] = set()
-    letters: dict[str, str] = {}
-    for index, item in enumerate(entity["properties"]):
+    columns: dict[str, str] = {}
+    for index, item in enumerate(items):
         where: list[str | int] = ["schema", 0, "properties", index, "name"]
-        if item["name"].lower() in (*POSITION_COLUMNS, EXTRA_COLUMN):
-            yield f"{item['name']!r} is a column that every landing table has; a field cannot be called so.", where
-        if item["name"] in _SYSTEM_COLUMNS:
-            yield f"{item['name']!r} is a column that Postgres gives every table; a field cannot be called so.", where
-        if item["name"] in seen:
-            yield f"field {item['name']!r} stands here twice; remove one.", where
-        elif (other := letters.get(item["name"].lower())) is not None:  # DuckDB takes them for one
-            yield f"field {item['name']!r} differs from {other!r} in upper and lower case only; rename one.", where
-        seen.add(item["name"])
-        letters[item["name"].lower()] = item["name"]
-    found: set[str] = set()
-    for index, item in enumerate(customs):
+        name, column = item["name"], item.get("physicalName", item["name"])
+        if not name or _NO_TEXT.search(name):
+            yield f"found {name!r}; write a name of at least one character, and none that Postgres cannot store.", where
+        if name in seen:
+            yield f"field {name!r} stands here twice; remove one.", where
+        elif (problem := column_problem(column, columns)) is not None:
+            if "physicalName" in item:
+                where[-1] = "physicalName"
+                yield f"{column!r} {problem}; write another name.", where
+            else:
+                yield f"{column!r} {problem}; add `physicalName:` with another name for its column.", where
+        seen.add(name)
+        columns.setdefault(column.lower(), column)
+
+
+def column_problem(column: str, others: dict[str, str]) -> str | None:
+    """Why a name cannot be that of a column; None where it can. `others`: columns by their lower-case letters."""
+    if not column or _NO_TEXT.search(column):
+        return "cannot be the name of a column"
+    if column.lower() in (*POSITION_COLUMNS, EXTRA_COLUMN):
+        return "is a column that every landing table has"
+    if column in _SYSTEM_COLUMNS:
+        return "is a column that Postgres gives every table"
+    if (size := len(column.encode())) > _LONGEST_COLUMN:
+        return f"has {size} bytes, and Postgres cuts a column's name at {_LONGEST_COLUMN}"
+    if (other := others.get(column.lower())) == column:
+        return "is the column of another field"
+    if other is not None:
+        return f"differs from the column {other!r} in upper and lower case only"
+    return None
+
+
+def _problems_of_customs(items: list[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[str | int]]]:
+    values: dict[str, Any] = {}
+    for index, item in enumerate(items):
         at: list[str | int] = ["customProperties", index, "value"]
-        found.add(item["property"])
-        for error in jsonschema.Draft202012Validator(_CUSTOM_SCHEMA[item["property"]]).iter_errors(item["value"]):
-            yield _sentence(error), at + list(error.absolute_path)
-        names = (
-            item["value"]
-            if item["property"] == "eventKey"
-            else [item["value"]]
-            if item["property"] == "eventTime"
-            else []
-        )
-        for name in names:
-            if name not in seen:
-                yield f"{name!r} is no field of this contract; write one of: {', '.join(sorted(seen))}.", at
-    for name in _CUSTOM_SCHEMA:
-        if name not in found:
+        name, value = item["property"], item["value"]
+        values[name] = value
+        errors = list(jsonschema.Draft202012Validator(CUSTOM_SCHEMA[name]).iter_errors(value))
+        for error in errors:
+            yield sentence(error), at + list(error.absolute_path)
+        if errors:
+            continue
+        for unknown in _unknown_fields(name, value, names):
+            yield f"{unknown!r} is no field of this contract; write one of: {', '.join(sorted(names))}.", at
+        if name == "eventTimeFormat" and (problem := template_problem(value)) is not None:
+            yield f"{value!r} is no template: {problem}.", at
+        if name == "eventTimeZone" and (problem := _zone_problem(value)) is not None:
+            yield f"found {value!r}; {problem}.", at
+    for name in CUSTOM_SCHEMA:
+        if name not in values and (name not in _MAY_BE_MISSING or _is_format_missing(name, values)):
             yield f"property {name!r} is missing; add `- property: {name}` with its value.", ["customProperties"]
+    unit, at = values.get("eventTimeUnit"), ["customProperties"]
+    if "eventTimeFormat" in values and unit != "format":
+        yield f"eventTimeFormat says nothing where eventTimeUnit is {unit}; write format there, or remove it.", at
+    if "eventTimeZone" in values and unit not in UNITS_WITH_ZONE:
+        yield f"eventTimeZone says nothing where eventTimeUnit is {unit}, whose times have none; remove it.", at
+
+
+def _is_format_missing(name: str, values: dict[str, Any]) -> bool:
+    return name == "eventTimeFormat" and values.get("eventTimeUnit") == "format"
+
+
+def _unknown_fields(name: str, value: Any, names: list[str]) -> list[str]:
+    """What a property names as a field and is none."""
+    if name == "eventKey":
+        named = [each for item in value for each in ([item] if isinstance(item, str) else item)]
+    elif name == "eventTime":
+        named = [value] if isinstance(value, str) else value[:1]
+    else:
+        named = []
+    return [each for each in named if each not in names]
+
+
+def _zone_problem(named: str) -> str | None:
+    try:
+        zone(named)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _taken(stream: str) -> str | None:
@@ -306,49 +298,3 @@ def _taken(stream: str) -> str | None:
     if _DAY_PARTITION.search(stream):
         return "ends like the partition of a day of another stream"
     return None
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    """A schema error as one sentence that says what to write."""
-    rule: Any = error.validator_value
-    schema: Any = error.schema
-    instance: Any = error.instance
-    found = repr(instance) if len(repr(instance)) <= 60 else "this"
-    match error.validator:
-        case "required":
-            missing = [name for name in rule if name not in instance]
-            return f"{', '.join(missing)} is missing; add it."
-        case "additionalProperties":
-            unknown = sorted(set(instance) - set(schema["properties"]))
-            return f"{', '.join(unknown)} is not known here; use: {', '.join(schema['properties'])}."
-        case "const":
-            return f"found {found}; write {rule}."
-        case "enum":
-            return f"found {found}; write one of: {', '.join(map(str, rule))}."
-        case "type":
-            return f"found {found}; write a value of type {rule}."
-        case "pattern":
-            return f"found {found}; write a text that matches {rule}."
-        case _:
-            return f"{error.message}."
-
-
-def _dotted(path: list[str | int]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.lstrip(".") or "the file"
-
-
-def _line(node: yaml.Node | None, path: list[str | int]) -> int:
-    """The line, from 1, of the node at a path, or of the deepest part of the path that exists."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        else:
-            node = None
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-    return line

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from landfall.errors import UserError
 from landfall.wording import counted
 from landing_stream.classify import Reason
-from landing_stream.text_lines import LARGEST_LINE, CutLine, Lines, without_end
+from landing_stream.text_lines import LARGEST_LINE, CutLine, Lines, iconv, without_end
 
 LARGEST_CELL = 10_000_000
 """Characters. Python's own limit is 131,072, one for the whole process."""
@@ -23,7 +23,7 @@ csv.field_size_limit(LARGEST_CELL)
 # Lines are read twice where the end of a quote was looked for and not found: without a bound, quadratic time in a file
 # of nothing but such quotes.
 _BYTES_READ_TWICE = 64 << 20
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,27 @@ class BlankLine:
 
 
 class CsvFile:
-    """A CSV file with a header, comma-separated, UTF-8. `header`: its columns, none of an empty file.
+    """A CSV file with a header, UTF-8. `header`: its columns, none of an empty file.
 
     Blanks around the names of the header are none of theirs. A file that has such blanks has them around its values,
     too, where they are dropped as well; in other files a value keeps its blanks. A column without a name is called
     `column_N` by its place, and left out where its cell is blank.
 
-    `known`: names that a header has, to recognize one behind another separator than the comma.
+    `known`: names that a header has, to recognize one behind another delimiter; `remedy`: what to do then, {} the one.
     Raises UserError for a file whose header cannot be used, with the line, the column and what to do.
     """
 
-    def __init__(self, name: str, file: BinaryIO, known: Collection[str]) -> None:
-        self._name = name
+    def __init__(
+        self,
+        name: str,
+        file: BinaryIO,
+        known: Collection[str],
+        delimiter: str = ",",
+        remedy: str = "write commas between them",
+    ) -> None:
+        self._name, self._delimiter, self._remedy = name, delimiter, remedy
         self._feed = _Feed(Lines(name, file))
-        self._reader = csv.reader(self._feed)
+        self._reader = csv.reader(self._feed, delimiter=delimiter)
         self._padded = False
         self._to_read_twice = _BYTES_READ_TWICE
         self._given_up: deque[BadRow] = deque()
@@ -125,7 +132,8 @@ class CsvFile:
     def _is_strict(self) -> bool:
         """Whether a row over several lines is one by the letter, with nothing between a quote's end and the comma."""
         try:
-            list(csv.reader(map(_lossless, self._feed.taken), strict=True, skipinitialspace=self._padded))
+            lines = map(_lossless, self._feed.taken)
+            list(csv.reader(lines, delimiter=self._delimiter, strict=True, skipinitialspace=self._padded))
         except csv.Error:
             return False
         return True
@@ -149,7 +157,8 @@ class CsvFile:
     def _column_of_largest(self, line: bytes) -> str:
         before = csv.field_size_limit(LARGEST_LINE)
         try:
-            cells = next(csv.reader([_lossless(line)], skipinitialspace=self._padded))
+            lines = [_lossless(line)]
+            cells = next(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=self._padded))
         finally:
             csv.field_size_limit(before)
         named = zip(self.header, cells, strict=False)
@@ -167,24 +176,27 @@ class CsvFile:
                 raise UserError(f"{at}: lines end with a carriage return alone; end them with line feeds.")
             raise UserError(f"{at}: the header cannot be read: {cells.detail}.")
         if (error := self._feed.not_utf8) is not None:
-            raise UserError(f"{at}: not UTF-8 (byte {error.start}); save it as UTF-8.")
+            raise UserError(f"{at}: not UTF-8 (byte {error.start}); save it as UTF-8, as by {iconv('LATIN1')}.")
         self._padded = any(cell != cell.strip() for cell in cells)
         if self._padded:
-            self._reader = csv.reader(self._feed, skipinitialspace=True)
-            cells = next(csv.reader(map(_lossless, self._feed.taken), skipinitialspace=True))
+            self._reader = csv.reader(self._feed, delimiter=self._delimiter, skipinitialspace=True)
+            lines = map(_lossless, self._feed.taken)
+            cells = next(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True))
         names = [cell.strip() or _unnamed(place) for place, cell in enumerate(cells, start=1)]
-        _check_names(at, names, known)
+        self._check_names(at, names, known)
         return names
 
-
-def _check_names(at: str, names: list[str], known: Collection[str]) -> None:
-    if not set(names) & set(known):
-        for separator, words in _SEPARATORS.items():
-            if {part.strip(' "') for name in names for part in name.split(separator)} & set(known):
-                raise UserError(f"{at}: the cells are separated by {words}; write commas between them.")
-    for place, name in enumerate(names, start=1):
-        if (first := names.index(name) + 1) != place:
-            raise UserError(f"{at}: the first line names {name!r} twice, in columns {first} and {place}; rename one.")
+    def _check_names(self, at: str, names: list[str], known: Collection[str]) -> None:
+        if not set(names) & set(known):
+            for delimiter, words in _SEPARATORS.items():
+                if {part.strip(' "') for name in names for part in name.split(delimiter)} & set(known):
+                    shown = "tab" if delimiter == "\t" else delimiter
+                    raise UserError(f"{at}: the cells are separated by {words}; {self._remedy.format(shown)}.")
+        for place, name in enumerate(names, start=1):
+            if (first := names.index(name) + 1) != place:
+                raise UserError(
+                    f"{at}: the first line names {name!r} twice, in columns {first} and {place}; rename one."
+                )
 
 
 def _unnamed(place: int) -> str:

@@ -13,6 +13,7 @@ from landfall.errors import UserError
 from landing_stream.classify import Reason
 from landing_stream.contract import Contract
 from landing_stream.csv_file import BadRow, BlankLine, CsvFile
+from landing_stream.json_documents import records_of_documents
 from landing_stream.text_lines import LARGEST_LINE, CutLine, Lines, without_end
 
 
@@ -30,15 +31,19 @@ FileRecord = bytes | Refused | None
 
 _LINES_LOOKED_AT = 100
 OTHER_STREAM = "is it this stream's file?"
+DELIMITER_OPTION = "say so by `--delimiter '{}'`"
 
 
 def line_records(name: str, file: BinaryIO) -> Iterator[FileRecord]:
     """Each line of a file byte for byte, without its end. Blank lines at the end are none.
 
-    Raises UserError for a file that is not one JSON document a line, as far as its first lines tell.
+    A file whose first lines are one JSON document, an array or an object over many lines, gives each element of arrays
+    and each object. Raises UserError for such a file that cannot be read to its end, or is too large for one.
     """
     lines = Lines(name, file)
-    _check_start(name, lines)
+    if _is_document(name, lines):
+        yield from records_of_documents(name, _whole(name, lines))
+        return
     blanks = _Blanks()
     for line in lines:
         if not line.strip():
@@ -52,12 +57,15 @@ def line_records(name: str, file: BinaryIO) -> Iterator[FileRecord]:
         )
 
 
-def csv_records(name: str, file: BinaryIO, contract: Contract) -> Iterator[FileRecord]:
+def csv_records(name: str, file: BinaryIO, contract: Contract, delimiter: str | None = None) -> Iterator[FileRecord]:
     """Each row as a JSON object with the fields that the first line names: blanks null, all values text.
+
+    `delimiter`: what separates the cells; by default a tab in a file called .tsv, else a comma.
 
     Raises UserError for a file whose header cannot be used, and for one that is not of this stream.
     """
-    csv_file = CsvFile(name, file, contract.field_names)
+    by_name = "\t" if name.lower().removesuffix(".gz").endswith(".tsv") else ","
+    csv_file = CsvFile(name, file, contract.field_names, delimiter or by_name, DELIMITER_OPTION)
     _check_header(name, csv_file.header, contract)
     blanks = _Blanks()
     for row in csv_file.rows():
@@ -93,8 +101,25 @@ class _Blanks:
         self._count = 0
 
 
-def _check_start(name: str, lines: Lines) -> None:
-    """Raises UserError for one document over many lines, or many documents on one, and takes no line."""
+def _whole(name: str, lines: Lines) -> bytes:
+    """All that is left of a file that has to be read as one."""
+    taken, size = [], 0
+    for line in lines:
+        taken.append(line)
+        size += len(line)
+        if size > LARGEST_LINE or isinstance(line, CutLine):
+            raise UserError(
+                f"{name} is JSON of more than {LARGEST_LINE:,} bytes that is not a line for each event:"
+                " `jq -c .` makes lines of objects, and `jq -c '.[]'` of an array."
+            )
+    return b"".join(taken)
+
+
+def _is_document(name: str, lines: Lines) -> bool:
+    """Whether a file begins with one document over many lines, or many documents on one; takes no line.
+
+    Raises UserError for lines that end with a carriage return alone.
+    """
     taken: list[bytes] = []
     seen: list[bytes] = []
     for line in lines:
@@ -106,20 +131,16 @@ def _check_start(name: str, lines: Lines) -> None:
     lines.give_back(1, taken)
     first, second = [*seen, b"", b""][:2]
     if not first.startswith((b"{", b"[")) or (second and _is_json(first)):
-        return
+        return False
     whole, is_array = not second and _is_json(first), first.startswith(b"[")
     if b"\r" in first and not whole:
         raise UserError(f"{name}: lines end with a carriage return alone; end them with line feeds.")
+    if isinstance(taken[-1], CutLine):
+        return is_array
     if whole:
-        is_document = is_array and first[1:].lstrip().startswith(b"{")
-    else:
-        goes_on = is_array or second.startswith((b'"', b"}", b"]"))
-        is_document = goes_on and first.endswith((b"{", b"[", b","))
-    if is_document:
-        raise UserError(
-            f"{name} is one JSON document, not a line for each event: `jq -c {'.[]' if is_array else '.'}` makes lines"
-            " of it."
-        )
+        return is_array and first[1:].lstrip().startswith(b"{")
+    goes_on = is_array or second.startswith((b'"', b"}", b"]"))
+    return (goes_on and first.endswith((b"{", b"[", b","))) or (is_array and second.startswith(b","))
 
 
 def _is_json(line: bytes) -> bool:
@@ -135,7 +156,7 @@ def _check_header(name: str, header: list[str], contract: Contract) -> None:
         utf16 = " (it has NUL characters: is it UTF-16?)" if any("\0" in column for column in header) else ""
         raise UserError(
             f"{name}: its first line names no field of {contract.stream} (such as"
-            f" {', '.join(contract.field_names[:4])}){utf16}: is it a header, and {OTHER_STREAM}"
+            f" {', '.join(contract.field_names[:4])}){utf16}: if it is none, write a header above; else {OTHER_STREAM}"
         )
     if contract.event_time_field not in header:  # each row would be rejected by the models
         raise UserError(

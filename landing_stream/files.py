@@ -26,7 +26,9 @@ from landing_stream.unpacking import unpacked
 
 logger = logging.getLogger(__name__)
 
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+FORMATS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
+}  # fmt: skip
 _READ_BYTES = 1 << 20
 _NO_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
 _OF_OPENED = (*_NO_GZIP, OSError)
@@ -42,6 +44,8 @@ class SourceFile:
     format: str
     size: int
     modified: int | None
+    delimiter: str | None = None
+    """What separates cells of a CSV file; None: as its name says."""
 
     @property
     def name(self) -> str:
@@ -78,13 +82,17 @@ class SourceFile:
 
 
 def find_files(
-    settings: Settings, given: Sequence[str], on_problem: Callable[[UserError], object] | None = None
+    settings: Settings,
+    given: Sequence[str],
+    on_problem: Callable[[UserError], object] | None = None,
+    delimiter: str | None = None,
 ) -> tuple[list[SourceFile], list[str]]:
     """The files that `given` names, those of folders recursively and by name, and the names of those of no known type.
 
-    In folders, what begins with `.` or `_` is no data, as in every lake. A folder in one that cannot be read is told to
-    `on_problem`. Raises UserError for what is not there, for a file of another type that is named itself, and, without
-    `on_problem`, for a folder that cannot be read.
+    `delimiter`: of the cells of CSV files. In folders, what begins with `.` or `_` is no data, as in every lake, and a
+    .json file may be another tool's. A folder in one that cannot be read is told to `on_problem`. Raises UserError for
+    what is not there, for a file of another type that is named itself, and, without `on_problem`, for a folder that
+    cannot be read.
     """
     walked = {} if on_problem is None else {"on_problem": on_problem}
     found: dict[tuple[bool, str], SourceFile] = {}
@@ -97,7 +105,7 @@ def find_files(
         if info.type == pafs.FileType.Unknown:
             raise UserError(f"{location.shown} is neither a file nor a folder.")
         if info.type == pafs.FileType.File:
-            source = _source(location, info)
+            source = _source(location, info, delimiter)
             if source is None:
                 raise UserError(f"{location.shown}: {_KNOWN}; rename or convert it.")
             found[source.key] = source
@@ -106,23 +114,30 @@ def find_files(
             place = Location(location.filesystem, inside.path)
             if any(part[0] in "._" for part in inside.path[len(location.path) :].split("/") if part):
                 continue
-            source = _source(place, inside)
-            if source is None:
+            source = _source(place, inside, delimiter)
+            if source is None or _is_no_lake_file(inside):
                 unknown.append(place.shown)
             else:
                 found[source.key] = source
     return list(found.values()), unknown
 
 
-_KNOWN = "ingest reads .jsonl, .ndjson and .csv (also with .gz behind) and .parquet files"
+_KNOWN = (
+    "ingest reads .jsonl, .ndjson, .csv and .tsv (also with .gz behind) and .parquet files, and .json where it is named"
+)
 
 
-def _source(location: Location, info: Found) -> SourceFile | None:
+def _source(location: Location, info: Found, delimiter: str | None) -> SourceFile | None:
     name = info.base_name.lower()
     kind = FORMATS.get("." + name.removesuffix(".gz").rpartition(".")[2])
     if kind is None or (kind == "parquet" and name.endswith(".gz")):
         return None
-    return SourceFile(location, kind, info.size, info.mtime_ns)
+    return SourceFile(location, kind, info.size, info.mtime_ns, delimiter)
+
+
+def _is_no_lake_file(info: Found) -> bool:
+    """In a folder, a .json file may as well be what some tool notes about the data: it is read when it is named."""
+    return info.base_name.lower().removesuffix(".gz").endswith(".json")
 
 
 def left_alone(unknown: Sequence[str]) -> str:
@@ -168,5 +183,6 @@ def records_from(file: SourceFile, content: BinaryIO, contract: Contract, first:
 def _records(file: SourceFile, content: BinaryIO, contract: Contract, first: int) -> Iterator[FileRecord]:
     if file.format == "parquet":
         return parquet_records(file.name, content, file.size, contract, first)
-    whole = csv_records(file.name, content, contract) if file.format == "csv" else line_records(file.name, content)
-    return islice(whole, first, None)
+    if file.format == "csv":
+        return islice(csv_records(file.name, content, contract, file.delimiter), first, None)
+    return islice(line_records(file.name, content), first, None)

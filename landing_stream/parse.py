@@ -8,8 +8,9 @@ unknown; DuckDB, whose own reader is laxer, only splits what msgspec has let thr
 from __future__ import annotations
 
 import json
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,6 +27,7 @@ warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", cat
 
 _NOTHING: Mapping[int, tuple[Reason, str]] = MappingProxyType({})
 _NUL_ESCAPE = b"\\u0000"
+_NO_MEMBER = re.compile(r'["\\\x00-\x1f]')
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Bad:
 class Parsed:
     """A batch, split.
 
-    `columns`: the contract's fields and `extra`, all text, one row for each of `good` (indices into the batch).
+    `columns`: those of the contract's fields and `extra`, all text, a row for each of `good` (indices into the batch).
     """
 
     good: pa.Array
@@ -53,21 +55,25 @@ class Parser:
     """Parses batches of one contract's records. Keeps a DuckDB connection: make one a process and keep it."""
 
     def __init__(self, contract: Contract) -> None:
-        self._fields = contract.field_names
-        self._known = frozenset(self._fields)
+        self._columns = contract.columns
+        self._known = frozenset(contract.field_names)
         self._max_bytes = contract.max_value_bytes
-        # Names of struct members are positions: a field may have any name, also one that is no Python identifier.
+        # Names of struct members are positions: a field may have any name, also one that is no Python identifier. What
+        # msgspec takes for no name is not known to it, and its records go the way of those with an unknown field.
         members = [
             (f"f{i}", msgspec.Raw, msgspec.field(default=msgspec.Raw(), name=name))
-            for i, name in enumerate(self._fields)
+            for i, name in enumerate(contract.field_names)
+            if not _NO_MEMBER.search(name)
         ]
         record = msgspec.defstruct("Record", members, forbid_unknown_fields=True, gc=False)
         self._strict = msgspec.json.Decoder(record).decode
         self._raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
         self._duckdb = duckdb.connect(config={"threads": 1})
-        structure = json.dumps(dict.fromkeys(self._fields, "VARCHAR"))
         # Planning took 7 ms a batch, however small: one struct instead of a column each, nothing to optimize.
-        self._transform = f"select json_transform(value, {_literal(structure)}) from batch"
+        structs = _without_twins(contract.field_names)
+        transforms = [f"json_transform(value, {_literal(_structure(struct.values()))})" for struct in structs]
+        self._transform = f"select {', '.join(transforms)} from batch"
+        self._places = [place for struct in structs for place in struct]
         self._duckdb.execute("pragma disable_optimizer")
 
     def parse(self, values: pa.Array, refused: Mapping[int, tuple[Reason, str]] = _NOTHING) -> Parsed:
@@ -142,10 +148,11 @@ class Parser:
         try:
             reader = self._duckdb.execute(self._transform).to_arrow_reader(len(texts) or 1)
             assert reader is not None  # a select has a result
-            structs = reader.read_all().column(0)
+            structs = reader.read_all()
         finally:
             self._duckdb.unregister("batch")
-        return structs.combine_chunks().flatten()
+        split = [column for struct in structs.columns for column in struct.combine_chunks().flatten()]
+        return [column for _, column in sorted(zip(self._places, split, strict=True), key=lambda placed: placed[0])]
 
     def _with_extra(self, split: list[pa.Array], good: pa.Array, extra: dict[int, str]) -> pa.RecordBatch:
         column = (
@@ -153,7 +160,7 @@ class Parser:
             if extra
             else pa.nulls(len(good), pa.string())
         )
-        return pa.RecordBatch.from_arrays([*split, column], names=[*self._fields, EXTRA_COLUMN])
+        return pa.RecordBatch.from_arrays([*split, column], names=[*self._columns, EXTRA_COLUMN])
 
     def _parse_one_by_one(self, values: pa.Array, good: pa.Array, bad: list[Bad], extra: dict[int, str]) -> Parsed:
         """Where DuckDB refuses the batch: the record at fault is set apart, the rest goes on."""
@@ -169,6 +176,22 @@ class Parser:
         landed = pa.array(kept, pa.int64())
         bad.sort(key=lambda record: record.index)
         return Parsed(landed, self._with_extra(columns, landed, extra), bad)
+
+
+def _without_twins(names: Sequence[str]) -> list[dict[int, str]]:
+    """Names with their places, those that differ in upper and lower case only apart: a struct of DuckDB has one."""
+    structs: list[dict[int, str]] = []
+    times: dict[str, int] = {}
+    for place, name in enumerate(names):
+        twin = times[name.lower()] = times.get(name.lower(), -1) + 1
+        if twin == len(structs):
+            structs.append({})
+        structs[twin][place] = name
+    return structs
+
+
+def _structure(names: Iterable[str]) -> str:
+    return json.dumps(dict.fromkeys(names, "VARCHAR"))
 
 
 def _bytes_of(values: pa.Array) -> bytes:

@@ -57,7 +57,7 @@ def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
         definitions = [
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in POSITION_COLUMNS.items()
         ]
-        definitions += [sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.field_names]
+        definitions += [sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.columns]
         definitions.append(sql.SQL("{} json").format(sql.Identifier(EXTRA_COLUMN)))
         execute(
             sql.SQL("create table if not exists {} ({}) partition by range (landed_at)").format(
@@ -76,13 +76,14 @@ def _ensure_table(connection: psycopg.Connection, contract: Contract) -> None:
         )
         execute(sql.SQL("comment on table {} is {}").format(table, comment))
         for field in contract.fields:
-            column = sql.Identifier("landing", contract.stream, field.name)
+            column = sql.Identifier("landing", contract.stream, field.column)
             execute(sql.SQL("comment on column {} is {}").format(column, sql.Literal(field.description)))
         return
-    for name in contract.field_names:
-        if name not in columns:
-            logger.info("stream %s: the contract has grown by the field %s", contract.stream, name)
-            execute(sql.SQL("alter table {} add column if not exists {} text").format(table, sql.Identifier(name)))
+    for field in contract.fields:
+        if field.column not in columns:
+            logger.info("stream %s: the contract has grown by the field %s", contract.stream, field.name)
+            column = sql.Identifier(field.column)
+            execute(sql.SQL("alter table {} add column if not exists {} text").format(table, column))
 
 
 def _check_name(connection: psycopg.Connection, stream: str) -> None:

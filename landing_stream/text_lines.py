@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
 
 from landfall.errors import UserError
@@ -11,10 +12,22 @@ LARGEST_LINE = 100_000_000
 _KEPT_OF_LARGER = 1_000_000
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LATIN_IN_UTF_16 = {
+    "UTF-16LE": re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL),
+    "UTF-16BE": re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL),
+}
+"""How a text in letters of two bytes each begins, without a byte order mark."""
+
+
+def iconv(encoding: str) -> str:
+    """The command that makes UTF-8 of a file in another encoding."""
+    return f"`iconv -f {encoding} -t UTF-8`"
+
+
 # What files begin with that are no lines of UTF-8, and what to do about each.
 _OTHER_KINDS = {
-    b"\xff\xfe": "is UTF-16: save it as UTF-8",
-    b"\xfe\xff": "is UTF-16: save it as UTF-8",
+    b"\xff\xfe": f"is UTF-16: save it as UTF-8, as by {iconv('UTF-16')}",
+    b"\xfe\xff": f"is UTF-16: save it as UTF-8, as by {iconv('UTF-16')}",
     b"\x1f\x8b": "is packed by gzip: give it a name that ends with .gz",
     b"PK\x03\x04": "is a ZIP archive or a spreadsheet: unpack it, or export it as CSV",
     b"PAR1": "is a Parquet file: give it a name that ends with .parquet",
@@ -60,9 +73,12 @@ class Lines:
         self._returned.extend(reversed(list(enumerate(lines, start=number))))
 
     def _without_mark(self, line: bytes) -> bytes:
-        for beginning, sentence in _OTHER_KINDS.items():
-            if line.startswith(beginning):
+        for mark, sentence in _OTHER_KINDS.items():
+            if line.startswith(mark):
                 raise UserError(f"{self._name} {sentence}.")
+        for encoding, beginning in _LATIN_IN_UTF_16.items():
+            if beginning.match(line):
+                raise UserError(f"{self._name} is UTF-16: save it as UTF-8, as by {iconv(encoding)}.")
         return line.removeprefix(_BYTE_ORDER_MARK)
 
     def _cut(self, line: bytes) -> bytes:

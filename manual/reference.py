@@ -19,7 +19,7 @@ from health.doctor import CHECKS as OF_THE_DOCTOR
 from health.doctor.bounds import Bounds
 from health.limits import Limits
 from landfall.settings_table import declared, table
-from landing_stream.contract import load_contracts
+from landing_stream.contract import Field, load_contracts
 from monitoring.catalogue import CATALOGUE
 from warehouse.catalogue import Catalogue, catalogue_of
 from warehouse.dbt_manifest import read_manifest
@@ -104,7 +104,14 @@ def described(schema: str, node: Mapping[str, Any]) -> str:
 def fields(schema: str, name: str) -> list[tuple[str, str, str]]:
     """Of a landing table, the fields of its stream's contract; no rows for any other table."""
     contract = load_contracts().get(name) if schema == "landing" else None
-    return [] if contract is None else [(f"`{field.name}`", "text", field.description) for field in contract.fields]
+    if contract is None:
+        return []
+    return [(f"`{field.column}`", "text", of_field(field)) for field in contract.fields]
+
+
+def of_field(field: Field) -> str:
+    """What a field holds, and its name in the record where its column has another."""
+    return field.description if field.column == field.name else f"{field.description} Field `{field.name}`."
 
 
 def metrics() -> str:

@@ -1,7 +1,7 @@
 """Topics and landing tables as assets that others fill: Dagster shows them, the landing stream writes them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import dagster as dg
@@ -38,12 +38,25 @@ def topic_asset(contract: Contract) -> dg.AssetSpec:
         kinds={"kafka"},
         owners=[TOPIC_OWNER],
         metadata={
-            "dagster/column_schema": columns(contract, "json"),
+            "dagster/column_schema": columns(contract, contract.field_names, "json"),
             "topic": contract.topic,
-            "event_key": ", else ".join(contract.key_fields),
-            "event_time": f"{contract.event_time_field} ({contract.event_time_unit})",
+            "event_key": event_key(contract),
+            "event_time": event_time(contract),
         },
     )
+
+
+def event_key(contract: Contract) -> str:
+    """What events are known by, in words."""
+    items = [item if isinstance(item, str) else " and ".join(item) for item in contract.key_fields]
+    return ", else ".join(items) or "the record's place"
+
+
+def event_time(contract: Contract) -> str:
+    """Where an event's time stands, and in which unit."""
+    unit = contract.event_time_format or contract.event_time_unit
+    zone = "" if contract.event_time_zone == "UTC" else f", {contract.event_time_zone}"
+    return f"{' › '.join([contract.event_time_field, *contract.event_time_path])} ({unit}{zone})"
 
 
 def landing_asset(contract: Contract) -> dg.AssetSpec:
@@ -60,17 +73,17 @@ def landing_asset(contract: Contract) -> dg.AssetSpec:
         owners=[LANDING_OWNER],
         metadata={
             "dagster/table_name": f"landing.{contract.stream}",
-            "dagster/column_schema": columns(contract, "text"),
+            "dagster/column_schema": columns(contract, contract.columns, "text"),
         },
     )
 
 
-def columns(contract: Contract, kind: str) -> dg.TableSchema:
-    """A contract's fields, all of one type: as sent. Personal data is marked."""
+def columns(contract: Contract, names: Sequence[str], kind: str) -> dg.TableSchema:
+    """A contract's fields by these names, all of one type: as sent. Personal data is marked."""
     return dg.TableSchema(
         [
-            dg.TableColumn(field.name, kind, description=field.description, tags={"pii": ""} if field.pii else {})
-            for field in contract.fields
+            dg.TableColumn(name, kind, description=field.description, tags={"pii": ""} if field.pii else {})
+            for name, field in zip(names, contract.fields, strict=True)
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Records of a file as Kafka messages: `.csv` and `.jsonl`, plain or gzipped. No Kafka in here."""
+"""Records of a file as Kafka messages: CSV and JSON, plain or gzipped. No Kafka in here."""
 
 import gzip
 import json
@@ -10,17 +10,22 @@ import msgspec
 
 from landfall.errors import UserError
 from landing_stream.contract import Contract
+from landing_stream.event_key import event_key_text
 from landing_stream.file_records import Refused, csv_records, line_records
 from landing_stream.unpacking import unpacked
 
 Record = tuple[bytes | None, bytes]
 """Key (None without one) and value."""
 
-_TYPES = (".csv", ".jsonl")
+_CSV = (".csv", ".tsv")
+_TYPES = (*_CSV, ".jsonl", ".ndjson", ".json")
 
 
 def records(
-    path: Path, contract: Contract, on_refused: Callable[[Refused], object] = lambda refused: None
+    path: Path,
+    contract: Contract,
+    on_refused: Callable[[Refused], object] = lambda refused: None,
+    delimiter: str | None = None,
 ) -> Iterator[Record]:
     """The records of a file, in its order, as landing_stream.file_records reads them; memory does not grow with it.
 
@@ -32,8 +37,8 @@ def records(
     try:
         with path.open("rb") as stored:
             file = unpacked(str(path), stored, path.stat().st_size) if path.suffix.lower() == ".gz" else stored
-            values = csv_records(str(path), file, contract) if kind == ".csv" else line_records(str(path), file)
-            for value in values:
+            is_csv = kind in _CSV
+            for value in csv_records(str(path), file, contract, delimiter) if is_csv else line_records(str(path), file):
                 if isinstance(value, Refused):
                     on_refused(value)
                     yield None, value.value
@@ -48,14 +53,14 @@ def records(
 
 
 def file_type(path: Path) -> str:
-    """`.csv` or `.jsonl`. Raises UserError for a file that is absent or of another type."""
+    """One of _TYPES. Raises UserError for a file that is absent or of another type."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: name one file.")
     if not path.is_file():
         raise UserError(f"{path}: there is no such file.")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     if not suffixes or suffixes[-1] not in _TYPES:
-        raise UserError(f"{path}: replay reads .csv and .jsonl files, also with .gz behind; rename or convert it.")
+        raise UserError(f"{path}: replay reads {', '.join(_TYPES)} files, also with .gz behind; rename or convert it.")
     return suffixes[-1]
 
 
@@ -68,10 +73,11 @@ def _key(value: bytes, contract: Contract) -> bytes | None:
 
 
 def event_key(event: Mapping[str, object], contract: Contract) -> bytes | None:
-    """The key of an event: the first of the contract's key fields that is neither null nor empty; None without one."""
-    for field in contract.key_fields:
+    """The key of an event by its contract (landing_stream.event_key); None without one."""
+
+    def text_of(field: str) -> str | None:
         value = event.get(field)
-        if value is None or value == "":
-            continue
-        return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
-    return None
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    key = event_key_text(contract.key_fields, text_of)
+    return None if key is None else key.encode("utf-8", "replace")

@@ -41,12 +41,14 @@ def replay(
     shuffle: int | None = None,
     rate: float | None = None,
     limit: int | None = None,
+    delimiter: str | None = None,
     stop: threading.Event | None = None,
 ) -> Replayed:
     """Produce the records of `path` in file order, or shuffled by a seed (then the file is held in memory).
 
-    `rate`: records a second; `limit`: how many, of that order. Raises UserError for a file that cannot be replayed,
-    and when Kafka does not answer or has no such topic; what was produced before a file turned out to be damaged stays.
+    `rate`: records a second; `limit`: how many, of that order; `delimiter`: of a CSV file's cells. Raises UserError for
+    a file that cannot be replayed, and when Kafka does not answer or has no such topic; what was produced before a file
+    turned out to be damaged stays.
     """
     file_type(path)
     stop = stop or threading.Event()
@@ -55,7 +57,7 @@ def replay(
     size = _GROUP if rate is None else max(1, min(_GROUP, int(rate * _TICK_SECONDS)))
     made = 0
     refused = _Refusals()
-    found = records(path, contract, refused.add)
+    found = records(path, contract, refused.add, delimiter)
     try:
         for group in _groups(itertools.islice(ordered(found, shuffle), limit), size):
             made += len(group)

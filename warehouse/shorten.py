@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from erasure.sweep import SHORTENED, kinds_by_column
+from database.identifiers import column_name
+from erasure.sweep import SHORTENED, kinds_by_column, names_of
 from landfall.errors import UserError
 from landing_stream.contract import Contract
 
@@ -66,8 +67,9 @@ def shorten_identifiers(
 def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) -> list[Shortened]:
     """Columns of the models' tables that are called as identifiers and addresses of the contracts are."""
     kinds = {name: kind for name, kind in kinds_by_column(contracts).items() if kind in KEYS}
-    pages = PAGES | {item.name for c in contracts.values() for item in c.fields if item.pii and item.name not in kinds}
-    pages -= {item.name for c in contracts.values() for item in c.fields if item.identifies or item.enrichment == "ip"}
+    fields = [item for contract in contracts.values() for item in contract.fields]
+    pages = PAGES | {name for item in fields if item.pii for name in names_of(item) if name not in kinds}
+    pages -= {name for item in fields if item.identifies or item.enrichment == "ip" for name in names_of(item)}
     rows = ops.execute(
         """
         select n.nspname, c.relname, leaf.oid, min(p.source), array_agg(distinct a.attname::text)
@@ -91,7 +93,7 @@ def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) 
         if when is None:
             continue
         for column in sorted(set(columns) & (kinds.keys() | pages)):
-            place = sql.Identifier(column)
+            place = column_name(column)
             if column in kinds:
                 key = KEYS[kinds[column]]
                 known = sql.Identifier(key) if key in columns else sql.SQL(SALTED).format(column=place)
@@ -131,7 +133,7 @@ def shorten(ops: Connection, column: Shortened, *, dry_run: bool) -> int:
         "select pg_relation_size(%s::oid::regclass) / current_setting('block_size')::int", (column.oid,)
     ).fetchall()[0]
     update = sql.SQL("update {} set {} = {} where tableoid = %s and ctid >= %s::tid and ctid < %s::tid and {}").format(
-        column.table, sql.Identifier(column.column), column.short, column.is_long
+        column.table, column_name(column.column), column.short, column.is_long
     )
     done = 0
     for first in range(0, blocks, BLOCKS_AT_ONCE):

@@ -5,6 +5,7 @@ import time
 
 import click
 
+from cli.options import DELIMITER
 from landfall.errors import EXIT_FENCED, UserError, known
 from landfall.logs import configure_logging
 from landfall.plain_text import printable
@@ -16,12 +17,13 @@ from landfall.wording import counted
 @click.command(name="ingest")
 @click.argument("stream")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-def command(stream: str, paths: tuple[str, ...]) -> None:
+@DELIMITER
+def command(stream: str, paths: tuple[str, ...], delimiter: str | None) -> None:
     """Land finished files of STREAM beside the streaming door, in the same tables, each file exactly once.
 
-    PATH is a file, a folder (read with all folders in it), or s3://BUCKET/PREFIX: .jsonl, .ndjson and .csv files, also
-    with .gz behind, and .parquet. A file is known by its content: twice, under any name, it lands once. Interrupted,
-    the same command goes on where it stopped. What is no record lands in the quarantine, by its line.
+    PATH is a file, a folder (read with all folders in it), or s3://BUCKET/PREFIX: .jsonl, .ndjson, .json, .csv and .tsv
+    files, also with .gz behind, and .parquet. A file is known by its content: twice, under any name, it lands once.
+    Interrupted, the same command goes on where it stopped. What is no record lands in the quarantine, by its line.
 
     \b
     landfall ingest job_tracking tracking.csv
@@ -47,7 +49,7 @@ def command(stream: str, paths: tuple[str, ...]) -> None:
     settings = Settings.load()
     configure_logging(settings.log_format)
     hidden: list[UserError] = []
-    files, unknown = find_files(settings, paths, hidden.append)
+    files, unknown = find_files(settings, paths, hidden.append, delimiter)
     if unknown:
         click.echo(f"landfall: {printable(left_alone(unknown))}", err=True)
     began = time.monotonic()

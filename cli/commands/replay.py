@@ -1,9 +1,10 @@
-"""Produce the records of a .csv or .jsonl file (.gz too) into a stream."""
+"""Produce the records of a CSV or JSON file (.gz too) into a stream."""
 
 from pathlib import Path
 
 import click
 
+from cli.options import DELIMITER
 from landfall.errors import UserError, known
 from landfall.plain_text import printable
 from landfall.settings import Settings
@@ -22,12 +23,15 @@ from landfall.wording import counted
 )
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Records a second. Default: as fast as possible.")
 @click.option("--limit", type=click.IntRange(0), help="Produce at most this many records.")
-def command(stream: str, file: Path, shuffle: int | None, rate: float | None, limit: int | None) -> None:
-    """Produce each record of FILE into the topic of STREAM, in file order.
+@DELIMITER
+def command(
+    stream: str, file: Path, shuffle: int | None, rate: float | None, limit: int | None, delimiter: str | None
+) -> None:
+    """Produce each record of FILE (.jsonl, .ndjson, .json, .csv, .tsv) into the topic of STREAM, in file order.
 
     A .csv file names its fields in the first line; blanks become null, values stay text, fields that the contract does
-    not know land in `extra`. Lines of a .jsonl file are produced byte for byte. What is no record is produced as it
-    stands, and lands in the quarantine.
+    not know land in `extra`. Lines of a .jsonl file, elements of an array and objects over many lines are produced byte
+    for byte. What is no record is produced as it stands, and lands in the quarantine.
     The Kafka key is the event key, where there is one.
 
     \b
@@ -44,7 +48,10 @@ def command(stream: str, file: Path, shuffle: int | None, rate: float | None, li
     known(stream, contracts, "stream")
     settings = Settings.load()
     with stop_on_signals() as stop:
-        done = replay(settings, contracts[stream], file, shuffle=shuffle, rate=rate, limit=limit, stop=stop)
+        done = replay(
+            settings, contracts[stream], file,
+            shuffle=shuffle, rate=rate, limit=limit, delimiter=delimiter, stop=stop,
+        )  # fmt: skip
     click.echo(f"{stream}: {done.produced:,} records of {printable(file.name)} produced in {done.seconds:.1f} s")
     count, first = done.refused
     if count:

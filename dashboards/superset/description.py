@@ -1,4 +1,4 @@
-"""What a description of a dashboard may say, and its reading: datasets.yaml and boards/*.yaml in this folder."""
+"""What a description of a dashboard may say, and its reading: datasets.yaml, datasets/ and boards/ in this folder."""
 
 from __future__ import annotations
 
@@ -198,15 +198,17 @@ class Descriptions(Part):
 
 
 def read_descriptions(folder: Path = FOLDER) -> Descriptions:
-    """Read datasets.yaml and boards/*.yaml of a folder.
+    """Read datasets.yaml, datasets/*.yaml (those of a stream of one's own) and boards/*.yaml of a folder.
 
     Raises UserError, which names file and key, for a file that is no YAML, a key that is not known or missing, a name
     that is there twice, and a chart or filter of a dataset or metric that is not described.
     """
-    datasets = {
-        name: checked(Dataset, value, f"datasets.yaml: {name}")
-        for name, value in read_mapping(folder / "datasets.yaml").items()
-    }
+    datasets: dict[str, Dataset] = {}
+    for path in (folder / "datasets.yaml", *sorted((folder / "datasets").glob("*.yaml"))):
+        for name, value in read_mapping(path).items():
+            if name in datasets:
+                raise UserError(f"{path.name}: {name}: there is another dataset of the name; rename one.")
+            datasets[name] = checked(Dataset, value, f"{path.name}: {name}")
     boards = {
         path.stem: checked(Board, read_mapping(path), path.name) for path in sorted((folder / "boards").glob("*.yaml"))
     }

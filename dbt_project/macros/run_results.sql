@@ -52,6 +52,3 @@
     {%- set known = status if status in ('pass', 'warn', 'fail', 'skipped') else 'error' -%}
     ({{ text_literal(result.node.name) }}, {{ relation }}, '{{ known }}', {{ result.failures if result.failures is not none else 'null' }}, {{ text_literal((result.message or '')[:1000]) }}, '{{ invocation_id }}')
 {%- endmacro %}
-
-
-{% macro text_literal(text) -%} '{{ (text | string).replace("'", "''") }}' {%- endmacro %}

@@ -3,6 +3,7 @@
 import copy
 import datetime as dt
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,17 @@ def test_a_mistake_in_a_description_is_named_with_its_file_and_key(
     assert was in text
     (tmp_path / "boards" / "shop.yaml").write_text(text.replace(was, written), encoding="utf-8")
     with pytest.raises(UserError, match=re.escape(message)):
+        read_descriptions(tmp_path)
+
+
+def test_datasets_of_a_stream_may_stand_in_a_file_of_their_own_under_a_name_of_their_own(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER / "boards", tmp_path / "boards")
+    shutil.copy(FOLDER / "datasets.yaml", tmp_path)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "doors.yaml").write_text("doors: { model: kpi_doors_hourly }\n", encoding="utf-8")
+    assert read_descriptions(tmp_path).datasets["doors"].model == "kpi_doors_hourly"
+    (tmp_path / "datasets" / "more.yaml").write_text("loads: { model: kpi_doors_hourly }\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"more\.yaml: loads: there is another dataset of the name; rename one"):
         read_descriptions(tmp_path)
 
 

@@ -34,8 +34,8 @@ from tests.landing.streams import Stream
 THINGS = contract("things")
 
 
-def files(settings: Settings, *paths: Path) -> list[SourceFile]:
-    return find_files(settings, [str(path) for path in paths])[0]
+def files(settings: Settings, *paths: Path, delimiter: str | None = None) -> list[SourceFile]:
+    return find_files(settings, [str(path) for path in paths], delimiter=delimiter)[0]
 
 
 def numbered(path: Path, count: int, first: int = 0) -> Path:
@@ -44,10 +44,12 @@ def numbered(path: Path, count: int, first: int = 0) -> Path:
     return path
 
 
-def land(settings: Settings, *paths: Path, stream: Contract = THINGS, **given: Any) -> list[Ingested]:
+def land(
+    settings: Settings, *paths: Path, stream: Contract = THINGS, delimiter: str | None = None, **given: Any
+) -> list[Ingested]:
     """What became of the files, all of which must have been readable."""
     done: list[Ingested] = []
-    assert ingest(settings, stream, files(settings, *paths), done.append, **given) == []
+    assert ingest(settings, stream, files(settings, *paths, delimiter=delimiter), done.append, **given) == []
     return done
 
 

@@ -80,6 +80,49 @@ def test_a_field_may_say_whose_identifier_it_is(file: Path) -> None:
     assert (field.identifies, field.enrichment) == ("user", None)
 
 
+def test_a_key_may_be_of_several_fields_and_a_time_inside_an_object(file: Path) -> None:
+    text = VALID.replace("value: [id]", "value: [[id, Time.Stamp], id]")
+    text = text.replace("value: Time.Stamp", "value: [Time.Stamp, sent, at]")
+    file.write_text(text.replace("value: epoch_seconds", "value: epoch_nanoseconds"))
+    contract = read_contract(file)
+    assert contract.key_fields == (("id", "Time.Stamp"), "id")
+    assert (contract.event_time_field, contract.event_time_path) == ("Time.Stamp", ("sent", "at"))
+    assert (contract.event_time_unit, contract.event_time_format, contract.event_time_zone) == (
+        "epoch_nanoseconds", None, "UTC",
+    )  # fmt: skip
+
+
+def test_a_record_without_a_key_is_known_by_its_place(file: Path) -> None:
+    file.write_text(VALID.replace("value: [id]", "value: []"))
+    assert read_contract(file).key_fields == ()
+
+
+def test_a_time_may_have_a_template_and_a_zone(file: Path) -> None:
+    more = "value: format\n  - {property: eventTimeFormat, value: DD/Mon/YYYY HH24:MI}"
+    more += "\n  - {property: eventTimeZone, value: Europe/Berlin}"
+    file.write_text(VALID.replace("value: epoch_seconds", more))
+    contract = read_contract(file)
+    assert (contract.event_time_unit, contract.event_time_format, contract.event_time_zone) == (
+        "format", "DD/Mon/YYYY HH24:MI", "Europe/Berlin",
+    )  # fmt: skip
+
+
+def test_a_field_has_any_name_and_a_column_of_its_own(file: Path) -> None:
+    names = {
+        "ctid": "row_ctid", "LOAD_ID": "their_load", "ID": "upper_id", "x" * 64: "long_x", "extra": "more",
+        "select": None, "a b.c@d": None, 'it\'s "so"': None, "日本": None, "1": None, "$": None, "%s {x}": None,
+    }  # fmt: skip
+    document = yaml.safe_load(VALID)
+    document["schema"][0]["properties"] += [
+        {"name": name, "description": "A field."} | ({"physicalName": column} if column else {})
+        for name, column in names.items()
+    ]
+    file.write_text(yaml.safe_dump(document, allow_unicode=True))
+    contract = read_contract(file)
+    assert contract.field_names == ("id", "Time.Stamp", *names)
+    assert contract.columns == ("id", "Time.Stamp", *(column or name for name, column in names.items()))
+
+
 def test_three_streams_ship_and_every_field_is_described() -> None:
     contracts = load_contracts()
     assert sorted(contracts) == ["job_tracking", "product_views", "web_logs"]
@@ -133,13 +176,13 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             "      - name: id",
             "      - name: ctid",
             ":11: schema[0].properties[0].name: 'ctid' is a column that Postgres gives every table; "
-            "a field cannot be called so.",
+            "add `physicalName:` with another name for its column.",
         ),
         (
             "      - name: id",
             "      - name: Load_ID",
             ":11: schema[0].properties[0].name: 'Load_ID' is a column that every landing table has; "
-            "a field cannot be called so.",
+            "add `physicalName:` with another name for its column.",
         ),
         (
             "        description: The event key.\n",
@@ -155,7 +198,7 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             "classification: personal",
             "type: text",
             ":14: schema[0].properties[1]: type is not known here; "
-            "use: name, logicalType, description, examples, classification, customProperties.",
+            "use: name, physicalName, logicalType, description, examples, classification, customProperties.",
         ),
         (
             "classification: personal",
@@ -182,13 +225,98 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
         (
             "- name: Time.Stamp",
             "- name: ID",
-            ":14: schema[0].properties[1].name: field 'ID' differs from 'id' in upper and lower case only; rename one.",
+            ":14: schema[0].properties[1].name: 'ID' differs from the column 'id' in upper and lower case only; "
+            "add `physicalName:` with another name for its column.",
         ),
         (
             "- name: Time.Stamp",
             "- name: kafka_offset",
             ":14: schema[0].properties[1].name: 'kafka_offset' is a column that every landing table has; "
-            "a field cannot be called so.",
+            "add `physicalName:` with another name for its column.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: extra\n        physicalName: xmin",
+            ":15: schema[0].properties[1].physicalName: 'xmin' is a column that Postgres gives every table; "
+            "write another name.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: extra\n        physicalName: id",
+            ":15: schema[0].properties[1].physicalName: 'id' is the column of another field; write another name.",
+        ),
+        (
+            "- name: Time.Stamp",
+            f"- name: {'ü' * 32}",
+            f":14: schema[0].properties[1].name: {'ü' * 32!r} has 64 bytes, and Postgres cuts a column's name at 63; "
+            "add `physicalName:` with another name for its column.",
+        ),
+        (
+            "- name: Time.Stamp",
+            "- name: ''",
+            ":14: schema[0].properties[1].name: found ''; "
+            "write a name of at least one character, and none that Postgres cannot store.",
+        ),
+        (
+            "- name: Time.Stamp",
+            '- name: "a\\0b"',
+            ":14: schema[0].properties[1].name: found 'a\\x00b'; "
+            "write a name of at least one character, and none that Postgres cannot store.",
+        ),
+        (
+            "value: [id]",
+            "value: [id, [Time.Stamp, key]]",
+            ":19: customProperties[0].value: 'key' is no field of this contract; write one of: Time.Stamp, id.",
+        ),
+        (
+            "value: [id]",
+            "value: [[id]]",
+            ":19: customProperties[0].value[0]: found ['id']; write at least 2 values here, or the one as a text.",
+        ),
+        (
+            "value: [id]",
+            "value: [[id, id]]",
+            ":19: customProperties[0].value[0]: found ['id', 'id']; write each of them once.",
+        ),
+        (
+            "value: [id]",
+            "value: [5]",
+            ":19: customProperties[0].value[0]: found 5; write a value of type string or array.",
+        ),
+        (
+            "value: Time.Stamp",
+            "value: [meta, at]",
+            ":21: customProperties[1].value: 'meta' is no field of this contract; write one of: Time.Stamp, id.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: format",
+            ":18: customProperties: property 'eventTimeFormat' is missing; "
+            "add `- property: eventTimeFormat` with its value.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: epoch_seconds\n  - property: eventTimeFormat\n    value: YYYY-MM-DD",
+            ":18: customProperties: eventTimeFormat says nothing where eventTimeUnit is epoch_seconds; "
+            "write format there, or remove it.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: epoch_seconds\n  - property: eventTimeZone\n    value: Europe/Berlin",
+            ":18: customProperties: eventTimeZone says nothing where eventTimeUnit is epoch_seconds, "
+            "whose times have none; remove it.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: iso8601\n  - property: eventTimeZone\n    value: CET+1",
+            ":25: customProperties[3].value: found 'CET+1'; write the name of a zone like Europe/Berlin.",
+        ),
+        (
+            "value: epoch_seconds",
+            "value: format\n  - property: eventTimeFormat\n    value: YYYY-MM-DDTHH24:MI",
+            ":25: customProperties[3].value: 'YYYY-MM-DDTHH24:MI' is no template: 'T' is none of the words "
+            "YYYY, YY, MM, Mon, Month, DD, Dy, Day, HH24, HH12, AM, MI, SS, MS, US, TZH, TZM; "
+            'write text of its own in double quotes, such as "T".',
         ),
         (
             "value: [id]",
@@ -203,7 +331,8 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
         (
             "value: epoch_seconds",
             "value: epoch_days",
-            ":23: customProperties[2].value: found 'epoch_days'; write one of: epoch_seconds, iso8601, uuid_v1.",
+            ":23: customProperties[2].value: found 'epoch_days'; write one of: epoch_seconds, epoch_milliseconds, "
+            "epoch_microseconds, epoch_nanoseconds, iso8601, uuid_v1, format.",
         ),
         (
             "value: 1000",
@@ -220,7 +349,7 @@ def test_three_streams_ship_and_every_field_is_described() -> None:
             "property: maxValueBytes",
             "property: maxBytes",
             ":24: customProperties[3].property: found 'maxBytes'; "
-            "write one of: eventKey, eventTime, eventTimeUnit, maxValueBytes.",
+            "write one of: eventKey, eventTime, eventTimeUnit, eventTimeFormat, eventTimeZone, maxValueBytes.",
         ),
     ],
 )

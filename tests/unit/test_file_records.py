@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import random
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,8 +153,8 @@ def test_a_line_beyond_all_measure_costs_itself_alone(monkeypatch: pytest.Monkey
     ("content", "sentence"),
     [
         (b"", "names no field of things"),
-        (b"id;at;action;user\n", "line 1: the cells are separated by semicolons; write commas between them"),
-        (b"\n\nid\tat\n", "line 3: the cells are separated by tabs; write commas between them"),
+        (b"id;at;action;user\n", "line 1: the cells are separated by semicolons; say so by `--delimiter ';'`"),
+        (b"\n\nid\tat\n", "line 3: the cells are separated by tabs; say so by `--delimiter 'tab'`"),
         (b"id,at,user,at \n", "line 1: the first line names 'at' twice, in columns 2 and 4; rename one"),
         (b"id,column_3,\n", "names 'column_3' twice, in columns 2 and 3"),
         (b"id,action\n", "does not name at, the event time of things"),
@@ -160,7 +162,7 @@ def test_a_line_beyond_all_measure_costs_itself_alone(monkeypatch: pytest.Monkey
         (b'id,"at\na,1\n', "line 1: the header cannot be read: a quote is opened and not closed"),
         ("id,at,größe\n".encode("latin-1"), "line 1: not UTF-8 (byte 8); save it as UTF-8"),
         ("id,at\n".encode("utf-16"), "is UTF-16: save it as UTF-8"),
-        ("id,at\n".encode("utf-16-be"), "is it UTF-16?"),
+        ("id,at\n".encode("utf-16-be"), "is UTF-16: save it as UTF-8, as by `iconv -f UTF-16BE -t UTF-8`"),
         (b"PK\x03\x04rest", "is a ZIP archive or a spreadsheet"),
     ],
 )
@@ -180,11 +182,18 @@ def test_a_byte_order_mark_is_no_content() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b'[{"id":"a"},{"id":"b"}]\n', "one JSON document, not a line for each event: `jq -c .[]` makes lines"),
-        (b'[\n  {"id":"a"},\n  {"id":"b"}\n]', "`jq -c .[]` makes lines of it"),
-        (b'[{"id":"a"},\n{"id":"b"}]', "`jq -c .[]` makes lines of it"),
-        (b'\n{\n  "id": "a"\n}\n', "`jq -c .` makes lines of it"),
-        (b'{"id": "a",\n "at": 1}\n', "`jq -c .` makes lines of it"),
+        (
+            b'[\n  {"id":"a"},\n  {"id":"b"}\n',
+            "line 4: the JSON cannot be read from here on (a comma or the",
+        ),
+        (b'[\n{"id":"a"}\n{"id":"b"}\n]', "line 3: the JSON cannot be read from here on (a comma or the"),
+        (b'{\n  "id": "a"\n}\n{\n  "id": \n}', "line 6: the JSON cannot be read from here on (Expecting value)"),
+        (
+            b'[\n{"id":' + b"[" * 9_000 + b"]" * 9_000 + b"}]",
+            "line 2: the JSON cannot be read from here on (it is",
+        ),
+        (b'[\n{"id": "' + b"x" * 100_000_000 + b'"}\n]', "JSON of more than 100,000,000 bytes"),
+        ('{"id":"a"}\n'.encode("utf-16-le"), "is UTF-16: save it as UTF-8, as by `iconv -f UTF-16LE -t UTF-8`"),
         (b'{"id":"a"}\r{"id":"b"}\r', "lines end with a carriage return alone"),
         ('{"id":"a"}\n'.encode("utf-16"), "is UTF-16: save it as UTF-8"),
         (b"\xfe\xff\0{", "is UTF-16: save it as UTF-8"),
@@ -197,6 +206,56 @@ def test_a_file_that_is_no_lines_of_json_is_refused_in_one_sentence(content: byt
         read_lines(content)
     assert sentence in str(refusal.value)
     assert str(refusal.value).startswith("a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "records"),
+    [
+        (b'[{"id":"a"},{"id":"b"}]\n', [b'{"id":"a"}', b'{"id":"b"}']),
+        (b'\xef\xbb\xbf[\n  {"id": 1.10},\n  {"id":"]"}\n]', [b'{"id": 1.10}', b'{"id":"]"}']),
+        (b'[{"id":"a"}\r\n,{"id":"b"}\r\n]', [b'{"id":"a"}', b'{"id":"b"}']),
+        (b'[\n{"a":1}, 2, "x", null, [3], NaN\n]\n', [b'{"a":1}', b"2", b'"x"', b"null", b"[3]", b"NaN"]),
+        (b'\n{\n  "id": "a"\n}\n', [b'{\n  "id": "a"\n}']),
+        (b'{"id": "a",\n "at": 1}\n{"id": "b",\n "at": 2}', [b'{"id": "a",\n "at": 1}', b'{"id": "b",\n "at": 2}']),
+        (b'[\n{"id":"\xe9"}\n]', [b'{"id":"\xe9"}']),
+        (b"[\n]", []),
+    ],
+)
+def test_an_array_gives_its_elements_and_objects_over_many_lines_themselves(
+    content: bytes, records: list[bytes]
+) -> None:
+    assert list(line_records("a.json", io.BytesIO(content))) == records
+
+
+def test_what_a_document_holds_is_what_json_says_of_it() -> None:
+    rng = random.Random(7)
+    signs = ['"', "\\", "[", "]", "{", "}", ",", "\n", "é", "x", ":"]
+    for _ in range(300):
+        events: list[dict[str, object]] = [
+            {"".join(rng.choices(signs, k=3)): rng.choice([1, None, [{}], "".join(rng.choices(signs, k=9))])}
+            for _ in range(rng.randrange(1, 6))
+        ]
+        spelled = [json.dumps(event, indent=rng.choice([None, 1]), ensure_ascii=rng.random() < 0.5) for event in events]
+        array = "[\n" + ", ".join(spelled) + rng.choice(["", "\n"]) + "]"
+        assert list(line_records("a.json", io.BytesIO(array.encode()))) == [each.encode() for each in spelled]
+        apart = [json.dumps(event, indent=2) for event in events]
+        content = io.BytesIO("\n".join(apart).encode())
+        assert list(line_records("a.json", content)) == [each.encode() for each in apart]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", " "])
+def test_cells_may_be_separated_by_any_sign(delimiter: str) -> None:
+    rows = [["id", "at", "action"], ["a", f"x{delimiter}y", 'so "it" is'], ["b", "1,2", "line\nend"], ["c", "", "z"]]
+    content = io.StringIO()
+    csv.writer(content, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    records = csv_records("a.csv", io.BytesIO(content.getvalue().encode()), THINGS, delimiter)
+    expected = [dict(zip(rows[0], [cell or None for cell in row], strict=True)) for row in rows[1:]]
+    assert [json.loads(record) for record in records if isinstance(record, bytes)] == expected
+
+
+def test_tabs_separate_the_cells_of_a_file_that_says_so_by_its_name() -> None:
+    [record] = csv_records("a.TSV.gz", io.BytesIO(b"id\tat\na,b\t1\n"), THINGS)
+    assert record == b'{"id":"a,b","at":"1"}'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Identifiers of a person are found however they are written, and nothing else is."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -60,6 +61,14 @@ def test_bytes_that_are_no_json_and_no_text_are_kept_but_for_the_person() -> Non
         ("user", "7.0"),
         ("device", "7"),
     ]
+
+
+def test_a_field_is_found_in_a_broken_record_whatever_it_is_called() -> None:
+    kinds = {'the "user"': "user", "e-mail @ désk": "email", "a.b": "device", "$": "device"}
+    record = {'the "user"': "u7", "e-mail @ désk": "Ada@Example.com", "a.b": 5, "axb": 6, "$": "x"}
+    expected = [("user", "u7"), ("email", "ada@example.com"), ("device", "5"), ("device", "x")]
+    for is_ascii in (True, False):
+        assert list(identifiers_in(json.dumps(record, ensure_ascii=is_ascii)[:-1].encode(), kinds)) == expected
 
 
 def test_whole_values_are_compared_without_blanks_and_e_mails_in_lower_case() -> None:

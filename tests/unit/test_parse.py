@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +109,59 @@ def test_names_of_unknown_fields_may_be_any_text() -> None:
     value = {"": 1, 'quo"te': 2, "東京": 3, "line\nend": 4}
     [row] = land(json.dumps(value).encode())
     assert json.loads(row["extra"]) == value
+
+
+def test_names_that_differ_in_case_only_are_two() -> None:
+    parser = Parser(contract("v", "V", "other", "OTHER", "Other"))
+    [first, second] = land(b'{"V":1,"v":2,"Other":3,"OTHER":4,"new":{"v":5}}', b'{"v":6,"OTHEr":7}', parser=parser)
+    assert first == {"v": "2", "V": "1", "other": None, "OTHER": "4", "Other": "3", "extra": '{"new":{"v":5}}'}
+    assert second == dict.fromkeys(("V", "other", "OTHER", "Other")) | {"v": "6", "extra": '{"OTHEr":7}'}
+
+
+def test_a_field_lands_in_the_column_that_its_contract_names() -> None:
+    known = contract("id", "extra", "ctid")
+    columns = {"extra": "more", "ctid": "row_ctid"}
+    fields = tuple(replace(field, physical_name=columns.get(field.name)) for field in known.fields)
+    [row] = land(b'{"extra":1,"more":2,"ctid":3}', parser=Parser(replace(known, fields=fields)))
+    assert row == {"id": None, "more": "1", "row_ctid": "3", "extra": '{"more":2}'}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_fields_are_called_each_value_lands_in_the_column_of_its_own(seed: int) -> None:
+    rng = random.Random(seed)
+    names = some_names(rng)
+    known = [name for name in names if rng.random() < 0.8] or names
+    fields = tuple(Field(name, "a field", physical_name=f"c{place}") for place, name in enumerate(known))
+    parser = Parser(replace(contract("id"), fields=fields))
+    events = [
+        {name: f"{name} {number}" for name in rng.sample(names, len(names)) if rng.random() < 0.9}
+        for number in range(9)
+    ]
+    rows = land(*(json.dumps(event, ensure_ascii=rng.random() < 0.5).encode() for event in events), parser=parser)
+    for event, row in zip(events, rows, strict=True):
+        extra = json.loads(row.pop("extra") or "{}")
+        assert list(row.values()) == [event.get(name) for name in known]
+        assert extra == {name: value for name, value in event.items() if name not in known}
+
+
+def some_names(rng: random.Random) -> list[str]:
+    """Distinct names of signs that mean something to somebody on the way, with twins in upper and lower case."""
+    signs = [
+        *"aAbB.@$%/*[]{}()'\"\\ :,;-_?&#0\n\t\x01\x7f",
+        "é",
+        "É",
+        "ß",
+        "İ",
+        "ı",
+        "日",
+        "😀",
+        "select",
+        "load_id",
+        "f0",
+    ]
+    names = {"".join(rng.choices(signs, k=rng.choice([1, 2, 3, 40]))) for _ in range(rng.randrange(1, 40))}
+    names |= {name.swapcase() for name in names if rng.random() < 0.5}
+    return rng.sample(sorted(names), len(names))
 
 
 def test_an_escaped_name_is_the_name() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,25 @@ def test_the_key_is_the_first_key_field_that_is_set(tmp_path: Path, event: dict[
     assert found == key
 
 
+@pytest.mark.parametrize(
+    ("fields", "event", "key"),
+    [
+        ((("a", "b"),), {"a": "x", "b": "yz"}, b"1:x,2:yz,"),
+        ((("a", "b"),), {"a": "xy", "b": "z"}, b"2:xy,1:z,"),
+        ((("a", "b"),), {"a": "é", "b": 7}, "1:é,1:7,".encode()),
+        ((("a", "b"),), {"a": "x", "b": ""}, None),
+        ((("a", "b"),), {"a": "x", "b": None}, None),
+        ((("a", "b"), "c"), {"a": "x", "c": "1:x,2:yz,"}, b"9:1:x,2:yz,,"),
+        ((), {"a": "x"}, None),
+    ],
+)
+def test_a_key_of_several_fields_tells_apart_what_they_tell_apart(
+    tmp_path: Path, fields: tuple[str | tuple[str, ...], ...], event: dict[str, object], key: bytes | None
+) -> None:
+    [(found, _)] = read(tmp_path / "a.jsonl", json.dumps(event).encode(), replace(VIEWS, key_fields=fields))
+    assert found == key
+
+
 def test_gzipped_files_are_read_alike(tmp_path: Path) -> None:
     [(key, _)] = read(tmp_path / "a.csv.gz", gzip.compress(b"create_time\nabc\n", mtime=0))
     assert key == b"abc"
@@ -109,8 +129,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     ("name", "content", "sentence"),
     [
         ("a.csv", None, "there is no such file"),
-        ("a.parquet", b"", "replay reads .csv and .jsonl files"),
-        ("a.gz", b"", "replay reads .csv and .jsonl files"),
+        ("a.parquet", b"", "replay reads .csv, .tsv, .jsonl, .ndjson, .json files"),
+        ("a.gz", b"", "replay reads .csv, .tsv, .jsonl, .ndjson, .json files"),
         ("a.csv", b"", "names no field of job_tracking"),
         ("a.csv", b"colour,size\n1,2\n", "names no field of job_tracking"),
         ("a.csv", b"bid,bid\n1,2\n", "names 'bid' twice"),

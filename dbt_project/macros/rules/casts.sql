@@ -67,14 +67,14 @@
 
 {#
     Names of the fields that hold something which their cast could not read; null when all is well.
-    `fields`: {field: expression of its cast}.
+    `fields`: {field: expression of its cast}; `columns`: {field: its column}, of those whose column has another name.
 #}
-{% macro bad_casts(fields) -%}
+{% macro bad_casts(fields, columns={}) -%}
     nullif(
         concat_ws(
             ', ',
             {%- for field, cast in fields.items() %}
-            case when {{ landed(field) }} is not null and {{ cast }} is null then '{{ field }}' end {{- ',' if not loop.last }}
+            case when {{ landed(field, columns.get(field)) }} is not null and {{ cast }} is null then {{ text_literal(field) }} end {{- ',' if not loop.last }}
             {%- endfor %}
         ),
         ''

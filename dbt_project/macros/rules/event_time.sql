@@ -97,6 +97,58 @@
 {%- endmacro %}
 
 {#
+    When an event happened, by the unit of its contract (eventTimeUnit): the one macro of a stream that has no notation of its own.
+    timestamptz or null, never an error, whatever the text. `format`: the template of unit `format` (eventTimeFormat). `zone`: that of
+    times without an offset (eventTimeZone). landing_stream/event_time.py reads the same in Python.
+#}
+{% macro event_time(expression, unit, format=none, zone='UTC') -%}
+    {%- if unit == 'epoch_seconds' -%}
+        {{ epoch_time(expression) }}
+    {%- elif unit == 'uuid_v1' -%}
+        {{ uuid_v1_time(expression) }}
+    {%- elif unit in ('epoch_milliseconds', 'epoch_microseconds', 'epoch_nanoseconds') -%}
+        {{ within_event_bounds(epoch_clock_of(expression, {'epoch_milliseconds': 3, 'epoch_microseconds': 6, 'epoch_nanoseconds': 9}[unit])) }}
+    {%- elif unit == 'iso8601' -%}
+        {{ within_event_bounds(iso_clock_of_zone(expression, zone)) }}
+    {%- elif unit == 'format' -%}
+        {{ within_event_bounds(template_clock(expression, format, zone)) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("event_time: '" ~ unit ~ "' is no unit of an event time; write one of a contract's eventTimeUnit.") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A number of which one second is 10 to the power of `digits`. The last digits of seconds are read as a fraction, as texts: as one double they would be rounded. #}
+{% macro epoch_clock_of(text, digits) -%}
+    {%- set whole = "lpad(split_part(" ~ text ~ ", '.', 1), greatest(length(split_part(" ~ text ~ ", '.', 1)), " ~ (digits + 1) ~ "), '0')" -%}
+    case
+        when {{ text }} ~ '^[0-9]{1,{{ 10 + digits }}}(\.[0-9]{1,30})?$'
+            then
+                to_timestamp(left({{ whole }}, -{{ digits }})::bigint)
+                + rpad(left(right({{ whole }}, {{ digits }}) || split_part({{ text }}, '.', 2), 6), 6, '0')::integer * interval '1 microsecond'
+    end
+{%- endmacro %}
+
+{# As iso_clock; also with an offset such as `+0100` or `+01`, a comma before the fraction, and without an offset in `zone`. #}
+{% macro iso_clock_of_zone(text, zone) -%}
+    {%- set time = "regexp_replace(" ~ text ~ ", '^(.{19})([.,][0-9]{1,6})?[0-9]*(.*)$', '\\1\\2\\3')" -%}
+    {%- set time = "replace(" ~ time ~ ", ',', '.')" -%}
+    case
+        when {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]{1,30})?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$'
+            then
+                case
+                    when not pg_input_is_valid({{ time }}, 'timestamptz') then null
+                    when substr({{ text }}, 20) ~ '[Z+-]' then ({{ time }})::timestamptz
+                    else {{ in_zone(time, zone) }}
+                end
+    end
+{%- endmacro %}
+
+{# A clock without an offset, in a zone: of an hour that comes twice the second, and where there is no such hour as counted on from before. #}
+{% macro in_zone(time, zone) -%}
+    ({{ time }})::timestamp at time zone {{ text_literal(zone) }}
+{%- endmacro %}
+
+{#
     Whether an event claims to be from so far ahead of its record's time that it does not count as news. By the lesser of Kafka's time and
     the landing's: a producer whose clock is a year ahead stamps its records so too.
 #}
