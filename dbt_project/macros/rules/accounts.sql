@@ -2,12 +2,48 @@
     What became of each record that landed: it is the winner of its key, whose position the fact stores, or rejected, or a duplicate
     of a key held at another position. Whatever is none of these is lost: `landed` less the three is shown as unexplained.
     A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
+
+    Nearly every record is the one that its fact was made of. Its position says so; only the others are looked up by their key and compared.
 #}
 {% macro accounted_loads(stream, staged, fact, rejected, compared) -%}
 {%- set position = ['topic_id', 'kafka_partition', 'kafka_offset'] -%}
-with records as (
-    select * from {{ staged }}
+with landed as (
+    select
+        load_id,
+        count(*) as landed,
+        max({{ record_time() }}) as newest_kafka_timestamp
+    from {{ staged }}
     where {{ new_landings(stream) }}
+    group by 1
+),
+
+made as (
+    select
+        load_id,
+        {{ position | join(',\n        ') }},
+        event_at,
+        is_from_future
+    from {{ fact }}
+    where
+        {{ unread_loads(stream, 'load_id') }}
+        -- follows from that, and is what the index is over
+        and changed_load_id > {{ position_of(stream) }}
+),
+
+winners as (
+    select
+        load_id,
+        count(*) as winners,
+        max(event_at) filter (where not is_from_future) as newest_event_at
+    from made
+    group by 1
+),
+
+records as (
+    select * from {{ staged }} as staged
+    where
+        {{ new_landings(stream) }}
+        and not exists (select from made where {{ same_columns('made', 'staged', position) }})
 ),
 
 facts as (
@@ -18,16 +54,12 @@ rejected as (
     select * from {{ rejected }}
 ),
 
-final as (
+others as (
     select
         records.load_id,
-        count(*) as landed,
-        count(*) filter (where {{ same_columns('records', 'facts', position) }}) as winners,
         count(*) filter (where rejected.load_id is not null) as rejected,
         count(*) filter (
-            where
-                (facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }}))
-                or {{ repeats_what_was_set_apart(stream) }}
+            where facts.event_key is not null or {{ repeats_what_was_set_apart(stream) }}
         ) as duplicates,
         count(*) filter (
             where
@@ -35,12 +67,26 @@ final as (
                 and ({% for column in compared %}{{ as_kept(column) }}{{ ', ' if not loop.last }}{% endfor %})
                 is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
         ) as conflicting_duplicates,
-        max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,
-        max({{ record_time('records') }}) as newest_kafka_timestamp
+        max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at
     from records
     left join facts on records.event_key = facts.event_key and records.rejected_reason is null
     left join rejected on records.load_id = rejected.load_id and {{ same_columns('records', 'rejected', position) }}
     group by 1
+),
+
+final as (
+    select
+        landed.load_id,
+        landed.landed,
+        coalesce(winners.winners, 0) as winners,
+        coalesce(others.rejected, 0) as rejected,
+        coalesce(others.duplicates, 0) as duplicates,
+        coalesce(others.conflicting_duplicates, 0) as conflicting_duplicates,
+        greatest(winners.newest_event_at, others.newest_event_at) as newest_event_at,
+        landed.newest_kafka_timestamp
+    from landed
+    left join winners on landed.load_id = winners.load_id
+    left join others on landed.load_id = others.load_id
 )
 
 select * from final
