@@ -17,6 +17,7 @@ with landed as (
     group by 1
 ),
 
+-- facts that were made of these records
 made as (
     select
         load_id,
@@ -39,6 +40,7 @@ winners as (
     group by 1
 ),
 
+-- all the others
 records as (
     select * from {{ staged }} as staged
     where
@@ -51,13 +53,17 @@ facts as (
 ),
 
 rejected as (
-    select * from {{ rejected }}
+    select
+        load_id,
+        count(*) as rejected
+    from {{ rejected }}
+    where {{ unread_loads(stream, 'load_id') }}
+    group by 1
 ),
 
-others as (
+duplicates as (
     select
         records.load_id,
-        count(*) filter (where rejected.load_id is not null) as rejected,
         count(*) filter (
             where facts.event_key is not null or {{ repeats_what_was_set_apart(stream) }}
         ) as duplicates,
@@ -70,7 +76,6 @@ others as (
         max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at
     from records
     left join facts on records.event_key = facts.event_key and records.rejected_reason is null
-    left join rejected on records.load_id = rejected.load_id and {{ same_columns('records', 'rejected', position) }}
     group by 1
 ),
 
@@ -79,14 +84,15 @@ final as (
         landed.load_id,
         landed.landed,
         coalesce(winners.winners, 0) as winners,
-        coalesce(others.rejected, 0) as rejected,
-        coalesce(others.duplicates, 0) as duplicates,
-        coalesce(others.conflicting_duplicates, 0) as conflicting_duplicates,
-        greatest(winners.newest_event_at, others.newest_event_at) as newest_event_at,
+        coalesce(rejected.rejected, 0) as rejected,
+        coalesce(duplicates.duplicates, 0) as duplicates,
+        coalesce(duplicates.conflicting_duplicates, 0) as conflicting_duplicates,
+        greatest(winners.newest_event_at, duplicates.newest_event_at) as newest_event_at,
         landed.newest_kafka_timestamp
     from landed
     left join winners on landed.load_id = winners.load_id
-    left join others on landed.load_id = others.load_id
+    left join rejected on landed.load_id = rejected.load_id
+    left join duplicates on landed.load_id = duplicates.load_id
 )
 
 select * from final
