@@ -3,49 +3,14 @@
     of a key held at another position. Whatever is none of these is lost: `landed` less the three is shown as unexplained.
     A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
 
-    Nearly every record is the one that its fact was made of. Its position says so; only the others are looked up by their key and compared.
+    Nearly every record is the one that its fact was made of, which its position says before any of its other fields is cast. Facts are found by
+    their key and its index: a join by position would have none, and be quadratic where the planner expects one new row.
 #}
 {% macro accounted_loads(stream, staged, fact, rejected, compared) -%}
 {%- set position = ['topic_id', 'kafka_partition', 'kafka_offset'] -%}
-with landed as (
-    select
-        load_id,
-        count(*) as landed,
-        max({{ record_time() }}) as newest_kafka_timestamp
-    from {{ staged }}
+with records as (
+    select * from {{ staged }}
     where {{ new_landings(stream) }}
-    group by 1
-),
-
--- facts that were made of these records
-made as (
-    select
-        load_id,
-        {{ position | join(',\n        ') }},
-        event_at,
-        is_from_future
-    from {{ fact }}
-    where
-        {{ unread_loads(stream, 'load_id') }}
-        -- follows from that, and is what the index is over
-        and changed_load_id > {{ position_of(stream) }}
-),
-
-winners as (
-    select
-        load_id,
-        count(*) as winners,
-        max(event_at) filter (where not is_from_future) as newest_event_at
-    from made
-    group by 1
-),
-
--- all the others
-records as (
-    select * from {{ staged }} as staged
-    where
-        {{ new_landings(stream) }}
-        and not exists (select from made where {{ same_columns('made', 'staged', position) }})
 ),
 
 facts as (
@@ -61,19 +26,25 @@ rejected as (
     group by 1
 ),
 
-duplicates as (
+counted as (
     select
         records.load_id,
+        count(*) as landed,
+        count(*) filter (where {{ same_columns('records', 'facts', position) }}) as winners,
         count(*) filter (
-            where facts.event_key is not null or {{ repeats_what_was_set_apart(stream) }}
+            where
+                (facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }}))
+                or {{ repeats_what_was_set_apart(stream) }}
         ) as duplicates,
         count(*) filter (
             where
                 facts.event_key is not null
+                and not ({{ same_columns('records', 'facts', position) }})
                 and ({% for column in compared %}{{ as_kept(column) }}{{ ', ' if not loop.last }}{% endfor %})
                 is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
         ) as conflicting_duplicates,
-        max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at
+        max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,
+        max({{ record_time('records') }}) as newest_kafka_timestamp
     from records
     left join facts on records.event_key = facts.event_key and records.rejected_reason is null
     group by 1
@@ -81,18 +52,16 @@ duplicates as (
 
 final as (
     select
-        landed.load_id,
-        landed.landed,
-        coalesce(winners.winners, 0) as winners,
+        counted.load_id,
+        counted.landed,
+        counted.winners,
         coalesce(rejected.rejected, 0) as rejected,
-        coalesce(duplicates.duplicates, 0) as duplicates,
-        coalesce(duplicates.conflicting_duplicates, 0) as conflicting_duplicates,
-        greatest(winners.newest_event_at, duplicates.newest_event_at) as newest_event_at,
-        landed.newest_kafka_timestamp
-    from landed
-    left join winners on landed.load_id = winners.load_id
-    left join rejected on landed.load_id = rejected.load_id
-    left join duplicates on landed.load_id = duplicates.load_id
+        counted.duplicates,
+        counted.conflicting_duplicates,
+        counted.newest_event_at,
+        counted.newest_kafka_timestamp
+    from counted
+    left join rejected on counted.load_id = rejected.load_id
 )
 
 select * from final
