@@ -167,14 +167,19 @@ def write(
 ) -> list[UUID]:
     """Give what rules said to a statement of their table; the keys of rows that `correct` changed."""
     table = rules.table
-    names = ("key", *table.columns, *table.details)
+    names = (*table.columns, *table.details)
     rows = [(key, *said) for key, said in zip(keys, values, strict=True)]
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    arrays: dict[str, Any] = {name: list(column) for name, column in zip(names, columns, strict=True)}
-    if table.first is not None:
-        connection.execute(table.first.format(given=table.given), arrays)
-    cursor = connection.execute(getattr(table, statement), {**arrays, "rules": rules.version})
+    if (first := table.write_first) is not None:  # some hundred places of ten thousand addresses
+        connection.execute(first, arrays(names, sorted(set(values), key=str)))
+    given = {**arrays(("key", *names), rows), "rules": rules.version}
+    cursor = connection.execute(getattr(table, statement), given)
     return [key for (key,) in cursor.fetchall()] if statement == "correct" else []
+
+
+def arrays(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The columns of rows, by their names."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
 def is_about_texts(error: BaseException) -> bool:

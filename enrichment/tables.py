@@ -20,13 +20,13 @@ SALTED_KEY = (
 LANDED = "nullif(nullif(coalesce(l.{column}, l.extra ->> {name}), ''), '(none)')"
 # dbt's macros ip_address and url_host.
 IP_ADDRESS = """nullif(case
-    when translate({text}, '0123456789', '') = '...' and right({text}, 1) <> '.' and pg_input_is_valid({text}, 'inet')
+    when {text} ~ '^[0-9.]*[0-9]$' and split_part({text}, '.', 4) <> '' and split_part({text}, '.', 5) = ''
+        and pg_input_is_valid({text}, 'inet')
         then host({text}::inet)
     else landing.address_of({text})
 end, '(none)')"""
 URL_HOST = """case
-    when starts_with({url}, 'https://') and right(split_part({url}, '/', 3), 1) not in ('', '.')
-        and translate(split_part({url}, '/', 3), 'abcdefghijklmnopqrstuvwxyz0123456789.-', '') = ''
+    when starts_with({url}, 'https://') and split_part({url}, '/', 3) ~ '^[a-z0-9.-]*[a-z0-9-]$'
         then split_part({url}, '/', 3)
     else landing.host_of({url})
 end"""
@@ -61,10 +61,13 @@ class Table:
 
     @property
     def given(self) -> str:
-        """The rows that rules gave, as a relation of arrays: key, columns, details."""
-        kinds = {"key": "uuid", **self.columns, **self.details}
-        arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in kinds.items())
-        return f"unnest({arrays}) as given ({', '.join(kinds)})"
+        """The rows that rules gave, as a relation of arrays: key, columns."""
+        return given({"key": "uuid", **self.columns})
+
+    @property
+    def write_first(self) -> str | None:
+        """Write what rules gave beside, from a relation of arrays of columns and details; None when there are none."""
+        return None if self.first is None else self.first.format(given=given({**self.columns, **self.details}))
 
     @property
     def insert(self) -> str:
@@ -160,7 +163,7 @@ ADDRESSES = Table(
     details={"country_code": "text", "country_name": "text", "region": "text", "city": "text"},
     first="""
         insert into enrichment.location (location_key, country_code, country_name, region, city)
-        select distinct location_key, country_code, country_name, region, city from {given} on conflict do nothing
+        select location_key, country_code, country_name, region, city from {given} on conflict do nothing
     """,
 )
 REFERRER_HOSTS = Table(
@@ -175,30 +178,45 @@ REFERRER_HOSTS = Table(
 TABLES = (USER_AGENTS, ADDRESSES, REFERRER_HOSTS)
 
 
+def given(kinds: Mapping[str, str]) -> str:
+    """A relation of arrays, which are parameters: `kinds` has their names and types."""
+    arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in kinds.items())
+    return f"unnest({arrays}) as given ({', '.join(kinds)})"
+
+
 def find_new_texts(contract: Contract) -> str | None:
     """Fill new_texts with what a stretch of loads holds and the tables do not; None when no field is marked.
 
-    One read of the landing for all fields. Parameters: after, upto (loads), first_landed_at, last_landed_at.
+    One read of the landing for all fields, each with a hash table of its own: what a text stands for (its host, its
+    key) is asked of the different ones, some of which come a hundred times. Parameters: after, upto (loads),
+    first_landed_at, last_landed_at.
     """
-    values = [
-        f"('{table.kind}', {table.value_of.format(text=landed, url=landed)})"
-        for table in TABLES
-        for item in contract.fields
-        if item.enrichment == table.enrichment
-        for landed in [LANDED.format(column=quoted(item.column), name=literal(item.name))]
-    ]
-    if not values:
+    marked = [(table, item) for table in TABLES for item in contract.fields if item.enrichment == table.enrichment]
+    if not marked:
         return None
+    texts = [f"text_{number}" for number in range(len(marked))]
+    sent = [LANDED.format(column=quoted(item.column), name=literal(item.name)) for _, item in marked]
+    values = [
+        f"('{table.kind}', {table.value_of.format(text=text, url=text)})"
+        for (table, _), text in zip(marked, texts, strict=True)
+    ]
     kinds = {item.enrichment for item in contract.fields}
     return f"""
         insert into new_texts (kind, key, value)
-        with found as materialized (
-            select distinct v.kind, v.value
+        with sent as (
+            select {", ".join(f"{landed} as {text}" for landed, text in zip(sent, texts, strict=True))}
             from landing.{quoted(contract.stream)} as l
-            cross join lateral (values {", ".join(values)}) as v (kind, value)
             where l.load_id > %(after)s and l.load_id <= %(upto)s
                 and l.landed_at between %(first_landed_at)s and %(last_landed_at)s
-                and v.value is not null
+        ),
+        different as (
+            select {", ".join(texts)} from sent group by grouping sets ({", ".join(f"({text})" for text in texts)})
+        ),
+        found as materialized (
+            select distinct v.kind, v.value
+            from different
+            cross join lateral (values {", ".join(values)}) as v (kind, value)
+            where v.value is not null
         )
         {" union all ".join(table.missing() for table in TABLES if table.enrichment in kinds)}
     """

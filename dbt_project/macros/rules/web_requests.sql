@@ -22,7 +22,10 @@
 
 {# A status, also as a text float (`503.0`); null for what is none: RFC 9110 gives it three digits. #}
 {% macro as_status_code(text) -%}
-    case when {{ text }} ~ '^[ \t\r\n]*[+]?0*[1-9][0-9]{2}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint end
+    case
+        when length({{ text }}) = 3 and {{ text }} ~ '^[1-9][0-9]+$' then {{ text }}::bigint
+        when {{ text }} ~ '^[ \t\r\n]*[+]?0*[1-9][0-9]{2}(\.0*)?[ \t\r\n]*$' then split_part({{ text }}, '.', 1)::bigint
+    end
 {%- endmacro %}
 
 {# `2xx`; null without a status. Facts of before may hold what is none. #}

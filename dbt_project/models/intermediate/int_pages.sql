@@ -6,12 +6,17 @@ with staged as (
     where {{ new_landings('product_views') }} and rejected_reason is null
 ),
 
+urls as (
+    select distinct current_url from staged
+    where current_url is not null
+),
+
+-- keys of the different addresses, and not of each event's
 pages as (
     select
-        page_key,
+        {{ text_key('current_url') }} as page_key,
         min(current_url) as page_url
-    from staged
-    where page_key is not null
+    from urls
     group by 1
 ),
 
