@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--pause",
     type=click.FloatRange(0),
-    default=2.0,
+    default=0.0,
     show_default=True,
-    help="With --watch: least seconds from the start of one pass to the next.",
+    help="With --watch: least seconds from the start of one pass to the next; 0: the next begins where there is news.",
 )
 def command(
     keep_going: bool,
