@@ -230,7 +230,7 @@ def test_what_postgres_says_of_a_failure_is_short_and_has_its_code(warehouse: Wa
 
 def edit(folder: Path, name: str, old: str, new: str) -> None:
     """Change a model's SQL."""
-    (path,) = folder.rglob(f"{name}.sql")
+    (path,) = (folder / "models").rglob(f"{name}.sql")
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
