@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
@@ -65,16 +65,18 @@ def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000
 @dataclass(frozen=True)
 class Round:
     """Seconds of a pass with nothing new, of the hot tables with new events and of the cold ones after that, bytes of
-    WAL of the latter two, CPU seconds of the hot pass in this process and in Postgres, and seconds of the next hot pass
-    with as many new events, through dbt."""
+    WAL of the latter two, and seconds of a hot pass with as many new events through dbt. `*_cpu`: CPU seconds of a hot
+    pass in this process and in Postgres."""
 
     nothing_new: float
     new_events: float
-    cold: float
-    wal: float
     python_cpu: float
     postgres_cpu: float
+    cold: float
+    wal: float
     through_dbt: float
+    dbt_python_cpu: float
+    dbt_postgres_cpu: float
 
 
 class Behind:
@@ -100,25 +102,34 @@ class Behind:
         """One refresh of each kind."""
         idle = well(self._refresher.hot_pass([STREAM]))
         self._history.land(events, 2 * seed)
-        wal, postgres, python = wal_bytes(self._settings), self._postgres_cpu(), time.process_time()
-        hot = well(self._refresher.hot_pass([STREAM]))
-        python, postgres = time.process_time() - python, self._postgres_cpu() - postgres
+        wal = wal_bytes(self._settings)
+        hot, python_cpu, postgres_cpu = self._costs(lambda: self._refresher.hot_pass([STREAM]))
         cold = well(self._refresher.cold_pass(STREAM))
         wal = wal_bytes(self._settings) - wal
         self._history.land(events, 2 * seed + 1)
-        by_dbt = well(self._session.run(pass_arguments([STREAM], cold=False)))
+        by_dbt, *dbt_cpu = self._costs(lambda: self._session.run(pass_arguments([STREAM], cold=False)))
         well(self._refresher.cold_pass(STREAM))
-        done = Round(idle.seconds, hot.seconds, cold.seconds, wal, python, postgres, by_dbt.seconds)
+        done = Round(
+            idle.seconds, hot.seconds, python_cpu, postgres_cpu, cold.seconds, wal, by_dbt.seconds, *dbt_cpu
+        )  # fmt: skip
         self.rounds.append(done)
         self.slowest = slowest(hot)
         say(
             f"refresh: behind {self.length:,}: nothing new {1000 * done.nothing_new:.0f} ms, {events:,} new events"
-            f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL, CPU {python:.2f} s here and"
-            f" {postgres:.2f} s in Postgres; through dbt {done.through_dbt:.2f} s"
+            f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL, CPU {python_cpu:.2f} s here"
+            f" and {postgres_cpu:.2f} s in Postgres; through dbt {done.through_dbt:.2f} s, CPU"
+            f" {done.dbt_python_cpu:.2f} and {done.dbt_postgres_cpu:.2f} s"
         )
 
-    def _postgres_cpu(self) -> float:
-        return cpu_seconds(self._settings.home)[POSTGRES]
+    def _costs(self, refresh: Callable[[], Outcome]) -> tuple[Outcome, float, float]:
+        """A refresh, and the CPU seconds that it took here and in Postgres."""
+        postgres, python = cpu_seconds(self._settings.home)[POSTGRES], time.process_time()
+        outcome = well(refresh())
+        return (
+            outcome,
+            time.process_time() - python,
+            cpu_seconds(self._settings.home)[POSTGRES] - postgres,
+        )
 
     def median(self, figure: str, *, first: bool = False) -> float:
         """Of a figure of the counted rounds, or of the first ones."""
@@ -173,10 +184,7 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
             "nothing new, ms",
             "new events, hot tables, s",
             f"the first {FIRST}, s",
-            "of it CPU of the process, s",
-            "of Postgres, s",
             "then the cold ones, s",
-            "the hot ones through dbt, s",
             "WAL, MB",
             f"the first {FIRST}, MB",
             "catching up, events/s",
@@ -185,14 +193,20 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
     for behind in found:
         table.rows.append((
             f"{behind.length:,}", 1000 * behind.median("nothing_new"), behind.median("new_events"),
-            behind.median("new_events", first=True), behind.median("python_cpu"), behind.median("postgres_cpu"),
-            behind.median("cold"), behind.median("through_dbt"), behind.median("wal") / 1e6,
+            behind.median("new_events", first=True), behind.median("cold"), behind.median("wal") / 1e6,
             behind.median("wal", first=True) / 1e6, behind.events_a_second,
         ))  # fmt: skip
     shortest, longest = found[0], found[-1]
     if longest is not shortest:
         ratio = longest.median("new_events") / shortest.median("new_events")
         table.notes.append(f"New events, hot tables, longest history : shortest = {ratio:.2f}")
+    doors = Table(
+        f"The hot tables with {events:,} new events, without dbt and through it (median of {rounds}; seconds)",
+        ["history, events", "without", "CPU here", "in Postgres", "through dbt", "CPU here", "in Postgres"],
+    )
+    for behind in found:
+        figures = ("new_events", "python_cpu", "postgres_cpu", "through_dbt", "dbt_python_cpu", "dbt_postgres_cpu")
+        doors.rows.append((f"{behind.length:,}", *map(behind.median, figures)))
     models = Table(f"The slowest models of a refresh with {events:,} new events (seconds)", ["model", "seconds"])
     models.rows.extend(longest.slowest.items())
     raw = [
@@ -204,4 +218,4 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
         }
         for behind in found
     ]
-    return Part("refresh", [table, models], {"refreshes": raw})
+    return Part("refresh", [table, doors, models], {"refreshes": raw})
