@@ -26,8 +26,8 @@ from landfall.settings import Settings
 from orchestration.instance import write_instance
 from orchestration.retention import run_retention
 from orchestration.warm import WarmReports
-from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession
+from warehouse.set_apart import Refresher
 
 REFRESHES = 1_440
 """As many as a day has minutes: an asset is reported once a minute at most, however many passes there are."""
@@ -78,14 +78,15 @@ class Day:
         # Imported here for start-up time.
         from orchestration.definitions import defs
 
-        self._history, self._session = History(settings), DbtSession(settings)
+        self._history, session = History(settings), DbtSession(settings)
+        self._refresher = Refresher(session)
         self._instance, self._repository = instance, defs.get_repository_def()
-        self._reports = WarmReports(settings, self._session.manifest, home)
+        self._reports = WarmReports(settings, session.manifest, home)
 
     def minute(self, number: int) -> None:
         """Everything that happens in a minute. Raises RuntimeError when the models or the tests fail."""
         self._history.land(EVENTS, seed=number)
-        outcome = self._session.run(pass_arguments([STREAM], cold=number % REFRESHES_A_COLD_ONE == 0))
+        outcome = self._refresher.hot_pass([STREAM], cold=number % REFRESHES_A_COLD_ONE == 0)
         if not outcome.ok:
             raise RuntimeError(f"refresh {number} failed")
         self._reports.add(outcome)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
 import click
 from psycopg import sql
 
+from benchmarks.instruments.cpu import POSTGRES, cpu_seconds
 from benchmarks.instruments.figures import median
 from benchmarks.instruments.history import STREAM, History
 from benchmarks.instruments.output import Say, measured
@@ -20,6 +22,7 @@ from landfall.settings import Settings
 from warehouse.dbt_arguments import pass_arguments
 from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.refresh import first_trouble
+from warehouse.set_apart import Refresher
 
 HISTORIES = (100_000, 1_000_000, 10_000_000)
 FIRST = 10
@@ -39,7 +42,7 @@ SLOWEST = 5
 def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Part:
     """A warm refresh of the models: nothing new, some events, behind histories of different lengths.
 
-    The models of the product views, in one process, as `landfall refresh --watch` runs them."""
+    The models of the product views, in one process, as `landfall refresh --watch` runs them, and once through dbt."""
     return measure(say, histories, events, rounds)
 
 
@@ -61,13 +64,19 @@ def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds of a pass with nothing new, of the hot tables with new events and of the cold ones after that, and bytes
-    of WAL of the latter two."""
+    """Seconds of a pass with nothing new, of the hot tables with new events and of the cold ones after that, bytes of
+    WAL of the latter two, and seconds of a hot pass with as many new events through dbt. `*_cpu`: CPU seconds of a hot
+    pass in this process and in Postgres."""
 
     nothing_new: float
     new_events: float
+    python_cpu: float
+    postgres_cpu: float
     cold: float
     wal: float
+    through_dbt: float
+    dbt_python_cpu: float
+    dbt_postgres_cpu: float
 
 
 class Behind:
@@ -77,12 +86,13 @@ class Behind:
         self.length = length
         self.rounds: list[Round] = []
         self._settings, self._session, self._history = settings, DbtSession(settings), History(settings)
+        self._refresher = Refresher(self._session)
 
     def catch_up(self, say: Say) -> None:
         """Land the history and fill the tables from it."""
         say(f"refresh: history grows to {self.length:,} events")
         self._history.grow(self.length)
-        outcome = run(self._session)
+        outcome = well(self._session.run(pass_arguments([STREAM])))
         self.events_a_second, self.slowest_of_catch_up = self.length / outcome.seconds, slowest(outcome)
         say(f"refresh: caught up in {outcome.seconds:.1f} s, {self.events_a_second:,.0f} events/s")
         vacuum(self._settings)
@@ -90,16 +100,35 @@ class Behind:
 
     def round(self, say: Say, events: int, seed: int) -> None:
         """One refresh of each kind."""
-        idle = run(self._session)
-        self._history.land(events, seed)
-        before = wal_bytes(self._settings)
-        hot, cold = run(self._session, cold=False), run(self._session)
-        done = Round(idle.seconds, hot.seconds, cold.seconds, wal_bytes(self._settings) - before)
+        idle = well(self._refresher.hot_pass([STREAM]))
+        self._history.land(events, 2 * seed)
+        wal = wal_bytes(self._settings)
+        hot, python_cpu, postgres_cpu = self._costs(lambda: self._refresher.hot_pass([STREAM]))
+        cold = well(self._refresher.cold_pass(STREAM))
+        wal = wal_bytes(self._settings) - wal
+        self._history.land(events, 2 * seed + 1)
+        by_dbt, *dbt_cpu = self._costs(lambda: self._session.run(pass_arguments([STREAM], cold=False)))
+        well(self._refresher.cold_pass(STREAM))
+        done = Round(
+            idle.seconds, hot.seconds, python_cpu, postgres_cpu, cold.seconds, wal, by_dbt.seconds, *dbt_cpu
+        )  # fmt: skip
         self.rounds.append(done)
         self.slowest = slowest(hot)
         say(
-            f"refresh: behind {self.length:,}: nothing new {done.nothing_new:.2f} s, {events:,} new events"
-            f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL"
+            f"refresh: behind {self.length:,}: nothing new {1000 * done.nothing_new:.0f} ms, {events:,} new events"
+            f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL, CPU {python_cpu:.2f} s here"
+            f" and {postgres_cpu:.2f} s in Postgres; through dbt {done.through_dbt:.2f} s, CPU"
+            f" {done.dbt_python_cpu:.2f} and {done.dbt_postgres_cpu:.2f} s"
+        )
+
+    def _costs(self, refresh: Callable[[], Outcome]) -> tuple[Outcome, float, float]:
+        """A refresh, and the CPU seconds that it took here and in Postgres."""
+        postgres, python = cpu_seconds(self._settings.home)[POSTGRES], time.process_time()
+        outcome = well(refresh())
+        return (
+            outcome,
+            time.process_time() - python,
+            cpu_seconds(self._settings.home)[POSTGRES] - postgres,
         )
 
     def median(self, figure: str, *, first: bool = False) -> float:
@@ -107,9 +136,8 @@ class Behind:
         return median([getattr(done, figure) for done in (self.rounds[:FIRST] if first else self.rounds[FIRST:])])
 
 
-def run(session: DbtSession, *, cold: bool = True) -> Outcome:
-    """One refresh of the stream's tables, with or without the cold ones. Raises RuntimeError when a model failed."""
-    outcome = session.run(pass_arguments([STREAM], cold=cold))
+def well(outcome: Outcome) -> Outcome:
+    """The outcome of a refresh. Raises RuntimeError when a model failed."""
     if not outcome.ok:
         raise RuntimeError(f"the refresh failed: {first_trouble(outcome)}")
     return outcome
@@ -142,7 +170,7 @@ def wal_bytes(settings: Settings) -> int:
 
 
 def slowest(outcome: Outcome) -> dict[str, float]:
-    """The models that took longest, in seconds; four run at once."""
+    """The models that took longest, in seconds; some run at once."""
     nodes = sorted(outcome.nodes, key=lambda node: -node.seconds)
     return {node.name: node.seconds for node in nodes[:SLOWEST]}
 
@@ -153,7 +181,7 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
         f"Warm refresh of the shop's models, {events:,} new events (median of {rounds}, after {FIRST})",
         [
             "history, events",
-            "nothing new, s",
+            "nothing new, ms",
             "new events, hot tables, s",
             f"the first {FIRST}, s",
             "then the cold ones, s",
@@ -164,7 +192,7 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
     )
     for behind in found:
         table.rows.append((
-            f"{behind.length:,}", behind.median("nothing_new"), behind.median("new_events"),
+            f"{behind.length:,}", 1000 * behind.median("nothing_new"), behind.median("new_events"),
             behind.median("new_events", first=True), behind.median("cold"), behind.median("wal") / 1e6,
             behind.median("wal", first=True) / 1e6, behind.events_a_second,
         ))  # fmt: skip
@@ -172,6 +200,13 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
     if longest is not shortest:
         ratio = longest.median("new_events") / shortest.median("new_events")
         table.notes.append(f"New events, hot tables, longest history : shortest = {ratio:.2f}")
+    doors = Table(
+        f"The hot tables with {events:,} new events, without dbt and through it (median of {rounds}; seconds)",
+        ["history, events", "without", "CPU here", "in Postgres", "through dbt", "CPU here", "in Postgres"],
+    )
+    for behind in found:
+        figures = ("new_events", "python_cpu", "postgres_cpu", "through_dbt", "dbt_python_cpu", "dbt_postgres_cpu")
+        doors.rows.append((f"{behind.length:,}", *map(behind.median, figures)))
     models = Table(f"The slowest models of a refresh with {events:,} new events (seconds)", ["model", "seconds"])
     models.rows.extend(longest.slowest.items())
     raw = [
@@ -183,4 +218,4 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
         }
         for behind in found
     ]
-    return Part("refresh", [table, models], {"refreshes": raw})
+    return Part("refresh", [table, doors, models], {"refreshes": raw})

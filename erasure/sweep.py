@@ -32,7 +32,10 @@ PORT = re.compile(r":\d*$")
 ROWS_AT_ONCE = 100
 """Rows in memory at a time: strangers send records of 10 MB."""
 # The hashes of the erased must stay, and the secret; positions and definitions hold nothing of events.
-KEPT_TABLES = ("erasures", "erased_identifiers", "pseudonym_salt", "migrations", "model_progress", "model_definition")
+KEPT_TABLES = (
+    *("erasures", "erased_identifiers", "pseudonym_salt", "migrations"),
+    *("model_progress", "model_definition", "model_scripts"),
+)
 
 
 @dataclass(frozen=True)

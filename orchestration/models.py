@@ -14,7 +14,7 @@ from landfall.layout import venv_bin
 from landfall.settings import Settings
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
-from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT, built_md5
 from warehouse.dbt_session import environment, libpq_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
@@ -100,7 +100,12 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
         arguments = dbt_build_arguments(full_refresh=config.full_refresh, tests_alone=tests_alone)
         turn = nullcontext() if tests_alone else held(settings, DBT, "dagster dbt")
         with turn:
-            with environment({**libpq_variables(settings.as_transformer), "LANDFALL_STARTED_BY": "dagster"}):
+            variables = {
+                **libpq_variables(settings.as_transformer),
+                "LANDFALL_STARTED_BY": "dagster",
+                "LANDFALL_PROJECT_MD5": built_md5(DBT_PROJECT, settings.reporting_timezone),
+            }
+            with environment(variables):
                 build = dbt.cli(
                     arguments, context=context, target_path=dbt_target_folder(settings), raise_on_error=False
                 )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_REPORTS = 60.0
-"""An event takes 4.6 KB and 5-8 ms, and a pass every two seconds touches some 60 assets: reported each time, that would
-be 12 GB a day."""
+"""An event takes 4.6 KB and 5-8 ms, and a pass touches some 60 assets: with one every two seconds, each reported, that
+would be 12 GB a day."""
 POLL_SECONDS = 5.0
 """How often a Dagster is looked for."""
 SECONDS_OF_A_HEARTBEAT = 120.0

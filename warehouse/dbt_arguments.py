@@ -120,3 +120,8 @@ def pass_arguments(streams: Collection[str], *, cold: bool = True) -> list[str]:
 def cold_arguments(stream: str) -> list[str]:
     """The tables that such passes without `cold` leave out, of one stream."""
     return [*RUN_TABLES, "--select", f"tag:cold,source:landing.{stream}+", "--exclude", *NO_PASS]
+
+
+def models_arguments(names: Collection[str]) -> list[str]:
+    """These models and no others."""
+    return [*RUN_TABLES, "--select", *sorted(names)]

@@ -77,6 +77,12 @@ def project_checksum(project: Path) -> str:
     return digest.hexdigest()
 
 
+def built_md5(project: Path, reporting_timezone: str | None) -> str:
+    """md5 of all that the models' SQL is made of: the project's files, and the zone that a setting names."""
+    text = f"{project_checksum(project)} {reporting_timezone or ''}"
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def project_files(project: Path) -> list[Path]:
     """Files that a parse depends on."""
     found = (path for path in project.rglob("*") if path.is_file())

@@ -23,7 +23,7 @@ from landfall.login import Login
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
-from warehouse.dbt_manifest import BY_LOAD, DBT_PROJECT, load_manifest
+from warehouse.dbt_manifest import BY_LOAD, DBT_PROJECT, built_md5, load_manifest, newest_change
 
 # dbt reads its settings from the environment of the process, so runs of one process follow one another.
 _ONE_RUN = threading.Lock()
@@ -83,7 +83,15 @@ class DbtSession:
         open_state(settings.home)
         self.folder = settings.home / "dbt"
         clear_target_of_other_dbt(self.folder)
+        self._read_at = time.time()
         self.manifest = load_manifest(project, str(conninfo_to_dict(settings.as_transformer.dsn)["dbname"]))
+        self.project_md5 = built_md5(project, settings.reporting_timezone)
+        """Of what its models are made of: what dbt builds here, a script says as its `project` (ops.model_scripts)."""
+
+    @property
+    def edited(self) -> Path | None:
+        """The file of the project that was changed last since it was read here, else None."""
+        return newest_change(self.project, self._read_at)
 
     def run(self, arguments: Sequence[str]) -> Outcome:
         """Run dbt once, e.g. `["run", "--select", "dim_job"]`. What fails is in the outcome and not raised.
@@ -103,7 +111,11 @@ class DbtSession:
             "prod",
             *options,
         ]
-        variables = {**libpq_variables(self.settings.as_transformer), "LANDFALL_STARTED_BY": self.started_by}
+        variables = {
+            **libpq_variables(self.settings.as_transformer),
+            "LANDFALL_STARTED_BY": self.started_by,
+            "LANDFALL_PROJECT_MD5": self.project_md5,
+        }
         if self.settings.reporting_timezone is not None:
             variables["LANDFALL_REPORTING_TIMEZONE"] = self.settings.reporting_timezone
         with _ONE_RUN, ExitStack() as turn, environment(variables):

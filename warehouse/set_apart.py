@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -19,10 +19,12 @@ from psycopg import sql
 from database.connect import connect
 from database.locks import DBT, Connection, held
 from landfall.settings import Settings
-from warehouse.dbt_arguments import pass_arguments
+from warehouse.dbt_arguments import cold_arguments, models_arguments, pass_arguments
 from warehouse.dbt_session import DbtSession, NodeOutcome, Outcome
 from warehouse.model_tables import ModelTable, fact_of, model_tables
 from warehouse.narrowing import MOST_EVENTS, BeyondHelp, Culprit, Reading, Trials, identifier, one
+from warehouse.pass_plan import PassPlan
+from warehouse.scripts import Scripts
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +79,11 @@ class Days:
 
 
 class Refresher:
-    """Runs dbt, and sets apart the events that its models fail on."""
+    """Refreshes the models, by their scripts where that will do, and sets apart the events that they fail on."""
 
     def __init__(self, session: DbtSession) -> None:
         self._session = session
+        self._scripts = Scripts(session)
         self._tables = model_tables(session.manifest)
         self._left_alone_until: dict[str, float] = {}
         self._compiled: dict[str, str] = {}
@@ -89,7 +92,37 @@ class Refresher:
 
     def run(self, arguments: Sequence[str]) -> Outcome:
         """Run dbt with these arguments, and again as long as events are found that it fails on. See DbtSession.run."""
-        outcome = self._run(arguments)
+        return self._with_days(self._run(arguments))
+
+    def hot_pass(self, streams: Collection[str], *, cold: bool = False) -> Outcome:
+        """One pass over the tables of these streams, with `cold` over those of that tag too. See _pass."""
+        return self._pass(self._scripts.plan(streams, hot=True, cold=cold), pass_arguments(streams, cold=cold))
+
+    def cold_pass(self, stream: str) -> Outcome:
+        """One pass over the cold tables of a stream. See _pass."""
+        return self._pass(self._scripts.plan([stream], hot=False, cold=True), cold_arguments(stream))
+
+    def _pass(self, plan: PassPlan, arguments: Sequence[str]) -> Outcome:
+        """Without dbt where each table was built by this project; else by dbt, with these arguments.
+
+        What only dbt can refresh, a user's `incremental` and what reads it, dbt does afterwards. Where a table fails,
+        dbt does the whole pass again, and what it still fails on is set apart. See Scripts.run and DbtSession.run.
+        """
+        outcome = self._scripts.run(plan)
+        if outcome is None:
+            outcome = self._run(arguments)
+        elif outcome.failed:
+            outcome = together(outcome, self._run(arguments))
+        elif outcome.ok and plan.by_dbt:
+            outcome = together(outcome, self._run(models_arguments(plan.by_dbt)))
+        return self._with_days(outcome)
+
+    def close(self) -> None:
+        """Close the connections of the scripts."""
+        self._scripts.close()
+
+    def _with_days(self, outcome: Outcome) -> Outcome:
+        """And count the days again of which facts were taken away."""
         for _ in range(MOST_ROUNDS):
             if time.monotonic() < self._counts_days_at:
                 break

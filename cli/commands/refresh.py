@@ -34,9 +34,9 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--pause",
     type=click.FloatRange(0),
-    default=2.0,
+    default=0.0,
     show_default=True,
-    help="With --watch: least seconds from the start of one pass to the next.",
+    help="With --watch: least seconds from the start of one pass to the next; 0: the next begins where there is news.",
 )
 def command(
     keep_going: bool,
@@ -61,8 +61,9 @@ def command(
     and left out of every mart, and the models go on. Once the model is mended, --retry-set-apart has them read it
     after all. A model that fails on more than 100 events has a fault of its own: it stays failed, nothing is set apart.
 
-    With --watch one process follows the loads; a second one stands by and takes over when the first is gone. Where
-    Dagster runs on the same state folder (or DAGSTER_HOME), its assets show what was refreshed, once a minute.
+    With --watch one process follows the loads, without dbt but where a model has changed or fails; a second one stands
+    by and takes over when the first is gone. Where Dagster runs on the same state folder (or DAGSTER_HOME), its assets
+    show what was refreshed, once a minute.
 
     Exit codes: 0 done or stopped; 1 a model failed (it catches up at the next refresh).
     """

@@ -2,24 +2,12 @@
     Which loads a run and its models read: see docs in models/_progress.md.
 
     A run reads to one horizon per stream. A model reads from its own position to the least of the horizon and the
-    positions of the relations that it reads, and moves there in the transaction that writes its rows.
+    positions of the relations that it reads, and moves there in the transaction that writes its rows (ops.plan_model, ops.run_script).
 #}
 
-{# At the run's start: the newest load of each stream that has landed and is enriched. Old horizons go, without waiting for another run. #}
+{# At the run's start: the newest load of each stream that has landed and is enriched. #}
 {% macro capture_horizon() %}
-    with outdated as (
-        select h.invocation_id, h.stream from ops.run_horizon as h
-        where h.captured_at < clock_timestamp() - interval '7 days'
-        for update skip locked
-    ),
-
-    forgotten as (
-        delete from ops.run_horizon as h using outdated as o
-        where h.invocation_id = o.invocation_id and h.stream = o.stream
-    )
-
-    insert into ops.run_horizon (invocation_id, stream, hi)
-    select '{{ invocation_id }}', s.stream, s.hi from ops.horizons as s
+    select ops.capture_horizon('{{ invocation_id }}')
 {% endmacro %}
 
 
@@ -163,47 +151,28 @@
 
 
 {#
-    First statements of a model's transaction, in one round trip, of which a refresh makes hundreds: take its rows, so that runs follow
-    one another, hold still what it reads, and plan how far it reads. Each statement sees what was committed when it began.
-    Returns {plan: [{stream, position, reads_to}, …], relation: none or {kind, columns}, definition_md5, reporting_timezone}.
+    First statements of a model's transaction, in one round trip: take its turn (ops.lock_model), so that runs follow one another, and see
+    what is there. Each statement sees what was committed when it began.
+    Returns {relation: none or {kind, columns}, definition_md5, reporting_timezone, script_md5, project}.
     A relation that it reads and of which no position is known would count as empty: it ends there.
-
-    `stand_still`: see reads_nothing.
 #}
-{% macro take_turn(relation, upstreams, stand_still) %}
+{% macro take_turn(relation, upstreams) %}
     {% set key = progress_key(relation) %}
-    {% set read_relations = upstreams.values() | sum(start=[]) | unique | sort %}
+    {% set reads = text_literal(tojson(upstreams)) %}
     {% call statement('take_turn', fetch_result=true, auto_begin=true) %}
-        insert into ops.model_progress (relation, source) values
-        {% for stream in upstreams | sort -%}
-            ('{{ key }}', '{{ stream }}') {{- ',' if not loop.last }}
-        {% endfor %}
-        on conflict do nothing;
-
-        select 1 from ops.model_progress where relation = '{{ key }}' order by source for update;
-
-        {% if read_relations %}
-            select 1 from ops.model_progress
-            where relation in ({% for name in read_relations %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %})
-            order by relation, source
-            for share;
-        {% endif %}
-
-        {{ lock_definition_row(relation) }};
-
-        with planned as ({{ plan_progress(relation, upstreams, false, stand_still) }})
+        select ops.lock_model('{{ key }}', {{ reads }});
 
         select json_build_object(
-            'plan', (select json_agg(planned) from planned),
-            'without_position', (
-                select json_agg(name)
-                from unnest(array[{% for name in read_relations %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor %}]::text[]) as name
-                where name not in (select relation from ops.model_progress)
-            ),
+            'without_position', ops.without_position({{ reads }}),
             'relation', ({{ describe_relation(relation) }}),
-            'definition_md5', (select definition_md5 from ops.model_definition where relation = '{{ key }}'),
-            'reporting_timezone', (select reporting_timezone from ops.model_definition where relation = '{{ key }}')
+            'definition_md5', d.definition_md5,
+            'reporting_timezone', d.reporting_timezone,
+            'script_md5', s.script_md5,
+            'project', s.project
         )::text
+        from ops.model_definition as d
+        left join ops.model_scripts as s on s.relation = d.relation
+        where d.relation = '{{ key }}'
     {% endcall %}
     {% set turn = fromjson(load_result('take_turn').data[0][0]) %}
     {% if turn.without_position %}
@@ -213,73 +182,4 @@
         ) %}
     {% endif %}
     {% do return(turn) %}
-{% endmacro %}
-
-{# `from_start`: the relation was just made or emptied, so nothing is in it. #}
-{% macro plan_progress(relation, upstreams, from_start, stand_still) %}
-    {% set key = progress_key(relation) %}
-    update ops.model_progress as p
-    set
-        position = {{ '0' if from_start else 'p.position' }},
-        reads_to = {% if stand_still %}{{ '0' if from_start else 'p.position' }}{% else %}bounds.reads_to{% endif %}
-    from (
-        {% for stream in upstreams | sort -%}
-        select
-            '{{ stream }}' as source,
-            least(
-                greatest(
-                    {# what was in the relation is readable, whatever this run's horizon #}
-                    (select position from ops.model_progress where relation = '{{ key }}' and source = '{{ stream }}'),
-                    (select hi from ops.run_horizon where invocation_id = '{{ invocation_id }}' and stream = '{{ stream }}')
-                )
-                {%- for name in upstreams[stream] %},
-                coalesce((select position from ops.model_progress where relation = '{{ name }}' and source = '{{ stream }}'), 0)
-                {%- endfor %}
-            ) as reads_to
-        {{ 'union all' if not loop.last }}
-        {% endfor %}
-    ) as bounds
-    where p.relation = '{{ key }}' and p.source = bounds.source
-    returning p.source as stream, p.position, p.reads_to
-{% endmacro %}
-
-{# The same plan for a relation that turns out to hold nothing. #}
-{% macro plan_from_start(relation, upstreams, stand_still) %}
-    {% call statement('plan_from_start', fetch_result=true) %}
-        with planned as ({{ plan_progress(relation, upstreams, true, stand_still) }})
-        select json_agg(planned)::text from planned
-    {% endcall %}
-    {% do return(fromjson(load_result('plan_from_start').data[0][0])) %}
-{% endmacro %}
-
-
-{# In the transaction that writes the rows: what the model has read is in it. Never backwards. #}
-{% macro move_progress(relation) %}
-    update ops.model_progress
-    set position = greatest(position, reads_to), updated_at = clock_timestamp()
-    where relation = '{{ progress_key(relation) }}' and reads_to > position
-{% endmacro %}
-
-
-{#
-    The model's SQL with its bounds as numbers instead of subqueries, which say the same: the planner then knows how much
-    there is to read (a range of unknown bounds counts as 0.5 % of the table, whatever its size).
-#}
-{% macro with_literal_bounds(sql, plan) %}
-    {% set out = namespace(sql=sql) %}
-    {% for item in plan %}
-        {% for aggregate in ('min', 'max') %}
-            {% set expression = landed_at_of_new_loads(item.stream, aggregate) %}
-            {% if expression in out.sql %}
-                {% set found = run_query(
-                    "select " ~ aggregate ~ "(landed_at)::text from landing.loads where stream = '" ~ item.stream
-                    ~ "' and load_id > " ~ item.position ~ " and load_id <= " ~ item.reads_to
-                ).rows[0][0] %}
-                {% set literal = "timestamptz '" ~ found ~ "'" if found else 'null::timestamptz' %}
-                {% set out.sql = out.sql | replace(expression, literal) %}
-            {% endif %}
-        {% endfor %}
-        {% set out.sql = out.sql | replace(position_of(item.stream), item.position) | replace(reads_to(item.stream), item.reads_to) %}
-    {% endfor %}
-    {% do return(out.sql) %}
 {% endmacro %}

@@ -18,12 +18,8 @@
         {% endif %}
         {% if result.node.resource_type == 'test' %}{% do tests.append(test_row(result, status)) %}{% endif %}
     {% endfor %}
-    with forgotten as (
-        delete from ops.runs where started_at < clock_timestamp() - interval '2 days'
-    )
-    {%- if tests %},
-
-    tested as (
+    {%- if tests %}
+    with tested as (
         insert into ops.test_results (test, relation, status, failures, message, invocation_id) values
         {{ tests | join(',\n        ') }}
         on conflict (test) do update set
@@ -36,12 +32,10 @@
     )
     {%- endif %}
 
-    insert into ops.runs (invocation_id, started_by, command, started_at, models, rows_written, warnings, skipped, failed)
-    values (
+    select ops.record_run(
         '{{ invocation_id }}', {{ text_literal(env_var('LANDFALL_STARTED_BY', 'dbt')) }}, '{{ flags.WHICH }}', '{{ run_started_at.isoformat() }}',
         {{ seen.models }}, {{ seen.rows }}, {{ seen.warnings }}, {{ seen.skipped }}, array[{{ failed | join(', ') }}]::text[]
     )
-    on conflict do nothing
 {% endmacro %}
 
 

@@ -148,7 +148,10 @@ def test_python_names_of_dbt_that_the_project_uses_are_there() -> None:
         "convert_type",
     }
     assert adapter - PostgresAdapter._available_ == set(), "methods of `adapter` that macros call"
-    context = {"graph", "flags", "load_result", "invocation_args_dict", "selected_resources", "defer_relation"}
+    context = {
+        *("graph", "flags", "load_result", "store_raw_result"),
+        *("invocation_args_dict", "selected_resources", "defer_relation"),
+    }
     assert context - ModelContext._context_members_.keys() == set(), "names that macros use beside documented ones"
     assert {"manifest", "callbacks"} <= inspect.signature(dbtRunner).parameters.keys(), "warehouse/dbt_session.py"
     assert {"adapter_response", "status", "message", "execution_time", "node"} <= NodeResult.__dataclass_fields__.keys()

@@ -96,12 +96,12 @@ def test_every_variable_is_a_setting(page: Path) -> None:
 
 
 def tables_there_are() -> set[str]:
-    """Every relation that dbt, a migration or a contract makes."""
+    """Every relation that dbt, a migration or a contract makes, and every function of a migration."""
     manifest = read_manifest()
     nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
     found = {f"{node['schema']}.{node.get('alias') or node['name']}" for node in nodes}
     for path in (PROJECT / "database" / "migrations").glob("*.sql"):
-        found |= set(re.findall(r"create (?:table|view) (\w+\.\w+)", path.read_text(encoding="utf-8")))
+        found |= set(re.findall(r"create (?:table|view|function) (\w+\.\w+)", path.read_text(encoding="utf-8")))
     return found | {f"landing.{stream}" for stream in load_contracts()} | {"ops.migrations"}
 
 

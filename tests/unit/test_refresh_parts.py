@@ -10,7 +10,7 @@ from landfall.login import TRANSFORMER, Login
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
 from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables, said
 from warehouse.refresh import summary
-from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, streams_with_news
+from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, rest, streams_with_news
 
 
 def node(name: str, *, status: str = "success", message: str = "", rows: int = 0, kind: str = "model") -> NodeOutcome:
@@ -103,6 +103,15 @@ def test_a_stream_whose_model_fails_waits_longer_and_longer_and_holds_no_other_u
     assert turns.next(at(a=2, b=1), 4.5) == (["a"], None), "its cold tables hold its hot ones up no more"
     assert turns.next(at(a=1, b=1), 4.5) == ([], None)
     assert turns.next(at(a=1, b=1), 5.0) == ((), "a")
+
+
+@pytest.mark.parametrize(
+    ("took", "pause", "seconds"), [(0.2, 0.0, 0.1), (0.2, 1.0, 0.8), (2.0, 0.0, 0.0), (2.0, 1.0, 0.0)]
+)
+def test_it_rests_after_short_passes_and_goes_on_at_once_where_much_is_new(
+    took: float, pause: float, seconds: float
+) -> None:
+    assert rest(took, pause) == pytest.approx(seconds)
 
 
 def test_a_summary_counts_rows_of_models_and_not_of_seeds_or_views() -> None:

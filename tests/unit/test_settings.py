@@ -24,6 +24,7 @@ OWN_SERVERS = {
 DECLARED = {name for variable in declared() for name in variable.names}
 NOT_FOR_USERS = {
     "LANDFALL_STARTED_BY",  # what dbt is started by, which it notes in ops.runs
+    "LANDFALL_PROJECT_MD5",  # of the project that it builds, which it notes in ops.model_scripts
     "LANDFALL_KAFKA",  # the beginning of a name
     "LANDFALL_ADMIN_PASSWORD",  # of docker-compose.yml
     *(f"LANDFALL_{name}" for name in ("PROMETHEUS_URL", "BOARDS")),  # what Grafana's provisioning reads

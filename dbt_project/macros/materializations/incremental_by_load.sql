@@ -6,44 +6,22 @@
       rows until the new ones are there;
     - what exists is asked from the database behind the lock, so two first builds follow one another;
     - what was filled from landing that `landfall retention` has dropped is the archive: a full refresh leaves it as it is.
-    A model needs a contract with a primary key, and one of the strategies of strategies.sql.
+    A model needs a contract with a primary key, and one of the strategies of strategies.sql. What it executes is Postgres' to run
+    (scripts.sql), so that a pass needs dbt only where a model has changed.
 #}
 {% materialization incremental_by_load, adapter='postgres' %}
     {% set relation = this.incorporate(type='table') %}
     {% set upstreams = upstream_positions(model) %}
-    {% set stand_still = reads_nothing() %}
     {% do check_by_load(model, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=false) }}
 
-    {% set turn = take_turn(relation, upstreams, stand_still) %}
+    {% set turn = take_turn(relation, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
     {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
     {% do check_counted_timezone(relation, turn, filled_anew) %}
     {% set from_start = prepare_table(relation, sql, turn, upstreams, filled_anew) %}
-    {% set plan = plan_from_start(relation, upstreams, stand_still) if from_start else turn.plan %}
-    {% set news = [] %}
-    {% for item in plan if item.reads_to > item.position %} {% do news.append(item) %} {% endfor %}
-
-    {% if news or stand_still or (recounts_days() and config.get('meta', {}).get('event_day')) %}
-        {% set arguments = {
-            'target_relation': relation,
-            'unique_key': unique_key_columns(),
-            'dest_columns': model.columns.keys() | list,
-            'sql': with_literal_bounds(sql, plan),
-        } %}
-        {# the position moves first: the bounds are numbers by now, and what dbt counts as rows are those of the last statement #}
-        {% call statement('main') %}
-            {% if news %} {{ move_progress(relation) }}; {% endif %}
-            {{ context[strategy_macro(config.get('incremental_strategy'))](arguments) }}
-        {% endcall %}
-    {% else %}
-        {% call noop_statement('main', 'NOTHING NEW', 'NOTHING NEW', 0) %} {% endcall %}
-    {% endif %}
-
-    {% do mark_changed_facts(relation, news) %}
-
-    {% if news %} {% do analyze_when_grown(relation) %} {% endif %}
+    {% do run_script(script_of(relation, sql, upstreams), turn, from_start) %}
     {% do apply_grants(relation, config.get('grants'), should_revoke=true) %}
 
     {{ run_hooks(post_hooks, inside_transaction=true) }}
@@ -51,25 +29,6 @@
     {{ run_hooks(post_hooks, inside_transaction=false) }}
     {% do return({'relations': [relation]}) %}
 {% endmaterialization %}
-
-
-{#
-    Statistics at once, and not when autovacuum comes: after the first fill or a backlog, the models that read this next would plan for
-    a table of a few pages (a refresh of 10,000 events took 12 s instead of 2). By its size on disk: rows that are counted again take the
-    place of others, and a table of the newest days, of which each refresh writes most, would be analyzed by each (60-200 ms).
-#}
-{% macro analyze_when_grown(relation) %}
-    {% set written = load_result('main').response.rows_affected | default(0) %}
-    {% if written is number and written >= 1000 %}
-        {% set has_grown = run_query(
-            "select pg_relation_size(oid) > 1.25 * relpages * current_setting('block_size')::int from pg_class where oid = '" ~ relation
-            ~ "'::regclass"
-        ).rows[0][0] %}
-        {% if has_grown %}
-            {% call statement('analyze') %} analyze {{ relation }} {% endcall %}
-        {% endif %}
-    {% endif %}
-{% endmacro %}
 
 
 {# Columns of the model's primary key, from its contract. #}

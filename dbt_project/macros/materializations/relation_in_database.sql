@@ -26,14 +26,12 @@
 
 {# Takes the row of a relation's definition, so that two runs do not change it at once; returns the md5 on record. #}
 {% macro lock_definition(relation) %}
-    {% call statement('lock_definition', fetch_result=true, auto_begin=true) %} {{ lock_definition_row(relation) }} {% endcall %}
-    {% do return(load_result('lock_definition').data[0][0]) %}
-{% endmacro %}
-
-{% macro lock_definition_row(relation) %}
     {% set key = progress_key(relation) %}
-    insert into ops.model_definition (relation) values ('{{ key }}') on conflict do nothing;
-    select definition_md5 from ops.model_definition where relation = '{{ key }}' for update
+    {% call statement('lock_definition', fetch_result=true, auto_begin=true) %}
+        insert into ops.model_definition (relation) values ('{{ key }}') on conflict do nothing;
+        select definition_md5 from ops.model_definition where relation = '{{ key }}' for update
+    {% endcall %}
+    {% do return(load_result('lock_definition').data[0][0]) %}
 {% endmacro %}
 
 

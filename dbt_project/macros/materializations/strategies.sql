@@ -1,7 +1,7 @@
 {#
     insert_new: for facts, which never change. Rows whose key is there already are duplicates and left out; as loads are read in
-    their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see
-    mark_changed_facts. Events go in by time: what happened together then lies together, also after a backlog.
+    their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see meta.changes
+    in scripts.sql. Events go in by time: what happened together then lies together, also after a backlog.
 #}
 {% macro by_load_insert_new_sql(arguments) %}
     {% set columns = arguments.dest_columns | join(', ') %}
@@ -68,30 +68,6 @@
 {# keep_greatest: for high-water marks. Columns outside unique_key only ever rise, so order and repetition do not matter. #}
 {% macro by_load_keep_greatest_sql(arguments) %}
     {{ upsert_sql(arguments, added=[]) }}
-{% endmacro %}
-
-
-{#
-    Facts that a change load concerns take its number, so that the models which read them count them again. meta.changes names the
-    kinds of change (ops.changes.kind) and the fact's columns: {user_agent: user_agent_key}.
-#}
-{% macro mark_changed_facts(relation, news) %}
-    {% for kind, column in config.get('meta', {}).get('changes', {}).items() %}
-        {% for item in news %}
-            {% set changes %}
-                from ops.changes
-                where stream = '{{ item.stream }}' and kind = '{{ kind }}' and load_id > {{ item.position }} and load_id <= {{ item.reads_to }}
-            {% endset %}
-            {% if run_query('select 1 ' ~ changes ~ ' limit 1').rows %}
-                {% call statement('mark_changed_facts') %}
-                    update {{ relation }} as f
-                    set changed_load_id = c.load_id
-                    from (select key, max(load_id) as load_id {{ changes }} group by key) as c
-                    where f.{{ column }} = c.key and f.changed_load_id < c.load_id
-                {% endcall %}
-            {% endif %}
-        {% endfor %}
-    {% endfor %}
 {% endmacro %}
 
 
