@@ -3,8 +3,8 @@
     of a key held at another position. Whatever is none of these is lost: `landed` less the three is shown as unexplained.
     A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
 
-    Nearly every record is the one that its fact was made of, which its position says before any of its other fields is cast. Facts are found by
-    their key and its index: a join by position would have none, and be quadratic where the planner expects one new row.
+    Nearly every record is the one that its fact was made of, which its position says before any of its other fields is cast. Facts are
+    found by their key and its index: a join by position would have none, and be quadratic where the planner expects one new row.
 #}
 {% macro accounted_loads(stream, staged, fact, rejected, compared) -%}
 {%- set position = ['topic_id', 'kafka_partition', 'kafka_offset'] -%}
