@@ -179,7 +179,7 @@ class Scripts:
         """Once, and again when they are others."""
         if not_built != self._said:
             logger.warning(
-                "%s not built yet as this project has %s (%s): this pass goes through dbt, which builds that.",
+                "%s not built yet as this project has %s (%s): this pass goes through dbt.",
                 f"{counted(len(not_built), 'table')} {'is' if len(not_built) == 1 else 'are'}",
                 "it" if len(not_built) == 1 else "them",
                 ", ".join(not_built[:3]) + (", …" if len(not_built) > 3 else ""),
