@@ -199,12 +199,13 @@ def test_the_keys_and_the_host_are_those_that_dbt_computes() -> None:
     assert same(body(keys, "salted_key"), SALTED_KEY.replace("{text}", "{{ text }}"))
     assert same(body(hosts, "url_host"), URL_HOST.replace("{url}", "{{ url }}"))
     assert same(body(hosts, "ip_address"), IP_ADDRESS.replace("{text}", "{{ text }}"))
-    ours = LANDED.format(column='"{{ field }}"', name="'{{ field }}'").replace("l.", "")
+    names = {"column": "{{ quoted_name(column or field) }}", "name": "{{ text_literal(field) }}"}
+    ours = LANDED.format(**names).replace("l.", "")
     assert same(body(landed, "landed"), ours)
 
 
 def body(text: str, macro: str) -> str:
-    found = re.search(r"\{% macro " + macro + r"\(\w+\) -?%\}(.*?)\{%-? endmacro %\}", text, re.DOTALL)
+    found = re.search(r"\{% macro " + macro + r"\([^)]*\) -?%\}(.*?)\{%-? endmacro %\}", text, re.DOTALL)
     assert found is not None, macro
     return found[1]
 
