@@ -62,8 +62,8 @@ _GROUP_WORDS = (
 _CATEGORY_WORDS = frozenset(_GROUP_WORDS) | several("year month weekday day hour flag port week quarter")
 _SUM_WORDS = several(
     "amount total gross cost fee fare tip paid sales revenue turnover spend bytes size qty quantity count items pieces"
-    " distance views clicks visits passengers units volume tax discount charge charges surcharge payment credit debit"
-    " energy kwh miles km"
+    " distance views clicks visits passengers units volume tax charge charges surcharge payment credit debit"
+    " energy kwh miles km profit loss income earnings"
 )
 _NO_MEASURE = several("lat latitude lon lng long longitude x y z index rank position")
 

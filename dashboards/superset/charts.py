@@ -192,8 +192,8 @@ def lines(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
     return {
         **series(chart, dataset, words),
         "seriesType": "line",
-        "markerEnabled": True,  # a line of one point, as in the first minutes, is no line
-        "markerSize": 6 if x_has_few_values(chart, dataset) else 3,
+        "markerEnabled": x_has_few_values(chart, dataset),
+        "markerSize": 6,
         "opacity": 0.2,
         "area": False,
         "connect_nulls": False,
@@ -201,7 +201,7 @@ def lines(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
 
 
 def x_has_few_values(chart: Chart, dataset: Compiled) -> bool:
-    """Whether the points of a line stand apart: days."""
+    """Whether the points of a line are worth a mark: days, and a day may stand alone."""
     return dataset.columns[str(chart.x)].column.type == "date"
 
 

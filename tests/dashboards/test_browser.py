@@ -276,6 +276,8 @@ def test_charts_ask_again_each_ten_seconds_until_a_person_pauses_them(
             shown.page.clock.fast_forward(REFRESH_SECONDS * 1000)
         shown.wait_until_drawn()
         shown.page.locator("[data-test=auto-refresh-toggle]").click()
+        shown.page.clock.fast_forward(REFRESH_SECONDS * 1000)  # charts of one refresh ask one after the other
+        shown.page.wait_for_timeout(500)
         asked.clear()
         shown.page.clock.fast_forward(10 * REFRESH_SECONDS * 1000)
         shown.page.wait_for_timeout(500)
