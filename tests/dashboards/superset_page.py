@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-from manual.superset_page import CHARTS, SECONDS, log_in, show, wait_until_drawn
+from manual.superset_page import CHARTS, FIGURES, SECONDS, log_in, show, wait_until_drawn
 from tests.dashboards.superset_server import Superset
 
+ROWS = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim()))"
 TALL = 6_000
 """Pixels: Superset draws what is in sight, and here all of it is."""
 
@@ -33,6 +34,13 @@ class Opened:
         """No loading mark is left, and each chart has something in it."""
         wait_until_drawn(self.page)
 
+    @contextmanager
+    def figures_asked(self) -> Iterator[None]:
+        """Waits until what is done in the block has had charts ask again, and until they are drawn."""
+        with self.page.expect_response(lambda response: FIGURES in response.url):
+            yield
+        self.wait_until_drawn()
+
     def chart(self, name: str) -> Locator:
         """A chart by its name."""
         return self.page.locator(f'{CHARTS}[data-test-chart-name="{name}"]')
@@ -43,13 +51,21 @@ class Opened:
 
     def rows(self, name: str) -> list[list[str]]:
         """The rows of a table that are on its page, as written."""
-        found = self.chart(name).locator("tbody tr").all()
-        return [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in found]
+        found: list[list[str]] = self.chart(name).locator("tbody tr").evaluate_all(ROWS)
+        return found
+
+    def has_rows(self, name: str, expected: list[list[str]]) -> bool:
+        """Whether a table has these rows, in any order, at once or in some seconds: it is drawn after its answer."""
+        for _ in range(100):
+            if sorted(self.rows(name)) == sorted(expected):
+                return True
+            self.page.wait_for_timeout(100)
+        return False
 
     def click(self, name: str, value: str) -> None:
         """Click a cell of a table, and wait until all is drawn again."""
-        self.chart(name).locator("tbody td").filter(has_text=value).first.click()
-        self.wait_until_drawn()
+        with self.figures_asked():
+            self.chart(name).locator("tbody td").filter(has_text=value).first.click()
 
     def choose(self, name: str, value: str) -> None:
         """Choose a value of a filter, apply it, and wait until all is drawn again."""
@@ -59,8 +75,8 @@ class Opened:
         self.page.locator(f"#{key}").fill(value)
         self.page.locator(f".ant-select-item-option >> text={quoted(value)}").first.click()
         self.page.keyboard.press("Escape")
-        self.page.locator("[data-test=filter-bar__apply-button]").click()
-        self.wait_until_drawn()
+        with self.figures_asked():
+            self.page.locator("[data-test=filter-bar__apply-button]").click()
 
     def wrong_charts(self) -> list[str]:
         """Names of charts in error, with what they say."""
