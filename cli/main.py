@@ -23,6 +23,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+def module_of(command: str) -> str:
+    """Name of the module that holds a command: `new_stream` of `new-stream`."""
+    return command.replace("-", "_")
+
+
 class LazyCommands(click.Group):
     """Lists commands without importing them: Spark, dbt and Dagster cost seconds each."""
 
@@ -34,7 +39,7 @@ class LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"cli.commands.{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"cli.commands.{module_of(cmd_name)}")
         command: click.Command = module.command
         return command
 
@@ -43,9 +48,7 @@ class LazyCommands(click.Group):
         sections = dict(SECTIONS)
         sections["More"] = tuple(name for name in names if not any(name in known for known in SECTIONS.values()))
         for title, members in sections.items():
-            rows = [
-                (name, one_line(COMMANDS_DIR / f"{name.replace('-', '_')}.py")) for name in members if name in names
-            ]
+            rows = [(name, one_line(COMMANDS_DIR / f"{module_of(name)}.py")) for name in members if name in names]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
