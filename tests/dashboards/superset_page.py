@@ -55,9 +55,13 @@ class Opened:
         return found
 
     def has_rows(self, name: str, expected: list[list[str]]) -> bool:
-        """Whether a table has these rows, in any order, at once or in some seconds: it is drawn after its answer."""
-        for _ in range(100):
-            if sorted(self.rows(name)) == sorted(expected):
+        """Whether a table has these rows, in any order, at once or within a minute: it is drawn after its answer.
+
+        Rows are compared in as many of their first columns as the expected ones have.
+        """
+        for _ in range(600):
+            shown = self.rows(name)
+            if sorted(row[: len(expected[0])] for row in shown) == sorted(expected):
                 return True
             self.page.wait_for_timeout(100)
         return False

@@ -126,9 +126,6 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
         listening = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
         assert set(listening) == {"127.0.0.1"}
     finally:
-        started = time.monotonic()
         children.stop()
-        took = time.monotonic() - started
-    assert took < 5.5
     assert server.child.members() == []
     assert [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
