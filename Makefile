@@ -35,7 +35,7 @@ dashboards: setup
 	@$(BIN)/landfall dashboards
 
 test: setup
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --durations 30)
 
 lint: setup
 	$(BIN)/ruff format --check .
