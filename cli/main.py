@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "All of it": ("demo",),
     "Servers": ("up", "down", "status", "doctor", "env", "migrate"),
     "Events and reference data": ("simulate", "replay", "reference", "new-stream"),
-    "Landing and models": ("serve", "land", "ingest", "refresh", "quarantine", "report"),
+    "Landing and models": ("serve", "land", "package", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
     "Seen from outside": ("dashboards", "metrics", "export"),
 }

@@ -160,6 +160,14 @@ def database_uri(named: str) -> str:
     return named.strip()
 
 
+def spark_master(named: str) -> str:
+    """A master as Spark writes it."""
+    found = named.strip()
+    if not re.fullmatch(r"local(\[(\d+|\*)\])?|spark://[^\s:]+:\d+(,[^\s:]+:\d+)*", found):
+        raise ValueError("write spark://HOST:PORT or local[CORES]; any other master is for spark-submit to say")
+    return found
+
+
 def host_names(named: str) -> tuple[str, ...]:
     """Names of hosts, with commas."""
     names = tuple(name.strip() for name in named.split(",") if name.strip())

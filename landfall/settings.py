@@ -22,6 +22,7 @@ from landfall.declared import (
     path,
     secret_address,
     setting,
+    spark_master,
     text,
     web_address,
     whole,
@@ -87,6 +88,12 @@ class Settings:
         300_000,
         whole(),
         "most events of one load, which bounds memory; the default [did best](benchmarks/README.md)",
+    )
+    spark_master: str | None = setting(
+        None,
+        spark_master,
+        "where `landfall land` runs, as Spark writes it: `spark://HOST:PORT`"
+        " ([a cluster](docs/how-to/spark-cluster.md)); by default on all cores of its own machine, `local[CORES]`",
     )
     geoip_database: Path | None = setting(
         None,

@@ -58,7 +58,7 @@ def land(
     with scratch_folder(settings.home / "landing") as scratch, _children_end_with_us():
         on_signals(lambda: _end_at_once(scratch))  # while Spark starts nothing is under way
         try:
-            spark = spark_session(spark_jars(), scratch)
+            spark = spark_session(spark_jars(), scratch, settings.spark_master)
         except KeyboardInterrupt:  # Spark puts a handler of its own for SIGINT in place while it starts
             return EXIT_OK
         on_signals(stop.set)

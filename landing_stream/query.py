@@ -140,6 +140,10 @@ class LandingQuery:
         if self._gate.acquire(timeout=timeout_seconds):
             query.stop()
 
+    def fails_with(self, error: BaseException) -> None:
+        """The running query is about to fail, because of this."""
+        self._failure = error
+
     def why_failed(self, error: BaseException) -> BaseException:
         """What the batch function raised, rather than what Spark made of it."""
         return self._failure or error
@@ -188,7 +192,7 @@ class LandingQuery:
             self._land(batch_id, checkpoint, writer, topic_id)
             self._has_landed = True
         except BaseException as error:
-            self._failure = error
+            self._failure = self._failure or error
             raise
         finally:
             self._gate.release()

@@ -9,28 +9,36 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from jvm.java import java_home
+from landfall.errors import UserError
 
 _SECRET = re.compile(r"LANDFALL_\w+_DSN|LANDFALL_\w+_URL|LANDFALL_\w+_PASSWORD|PGPASSWORD|DAGSTER_POSTGRES_URL")
+_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 _LOG_CONFIGURATION = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
-def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None) -> SparkSession:
-    """The Spark session: local and on loopback, where spark-submit or spark-defaults.conf say nothing else.
+def spark_session(jars: Iterable[Path], scratch: Path, master: str | None = None) -> SparkSession:
+    """The Spark session: what spark-submit was told comes first, then `master`, then this machine on loopback.
 
-    `scratch`: a folder for Spark's own files. `cores`: tasks at a time; default: the machine's.
+    `scratch`: a folder for Spark's own files. `master`: as Spark writes it, `local[2]` or `spark://HOST:PORT`.
+    Raises UserError where a cluster's driver would listen on the network without authentication.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit has started its JVM already
-        os.environ["JAVA_HOME"] = str(java_home())
     scratch.mkdir(parents=True, exist_ok=True)
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit has started its JVM, which knows what it was told
+        SparkContext._ensure_initialized()
+    else:
+        os.environ["JAVA_HOME"] = str(java_home())
     conf = SparkConf()
-    for name, value in _settings(jars, scratch, cores or os.cpu_count() or 2).items():
-        conf.setIfMissing(name, value)  # what spark-submit or spark-defaults.conf says comes first
+    conf.setIfMissing("spark.master", master or f"local[{os.cpu_count() or 2}]")
+    stays_here = _is_on_this_machine(str(conf.get("spark.master")))
+    if stays_here:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    for name, value in {**_settings(jars, scratch), **(_LOOPBACK if stays_here else {})}.items():
+        conf.setIfMissing(name, value)
     if str(conf.get("spark.master")).startswith("local"):
         # The executor is the driver itself. After two minutes in which both were suspended, as on a machine that slept,
         # Spark would take it for lost and hear it no more, and it would end ten minutes later.
@@ -40,6 +48,14 @@ def spark_session(jars: Iterable[Path], scratch: Path, cores: int | None = None)
         conf.setIfMissing("spark.authenticate", "true")
     with _secrets_left_out():
         session = SparkSession.builder.config(conf=conf).getOrCreate()
+    if not stays_here and session.sparkContext.getConf().get("spark.authenticate") is None:
+        session.stop()
+        raise UserError(
+            "Spark's master is on another machine, and who reaches the driver could give it orders and read the logins"
+            " that tasks bring: set spark.authenticate and spark.network.crypto.enabled to true and"
+            " spark.authenticate.secret in spark-defaults.conf, as the cluster has them (or, on a network that nobody"
+            " else is in, spark.authenticate to false)."
+        )
     session.sparkContext.setLogLevel("OFF")
     # It would print a traceback whenever the JVM goes; the supervisor says that in a sentence.
     session.sparkContext._accumulatorServer.handle_error = lambda *_: None  # type: ignore[method-assign]
@@ -56,7 +72,11 @@ def _secrets_left_out() -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]:
+def _is_on_this_machine(master: str) -> bool:
+    return master.startswith("local") or re.match(r"spark://(127\.0\.0\.1|localhost)[:,]", master) is not None
+
+
+def _settings(jars: Iterable[Path], scratch: Path) -> dict[str, str]:
     java_options = " ".join(
         (
             "-Xss16m",  # deep plans and query.stop() overflowed the default stack
@@ -72,13 +92,10 @@ def _settings(jars: Iterable[Path], scratch: Path, cores: int) -> dict[str, str]
     )
     return {
         "spark.app.name": "landfall land",
-        "spark.master": f"local[{cores}]",
         # Not spark.jars: it is read after the first look at a local file, which is a jar's.
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.driver.memory": "1g",
         "spark.driver.extraJavaOptions": java_options,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(scratch),

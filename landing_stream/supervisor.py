@@ -18,6 +18,7 @@ from database.recovery import Recovery
 from landfall.errors import EXIT_FENCED
 from landfall.failures import Kind
 from landfall.settings import Settings
+from landing_stream.application import Application, ApplicationOver, NoExecutor
 from landing_stream.ledger import Fenced
 from landing_stream.query import LandingQuery
 
@@ -46,7 +47,8 @@ class Supervisor:
         once: bool,
         stop: threading.Event,
     ) -> None:
-        self._spark, self._settings, self._queries, self._once = spark, settings, queries, once
+        self._settings, self._queries, self._once = settings, queries, once
+        self._application = Application(spark)
         self._stop = stop
         self._exit_code = EXIT_OK
         self._bug: BaseException | None = None
@@ -88,6 +90,7 @@ class Supervisor:
             if query.awaitTermination(1):
                 recovery.well()
                 return
+            self._check_application(landing)
             if not is_well and landing.is_well(query):
                 is_well = True
                 recovery.well()
@@ -96,6 +99,14 @@ class Supervisor:
         logger.info(
             "stream %s: stopped between batches after %.1f s", landing.contract.stream, time.monotonic() - began
         )
+
+    def _check_application(self, landing: LandingQuery) -> None:
+        try:
+            self._application.check()
+        except NoExecutor as error:
+            landing.fails_with(error)
+            self._application.cancel_all()
+            raise
 
     def _is_over(self, landing: LandingQuery, cause: BaseException, recovery: Recovery) -> bool:
         """Whether the stream is not tried again after this failure."""
@@ -107,10 +118,8 @@ class Supervisor:
             logger.error("%s; this one ends", cause)
             self._end(EXIT_FENCED)
             return True
-        if not self._jvm_is_alive():
-            logger.error(
-                "stream %s: Spark's Java process has died; start `landfall land` again, nothing is lost", stream
-            )
+        if over := self._application_over():
+            logger.error("stream %s: %s; start `landfall land` again, nothing is lost", stream, over)
             self._end(EXIT_FAILED)
             return True
         failure = recovery.failed(cause)
@@ -124,11 +133,15 @@ class Supervisor:
         self._end(EXIT_FAILED)
         return True
 
-    def _jvm_is_alive(self) -> bool:
-        process = getattr(
-            self._spark.sparkContext._gateway, "proc", None
-        )  # none under spark-submit, whose JVM is our parent
-        return process is None or process.poll() is None
+    def _application_over(self) -> str:
+        """Why the application does not come back; empty while it lives."""
+        try:
+            self._application.check()
+        except ApplicationOver as error:
+            return str(error)
+        except NoExecutor:
+            pass
+        return ""
 
     def _end(self, exit_code: int) -> None:
         self._exit_code = max(self._exit_code, exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -15,7 +16,8 @@ from landfall.settings import Settings
 @click.option(
     "--stream", "streams", multiple=True, metavar="STREAM", help="Only this stream; may be given more than once."
 )
-def command(once: bool, streams: tuple[str, ...]) -> None:
+@click.option("--master", metavar="MASTER", help="As spark://HOST:PORT; default: LANDFALL_SPARK_MASTER.")
+def command(once: bool, streams: tuple[str, ...], master: str | None) -> None:
     """Land events from Kafka in Postgres, each exactly once, until stopped.
 
     One Spark application for all contracts, one query a stream. Ctrl-C or SIGTERM stops it between batches.
@@ -23,13 +25,14 @@ def command(once: bool, streams: tuple[str, ...]) -> None:
     once, shown by `landfall status`, and goes on by itself once it is mended; a bug ends the process with its trace.
 
     \b
-    Exit codes: 0 stopped, or drained with --once; 1 failed; 3 another `landfall land` has taken over.
+    Exit codes: 0 stopped, or drained with --once; 1 failed, or its Spark application was ended; 3 another one has
+    taken over.
     """
     # Imported here for start-up time.
     from enrichment.beside import EnricherProcess
     from landing_stream.land import land
 
-    settings = Settings.load()
+    settings = Settings.load({**os.environ, "LANDFALL_SPARK_MASTER": master} if master else None)
     configure_logging(settings.log_format)
     sys.exit(land(settings, EnricherProcess, streams, once))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 
 from cli.prepare import up
@@ -15,6 +17,7 @@ from landfall.settings import Settings
 from landing_stream.contract import Contract, Field
 from landing_stream.session import spark_session
 from local_stack.stack import down
+from tests.landing.command import SECRET, Command
 from tests.landing.streams import Stream
 
 
@@ -30,7 +33,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     with pytest.MonkeyPatch.context() as environ:
         environ.setenv("LANDFALL_EXAMPLE_DSN", "postgresql://landing_writer:sesame@127.0.0.1/landfall")
         environ.setenv("LANDFALL_EXAMPLE", "no login")
-        session = spark_session(spark_jars(), tmp_path_factory.mktemp("spark"), cores=2)
+        session = spark_session(spark_jars(), tmp_path_factory.mktemp("spark"), "local[2]")
     yield session
     session.stop()
 
@@ -80,3 +83,38 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
     finally:
         down(home)
+
+
+@pytest.fixture
+def command(database: Settings, environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path) -> Iterator[Command]:
+    found = Command(
+        {**environ_of(database), "LANDFALL_LOG_FORMAT": "json", "LANDFALL_TRIGGER_SECONDS": "0.2"}, tmp_path
+    )
+    yield found
+    for process in found.started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def events(settings: Settings) -> Callable[[int], None]:
+    """events(n): produces n visits and a record of each kind of poison, all with the secret in them."""
+    producer = Producer({**settings.kafka.client_config(), "log_level": 0})
+    poison = (
+        f"{SECRET}",
+        f'["{SECRET}"]',
+        f'{{"{SECRET}":NaN}}',
+        f'{{"{SECRET}":"\\u0000"}}',
+        f'{{"id":"{SECRET}"' + "[" * 1_100,
+        f'{{"ip":"{SECRET}","x":"\\ud83d"}}',
+    )
+
+    def produce(count: int) -> None:
+        for number in range(count):
+            producer.produce("product_views", json.dumps({"id": f"e{number}", "ip": SECRET, "new": SECRET}).encode())
+        for value in poison:
+            producer.produce("product_views", value.encode(), key=SECRET.encode())
+        producer.produce("product_views", SECRET.encode() + b"\xff")
+        assert producer.flush(60) == 0
+
+    return produce

@@ -6,98 +6,22 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import Producer
 
 from database.connect import connect
-from landfall.layout import venv_bin
 from landfall.processes import alive
 from landfall.settings import Settings
 from landfall.state import open_state
 from tests.conftest import Connection
+from tests.landing.command import SECRET, Command, count, positions
 from tests.landing.streams import wait_until
 
-SECRET = "visitor-4711"
 EXIT_FENCED = 3
-
-
-class Command:
-    """Processes of `landfall land` on a database of their own."""
-
-    def __init__(self, environ: dict[str, str], folder: Path) -> None:
-        self._environ, self._folder = environ, folder
-        self.started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *arguments: str, environ: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
-        with self.log(len(self.started)).open("wb") as log:
-            command = [str(venv_bin() / "landfall"), "land", *arguments]
-            self.started.append(subprocess.Popen(command, env={**self._environ, **environ}, stdout=log, stderr=log))
-        return self.started[-1]
-
-    def log(self, number: int) -> Path:
-        """What the copy of this number said."""
-        return self._folder / f"land-{number}.log"
-
-
-@pytest.fixture
-def command(database: Settings, environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path) -> Iterator[Command]:
-    found = Command(
-        {**environ_of(database), "LANDFALL_LOG_FORMAT": "json", "LANDFALL_TRIGGER_SECONDS": "0.2"}, tmp_path
-    )
-    yield found
-    for process in found.started:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def events(settings: Settings) -> Callable[[int], None]:
-    """events(n): produces n visits and a record of each kind of poison, all with the secret in them."""
-    producer = Producer({**settings.kafka.client_config(), "log_level": 0})
-    poison = (
-        f"{SECRET}",
-        f'["{SECRET}"]',
-        f'{{"{SECRET}":NaN}}',
-        f'{{"{SECRET}":"\\u0000"}}',
-        f'{{"id":"{SECRET}"' + "[" * 1_100,
-        f'{{"ip":"{SECRET}","x":"\\ud83d"}}',
-    )
-
-    def produce(count: int) -> None:
-        for number in range(count):
-            producer.produce("product_views", json.dumps({"id": f"e{number}", "ip": SECRET, "new": SECRET}).encode())
-        for value in poison:
-            producer.produce("product_views", value.encode(), key=SECRET.encode())
-        producer.produce("product_views", SECRET.encode() + b"\xff")
-        assert producer.flush(60) == 0
-
-    return produce
-
-
-def count(connection: Connection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
-
-
-def positions(connection: Connection) -> tuple[int, int]:
-    """(rows, distinct positions) of product_views, landed or quarantined."""
-    row = connection.execute(
-        """
-        select count(*), count(distinct (topic_id, kafka_partition, kafka_offset)) from (
-            select topic_id, kafka_partition, kafka_offset from landing.product_views
-            union all
-            select topic_id, kafka_partition, kafka_offset from landing.quarantine where stream = 'product_views'
-        ) as all_rows
-        """
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
 
 
 def enricher_of(process: subprocess.Popen[bytes]) -> psutil.Process | None:
