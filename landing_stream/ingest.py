@@ -38,7 +38,7 @@ from landing_stream.ledger import (
     start_writer,
 )
 from landing_stream.parse import Parser
-from landing_stream.slice import Slice, land_slice
+from landing_stream.slice import Share, land_share
 from landing_stream.starting_offsets import next_offsets
 from landing_stream.tables import ensure_tables
 
@@ -127,11 +127,12 @@ class FileDoor:
         prepare_partitions(self._connection, self._contract.stream, self._days)
         load = draw_load(self._connection, self._writer)
         self._on_load(load)
-        job = Slice(self._writer, load, topic_id, span)
-        account = land_slice(
-            self._connection, job, self._parser, [_batch(topic_id, span, values)], file.check_unchanged
+        share = Share(self._writer, load, topic_id, (span,))
+        accounts = land_share(
+            self._connection, share, self._parser, [_batch(topic_id, span, values)], file.check_unchanged
         )
         finish_load(self._connection, self._writer, load)
+        account = accounts.get(span.kafka_partition)
         return (account.landed, account.quarantined) if account else (0, 0)
 
     def _register(self, file: SourceFile, topic_id: UUID) -> tuple[str, dt.datetime] | None:

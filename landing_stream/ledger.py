@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -176,69 +177,128 @@ class Span:
     until_offset: int
 
 
-def close_empty(connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, span: Span) -> None:
-    """Closes a planned span in which Kafka had no record at all (compacted, or transaction markers only): all holes."""
-    position = lock_offset(connection, writer.stream, topic_id, span)
-    if position >= span.until_offset:
-        return
-    left = Span(span.kafka_partition, position, span.until_offset)
+@dataclass
+class Account:
+    """What became of a slice's offsets: landed + quarantined + holes = until_offset - from_offset."""
+
+    from_offset: int
+    until_offset: int
+    landed: int = 0
+    quarantined: int = 0
+    first_timestamp: dt.datetime | None = None
+    last_timestamp: dt.datetime | None = None
+
+    @property
+    def holes(self) -> int:
+        return self.until_offset - self.from_offset - self.landed - self.quarantined
+
+
+def close_slices(
+    connection: psycopg.Connection, stream: str, load: Load, topic_id: UUID, accounts: Mapping[int, Account]
+) -> None:
+    """Writes down a slice a partition, and moves the ledger over them: the only way in which it moves by a load.
+
+    Raises LedgerError where an account does not add up, or the ledger does not stand where its slice begins.
+    """
+    for partition, account in accounts.items():
+        if account.holes < 0:
+            raise LedgerError(
+                f"stream {stream}, partition {partition}: more records than offsets from {account.from_offset} to"
+                f" {account.until_offset}; a record came twice"
+            )
+    columns = (
+        "kafka_partition", "from_offset", "until_offset", "landed", "quarantined", "holes", "min_kafka_timestamp",
+        "max_kafka_timestamp",
+    )  # fmt: skip
+    types = ("integer", "bigint", "bigint", "bigint", "bigint", "bigint", "timestamptz", "timestamptz")
+    rows = [
+        (p, a.from_offset, a.until_offset, a.landed, a.quarantined, a.holes, a.first_timestamp, a.last_timestamp)
+        for p, a in accounts.items()
+    ]
     connection.execute(
-        """
-        insert into landing.slices
-            (stream, load_id, topic_id, kafka_partition, from_offset, until_offset, landed, quarantined, holes)
-        values (%s, %s, %s, %s, %s, %s, 0, 0, %s)
-        """,
-        (
-            *(writer.stream, load.load_id, topic_id),
-            *(left.kafka_partition, left.from_offset, left.until_offset, left.until_offset - left.from_offset),
+        sql.SQL(
+            "insert into landing.slices (stream, topic_id, load_id, {columns})"
+            " select %s, %s, %s, s.* from unnest({arrays}) as s"
+        ).format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            arrays=sql.SQL(", ".join(f"%s::{kind}[]" for kind in types)),
         ),
+        (stream, topic_id, load.load_id, *([row[place] for row in rows] for place in range(len(columns)))),
     )
-    advance(connection, writer.stream, topic_id, left)
+    advance(connection, stream, topic_id, [Span(p, a.from_offset, a.until_offset) for p, a in accounts.items()])
 
 
-def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, span: Span) -> None:
-    """Moves the ledger of a partition over a span that is accounted for: the only way in which it moves.
+def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]) -> None:
+    """Moves the ledger over spans that are accounted for, one a partition.
 
-    Raises LedgerError when the ledger does not stand where the span begins.
+    Raises LedgerError when the ledger does not stand where a span begins.
     """
     moved = connection.execute(
         """
-        update landing.offsets set next_offset = %s
-        where stream = %s and topic_id = %s and kafka_partition = %s and next_offset = %s
+        update landing.offsets as o set next_offset = s.until_offset
+        from unnest(%s::integer[], %s::bigint[], %s::bigint[]) as s (kafka_partition, from_offset, until_offset)
+        where o.stream = %s and o.topic_id = %s and o.kafka_partition = s.kafka_partition
+            and o.next_offset = s.from_offset
         """,
-        (span.until_offset, stream, topic_id, span.kafka_partition, span.from_offset),
+        (
+            [span.kafka_partition for span in spans],
+            [span.from_offset for span in spans],
+            [span.until_offset for span in spans],
+            stream,
+            topic_id,
+        ),
     )
-    if moved.rowcount != 1:
-        raise LedgerError(f"stream {stream}: the ledger moved under {span}")
+    if moved.rowcount != len(spans):
+        raise LedgerError(f"stream {stream}: the ledger moved under {', '.join(map(str, spans))}")
 
 
-def lock_offset(connection: psycopg.Connection, stream: str, topic_id: UUID, span: Span) -> int:
-    """Locks the ledger's row of a partition and gives its next offset.
+def lock_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]) -> dict[int, int]:
+    """Locks the ledger's rows of the spans' partitions and gives their next offsets.
 
-    Raises LedgerError when the span starts behind a stretch that has not landed: landing it would lose that stretch.
+    Raises LedgerError when a span starts behind a stretch that has not landed: landing it would lose that stretch.
     """
-    key = (stream, topic_id, span.kafka_partition)
+    partitions = [span.kafka_partition for span in spans]
     connection.execute(
         """
         insert into landing.offsets (stream, topic_id, kafka_partition, first_offset, next_offset)
-        values (%s, %s, %s, %s, %s) on conflict do nothing
+        select %s, %s, s.kafka_partition, s.from_offset, s.from_offset
+        from unnest(%s::integer[], %s::bigint[]) as s (kafka_partition, from_offset)
+        order by s.kafka_partition
+        on conflict do nothing
         """,
-        (*key, span.from_offset, span.from_offset),
+        (stream, topic_id, partitions, [span.from_offset for span in spans]),
     )
-    row = connection.execute(
-        """
-        select next_offset from landing.offsets
-        where stream = %s and topic_id = %s and kafka_partition = %s for update
-        """,
-        key,
-    ).fetchone()
-    assert row is not None
-    if span.from_offset > row[0]:
-        raise LedgerError(
-            f"stream {stream}, partition {span.kafka_partition}: planned from offset {span.from_offset},"
-            f" but the ledger is at {row[0]}"
-        )
-    return int(row[0])
+    found: dict[int, int] = dict(
+        connection.execute(
+            """
+            select kafka_partition, next_offset from landing.offsets
+            where stream = %s and topic_id = %s and kafka_partition = any(%s)
+            order by kafka_partition for update
+            """,
+            (stream, topic_id, partitions),
+        ).fetchall()
+    )
+    for span in spans:
+        if span.from_offset > found[span.kafka_partition]:
+            raise LedgerError(
+                f"stream {stream}, partition {span.kafka_partition}: planned from offset {span.from_offset},"
+                f" but the ledger is at {found[span.kafka_partition]}"
+            )
+    return found
+
+
+def close_empty(
+    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: Sequence[Span]
+) -> None:
+    """Closes planned spans in which Kafka had no record at all (compacted, or transaction markers only): all holes."""
+    positions = lock_offsets(connection, writer.stream, topic_id, spans) if spans else {}
+    left = {
+        span.kafka_partition: Account(positions[span.kafka_partition], span.until_offset)
+        for span in spans
+        if positions[span.kafka_partition] < span.until_offset
+    }
+    if left:
+        close_slices(connection, writer.stream, load, topic_id, left)
 
 
 def finish_load(connection: psycopg.Connection, writer: Writer, load: Load) -> None:
@@ -249,13 +309,12 @@ def finish_load(connection: psycopg.Connection, writer: Writer, load: Load) -> N
 
 
 def finish_load_with_holes(
-    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: list[Span]
+    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: Sequence[Span]
 ) -> None:
     """As `finish_load`, closing first the planned spans that no task has closed: Kafka had no record in them."""
     with connection.transaction():
         check_generation(connection, writer)
-        for span in spans:
-            close_empty(connection, writer, load, topic_id, span)
+        close_empty(connection, writer, load, topic_id, spans)
         _finish(connection, writer, load)
 
 

@@ -8,7 +8,8 @@ import logging
 import shutil
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -24,6 +25,8 @@ from landfall.login import Login
 from landing_stream.contract import Contract
 from landing_stream.ledger import (
     Fenced,
+    Load,
+    Span,
     Writer,
     draw_load,
     finish_load_with_holes,
@@ -31,7 +34,7 @@ from landing_stream.ledger import (
     start_writer,
 )
 from landing_stream.plan import planned_ends, shares, spans
-from landing_stream.slice import Slice
+from landing_stream.slice import Share
 from landing_stream.starting_offsets import last_topic_id, starting_offsets
 from landing_stream.tables import ensure_tables
 from landing_stream.task import Report, Task, run_tasks
@@ -53,7 +56,7 @@ _SOURCE_OPTIONS = {
 
 
 class SliceFailed(FailedElsewhere):
-    """A task could not land its slice; nothing of it was committed. The query starts again from the ledger."""
+    """A task could not land its slices; nothing of them was committed. The query starts again from the ledger."""
 
 
 class Stopping(Passing):
@@ -96,7 +99,7 @@ class LandingQuery:
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
         self._gate = threading.Lock()
         self._failure: BaseException | None = None
-        self._has_landed = False
+        self._has_landed = self._apart = False
 
     def start(self) -> StreamingQuery:
         """Takes the stream's door and starts a query at the ledger's offsets.
@@ -190,9 +193,9 @@ class LandingQuery:
             raise Stopping
         try:
             self._land(batch_id, checkpoint, writer, topic_id)
-            self._has_landed = True
+            self._has_landed, self._apart = True, False
         except BaseException as error:
-            self._failure = self._failure or error
+            self._failure, self._apart = self._failure or error, True
             raise
         finally:
             self._gate.release()
@@ -208,18 +211,10 @@ class LandingQuery:
         self._topics.check_same(self.contract.topic, topic_id)
         prepare_partitions(connection, stream, self._days)
         load = draw_load(connection, writer)
-        reports = self._run(
-            [
-                [
-                    Task(Slice(writer, load, topic_id, span), self.contract, self._login, self._kafka.client_config())
-                    for span in share
-                ]
-                for share in shares(planned, self._spark.sparkContext.defaultParallelism)
-            ]
-        )
+        reports = self._run(self._tasks(writer, load, topic_id, planned))
         _raise_failure(reports)
         self._topics.check_same(self.contract.topic, topic_id)
-        reported = {report.kafka_partition for report in reports}
+        reported = {partition for report in reports for partition in report.partitions}
         finish_load_with_holes(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
         self._ends = ends
         landed = sum(report.landed for report in reports)
@@ -233,9 +228,19 @@ class LandingQuery:
                    "slices": len(planned)},
         )  # fmt: skip
 
-    def _run(self, shares_of_tasks: list[list[Task]]) -> list[Report]:
-        """One Spark task a share: launching one costs more than landing a small slice."""
-        rdd = self._spark.sparkContext.parallelize(shares_of_tasks, len(shares_of_tasks))
+    def _tasks(self, writer: Writer, load: Load, topic_id: UUID, planned: Mapping[int, Span]) -> list[list[Task]]:
+        """What each Spark task is to land: its spans in one transaction, as a transaction costs more than a small
+        slice. After a failure each span in one of its own, so that a partition that cannot be read holds up no other.
+        """
+
+        def task(*spans: Span) -> Task:
+            return Task(Share(writer, load, topic_id, spans), self.contract, self._login, self._kafka.client_config())
+
+        together = shares(planned, self._spark.sparkContext.defaultParallelism)
+        return [[*map(task, spans)] if self._apart else [task(*spans)] for spans in together]
+
+    def _run(self, tasks: list[list[Task]]) -> list[Report]:
+        rdd = self._spark.sparkContext.parallelize(tasks, len(tasks))
         return rdd.flatMap(run_tasks).collect()
 
 
@@ -243,8 +248,7 @@ def _raise_failure(reports: list[Report]) -> None:
     for report in reports:
         if report.fenced:
             raise Fenced(report.fenced)
-    failures = [(report.kafka_partition, report.failure) for report in reports if report.failure]
+    failures = [report.failure for report in reports if report.failure]
     if failures:
-        # One partition's passing trouble must not hide another's that needs a person.
-        partition, worst = max(failures, key=lambda failed: list(Kind).index(failed[1].kind))
-        raise SliceFailed(replace(worst, sentence=f"partition {partition}: {worst.sentence}"))
+        # One task's passing trouble must not hide another's that needs a person.
+        raise SliceFailed(max(failures, key=lambda failure: list(Kind).index(failure.kind)))

@@ -1,4 +1,4 @@
-"""Reads the records of one Kafka partition, a span of offsets at a time, in the task that lands them.
+"""Reads the records of Kafka partitions, a span of offsets each, in the task that lands them.
 
 Spark plans the span; the record itself goes straight from librdkafka into an Arrow batch, past the JVM: through Spark's
 own Kafka reader and Arrow's way to Python a record costs several times the CPU (see benchmarks/README.md).
@@ -7,7 +7,7 @@ own Kafka reader and Arrow's way to Python a record costs several times the CPU 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -62,64 +62,86 @@ class RecordReader:
     def __init__(self, client_config: Mapping[str, Any]) -> None:
         self._consumer = Consumer({**_SETTINGS, **client_config})
 
-    def read(self, topic: str, topic_id: UUID, span: Span) -> Iterator[pa.RecordBatch]:
-        """The span's records in order of offset, as batches of RECORD_SCHEMA. Offsets may be missing: compaction,
-        transaction markers.
+    def read(self, topic: str, topic_id: UUID, spans: Sequence[Span]) -> Iterator[pa.RecordBatch]:
+        """The spans' records, in order of offset within a partition, as batches of RECORD_SCHEMA. Offsets may be
+        missing: compaction, transaction markers.
 
-        Raises OffsetsLost, or KafkaUnavailable when the partition is silent for 30 s.
+        Raises OffsetsLost, or KafkaUnavailable when no partition has anything to say for 30 s.
         """
-        self._consumer.assign([TopicPartition(topic, span.kafka_partition, span.from_offset)])
+        self._consumer.assign([TopicPartition(topic, span.kafka_partition, span.from_offset) for span in spans])
         try:
             messages: list[Message] = []
             size = 0
-            for message in self._messages(span):
+            for message in self._messages(topic, spans):
                 messages.append(message)
                 size += len(message)
                 if len(messages) >= BATCH_RECORDS or size >= BATCH_BYTES:
                     yield _batch(messages, topic_id)
                     messages, size = [], 0
-            # Nothing is fetched behind the span while it lands: at the end of the topic that is a request every 5 ms.
+            # Nothing is fetched behind the spans while they land: at the end of a topic that is a request every 5 ms.
             self._consumer.unassign()
             if messages:
                 yield _batch(messages, topic_id)
         finally:
             self._consumer.unassign()  # also when the caller has stopped half-way
 
-    def _messages(self, span: Span) -> Iterator[Message]:
-        position, heard = span.from_offset, time.monotonic()
-        while position < span.until_offset:
+    def _messages(self, topic: str, spans: Sequence[Span]) -> Iterator[Message]:
+        left = {span.kafka_partition: span for span in spans}
+        positions = {span.kafka_partition: span.from_offset for span in spans}
+        heard = time.monotonic()
+        while left:
             try:
-                found = self._consumer.consume(min(_CALL_RECORDS, span.until_offset - position), timeout=_CALL_SECONDS)
+                found = self._consumer.consume(_CALL_RECORDS, timeout=_CALL_SECONDS)
             except KafkaException as error:
-                raise KafkaUnavailable(f"partition {span.kafka_partition}: {error}") from error
+                raise KafkaUnavailable(f"{_named(left)}: {error}") from error
             if found:
                 heard = time.monotonic()
             elif time.monotonic() - heard > _SILENCE_SECONDS:
-                raise KafkaUnavailable(
-                    f"partition {span.kafka_partition}: no answer for {_SILENCE_SECONDS:.0f} s at offset {position}"
-                )
+                raise KafkaUnavailable(f"{_named(left)}: no answer for {_SILENCE_SECONDS:.0f} s")
             for message in found:
-                if (event := message.error()) is not None:
-                    position = max(position, _position_after(event, message, span))
+                event, partition = message.error(), message.partition()
+                if partition is None or partition < 0:  # of the whole cluster
+                    _check_passes(event, next(iter(left.values())))
                     continue
-                offset = message.offset()
-                assert offset is not None  # a record has one
-                if offset >= span.until_offset:
-                    return
-                position = offset + 1
-                yield message
+                span = left.get(partition)
+                if span is None:
+                    continue  # fetched ahead, behind the end of its span
+                if event is not None:
+                    position = max(positions[partition], _position_after(event, message, span))
+                else:
+                    offset = message.offset()
+                    assert offset is not None  # a record has one
+                    position = offset + 1
+                    if offset < span.until_offset:
+                        yield message
+                positions[partition] = position
+                if position >= span.until_offset:
+                    del left[partition]
+                    if left:
+                        self._consumer.incremental_unassign([TopicPartition(topic, partition)])
 
 
-def _position_after(error: KafkaError, message: Message, span: Span) -> int:
+def _named(left: Iterable[int]) -> str:
+    numbers = ", ".join(map(str, sorted(left)))
+    return f"partition{'s' if ',' in numbers else ''} {numbers}"
+
+
+def _position_after(event: KafkaError, message: Message, span: Span) -> int:
     """Where reading goes on after an event that is no record: at the end of the partition, behind its last offset."""
-    code = error.code()
-    if code == KafkaError._PARTITION_EOF:
+    if event.code() == KafkaError._PARTITION_EOF:
         return int(message.offset() or 0)
-    if code in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+    _check_passes(event, span)
+    return span.from_offset
+
+
+def _check_passes(event: KafkaError | None, span: Span) -> None:
+    """Returns where the client tries again by itself, until the silence is too long."""
+    if event is not None and event.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
         raise OffsetsLost(f"partition {span.kafka_partition}: Kafka no longer has all offsets from {span.from_offset}")
-    if error.retriable() or code in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
-        return span.from_offset  # the client tries again by itself, until the silence is too long
-    raise KafkaUnavailable(f"partition {span.kafka_partition}: {error.str()}")
+    if event is None or event.retriable():
+        return
+    if event.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
+        raise KafkaUnavailable(f"partition {span.kafka_partition}: {event.str()}")
 
 
 def _batch(messages: list[Message], topic_id: UUID) -> pa.RecordBatch:
@@ -127,7 +149,7 @@ def _batch(messages: list[Message], topic_id: UUID) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [
             pa.repeat(pa.scalar(topic_id.bytes, pa.binary()), count),
-            pa.repeat(pa.scalar(messages[0].partition(), pa.int32()), count),
+            pa.array([message.partition() for message in messages], pa.int32()),
             pa.array([message.offset() for message in messages], pa.int64()),
             _timestamps([message.timestamp()[1] for message in messages]),
             pa.array([message.key() for message in messages], pa.binary()),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from landing_stream.ledger import LedgerError, Span, Writer, advance, check_generation, lock_offset
+from landing_stream.ledger import LedgerError, Span, Writer, advance, check_generation, lock_offsets
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +57,8 @@ def starting_offsets(
                     f" the topic ends at {latest[partition]}: Kafka has lost records; delete the topic and make it"
                     " again, and it is landed from its start"
                 )
-            position = lock_offset(
-                connection, writer.stream, topic_id, Span(partition, known.get(partition, first), first)
-            )
+            span = Span(partition, known.get(partition, first), first)
+            position = lock_offsets(connection, writer.stream, topic_id, [span])[partition]
             if position < first:
                 _record_gap(connection, writer.stream, topic_id, Span(partition, position, first))
             starts[partition] = max(position, first)
@@ -81,4 +80,4 @@ def _record_gap(connection: psycopg.Connection, stream: str, topic_id: UUID, gap
         """,
         (stream, topic_id, gap.kafka_partition, gap.from_offset, gap.until_offset),
     )
-    advance(connection, stream, topic_id, gap)
+    advance(connection, stream, topic_id, [gap])

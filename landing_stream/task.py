@@ -18,15 +18,15 @@ from landing_stream.contract import Contract
 from landing_stream.ledger import Fenced
 from landing_stream.parse import Parser
 from landing_stream.records import RecordReader
-from landing_stream.slice import Account, Slice, land_slice
+from landing_stream.slice import Share, land_share
 from landing_stream.topics import Topics
 
 
 @dataclass(frozen=True)
 class Task:
-    """A slice, and what it takes to land it. `kafka`: settings of the Python client."""
+    """Slices that land together, and what it takes to land them. `kafka`: settings of the Python client."""
 
-    slice: Slice
+    share: Share
     contract: Contract
     login: Login
     kafka: Mapping[str, Any]
@@ -34,9 +34,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a slice. Failures travel as data: Spark's own exceptions quote more than a log may hold."""
+    """What became of a task. Failures travel as data: Spark's own exceptions quote more than a log may hold.
 
-    kafka_partition: int
+    `partitions`: those of its spans that were read, where it did not fail.
+    """
+
+    partitions: tuple[int, ...] = ()
     landed: int = 0
     quarantined: int = 0
     failure: Failure | None = None
@@ -44,7 +47,7 @@ class Report:
 
 
 def run_tasks(tasks: Iterable[Task]) -> Iterator[Report]:
-    """Lands slices one after another, each in a transaction of its own, and tells what became of each.
+    """Runs tasks one after another, each in a transaction of its own, and tells what became of each.
 
     The cyclic garbage collector rests meanwhile: it walked every record of a batch again and again, 7 % of the time.
     """
@@ -57,25 +60,25 @@ def run_tasks(tasks: Iterable[Task]) -> Iterator[Report]:
 
 
 def _run(task: Task) -> Report:
-    worker, span = _this_worker(), task.slice.span
+    worker, share = _this_worker(), task.share
     try:
         topics = worker.topics(task.kafka)
-        account = land_slice(
+        accounts = land_share(
             worker.connection(task.login),
-            task.slice,
+            share,
             worker.parser(task.contract),
-            worker.reader(task.kafka).read(task.contract.topic, task.slice.topic_id, span),
-            lambda: topics.check_same(task.contract.topic, task.slice.topic_id),
+            worker.reader(task.kafka).read(task.contract.topic, share.topic_id, share.spans),
+            lambda: topics.check_same(task.contract.topic, share.topic_id),
         )
     except Fenced as error:
-        return Report(span.kafka_partition, fenced=str(error))
+        return Report(fenced=str(error))
     except Exception as error:
-        return Report(span.kafka_partition, failure=classify(error, quotes_events=True))
-    return _report(span.kafka_partition, account)
-
-
-def _report(partition: int, account: Account | None) -> Report:
-    return Report(partition, account.landed, account.quarantined) if account else Report(partition)
+        return Report(failure=classify(error, quotes_events=True))
+    return Report(
+        tuple(span.kafka_partition for span in share.spans),
+        sum(account.landed for account in accounts.values()),
+        sum(account.quarantined for account in accounts.values()),
+    )
 
 
 class _Worker:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from landing_stream.topics import Topics
+from tests.conftest import Connection
 from tests.landing.conftest import MakeStream
 from tests.landing.streams import Stream, wait_until
 
@@ -62,6 +63,40 @@ def test_a_backlog_lands_in_loads_of_bounded_size(make_stream: MakeStream) -> No
     assert [load["load_id"] for load in loads] == [1, 2, 3, 4]
     assert all(load["landed"] <= 300 for load in loads)
     assert stream.numbers() == list(range(1, 1_001))
+
+
+def test_many_partitions_share_transactions_and_each_has_its_slices(make_stream: MakeStream) -> None:
+    stream = make_stream(partitions=40)
+    stream.number(1, 400, partitions=40)
+    stream.produce(b"no record", partition=7)
+    stream.land()
+    assert stream.numbers() == list(range(1, 401))
+    slices = stream.select(
+        "select kafka_partition, landed, quarantined, xmin::text as written_by from landing.slices order by 1"
+    )
+    assert [(s["kafka_partition"], s["landed"], s["quarantined"]) for s in slices] == [
+        (partition, 10, 1 if partition == 7 else 0) for partition in range(40)
+    ]
+    assert len({s["written_by"] for s in slices}) == stream.spark.sparkContext.defaultParallelism
+
+
+def test_a_partition_that_cannot_land_holds_up_no_other(make_stream: MakeStream, admin: Connection) -> None:
+    stream = make_stream(partitions=6)
+    admin.execute(
+        """
+        create function landing.refuse() returns trigger language plpgsql
+        as $$ begin raise exception using errcode = 'lock_not_available', message = 'not now'; end $$;
+        create trigger refuse before insert on landing.things for each row when (new.kafka_partition = 2)
+        execute function landing.refuse()
+        """
+    )
+    stream.number(1, 60, partitions=6)
+    others = [number for number in range(1, 61) if number % 6 != 2]
+    with stream.landing():
+        wait_until(lambda: stream.numbers() == others, "the other partitions land")
+        admin.execute("drop trigger refuse on landing.things")
+        stream.landed(60)
+    assert stream.numbers() == list(range(1, 61))
 
 
 def test_new_partitions_are_landed_while_running(stream: Stream, kafka_admin: AdminClient) -> None:

@@ -16,6 +16,7 @@ from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import (
+    Account,
     Fenced,
     LedgerError,
     Load,
@@ -28,7 +29,7 @@ from landing_stream.ledger import (
     start_writer,
 )
 from landing_stream.parse import Parser
-from landing_stream.slice import Account, Slice, land_slice
+from landing_stream.slice import Share, land_share
 from landing_stream.tables import ensure_tables
 from landing_stream.topics import TopicReplaced
 from tests.conftest import Connection
@@ -39,12 +40,16 @@ TOPIC = UUID(int=7)
 NOON = dt.datetime(2026, 3, 28, 12, tzinfo=dt.UTC)
 
 
-def batch(offsets: Sequence[int], values: Sequence[bytes | None] | None = None) -> pa.RecordBatch:
-    """Records at these offsets, sent a second after another; by default events whose `id` is their offset."""
+def batch(
+    offsets: Sequence[int], values: Sequence[bytes | None] | None = None, partitions: Sequence[int] | None = None
+) -> pa.RecordBatch:
+    """Records at these offsets of partition 0 or of `partitions`, sent a second after another; by default events whose
+    `id` is their offset.
+    """
     return pa.RecordBatch.from_pydict(
         {
             "topic_id": [TOPIC.bytes] * len(offsets),
-            "kafka_partition": [0] * len(offsets),
+            "kafka_partition": partitions or [0] * len(offsets),
             "kafka_offset": list(offsets),
             "kafka_timestamp": [NOON + dt.timedelta(seconds=offset) for offset in offsets],
             "kafka_key": [None] * len(offsets),
@@ -76,9 +81,9 @@ class Ledger:
         still_same_topic: Callable[[], None] = lambda: None,
     ) -> Account | None:
         """Lands offsets [first, until) of partition 0, all of which have an event by default."""
-        job = Slice(writer or self.writer, load or self.load, TOPIC, Span(0, first, until))
+        share = Share(writer or self.writer, load or self.load, TOPIC, (Span(0, first, until),))
         given = [batch(range(first, until))] if batches is None else batches
-        return land_slice(self.connection, job, self.parser, given, still_same_topic)
+        return land_share(self.connection, share, self.parser, given, still_same_topic).get(0)
 
     def next_load(self) -> None:
         finish_load(self.connection, self.writer, self.load)
@@ -232,6 +237,56 @@ def test_a_record_that_comes_twice_within_a_slice_is_an_error(ledger: Ledger) ->
     assert ledger.untouched()
 
 
+def test_slices_of_several_partitions_land_together_and_each_has_its_account(ledger: Ledger) -> None:
+    ledger.land(0, 2)
+    ledger.next_load()
+    share = Share(ledger.writer, ledger.load, TOPIC, (Span(0, 0, 4), Span(3, 0, 3), Span(5, 10, 12), Span(7, 0, 9)))
+    mixed = [
+        batch([0, 10, 2, 1, 0], [b"{}", b"{}", b"{}", b"no record", b"{}"], [3, 5, 0, 3, 0]),
+        batch([3, 12, 1, 3], [b"{}", b"{}", b"{}", b"{}"], [0, 5, 4, 3]),
+    ]
+    accounts = land_share(ledger.connection, share, ledger.parser, mixed)
+    assert {partition: (a.landed, a.quarantined, a.holes) for partition, a in accounts.items()} == {
+        0: (2, 0, 0), 3: (1, 1, 1), 5: (1, 0, 1), 7: (0, 0, 9)
+    }  # fmt: skip
+    assert ledger.query("select kafka_partition, kafka_offset from landing.things order by 1, 2") == [
+        (0, 0), (0, 1), (0, 2), (0, 3), (3, 0), (5, 10)
+    ]  # fmt: skip
+    assert ledger.query(
+        "select kafka_partition, from_offset, until_offset, landed, quarantined, holes, min_kafka_timestamp,"
+        f" max_kafka_timestamp from landing.slices where load_id = {ledger.load.load_id} order by 1"
+    ) == [
+        (0, 2, 4, 2, 0, 0, NOON + dt.timedelta(seconds=2), NOON + dt.timedelta(seconds=3)),
+        (3, 0, 3, 1, 1, 1, NOON, NOON + dt.timedelta(seconds=1)),
+        (5, 10, 12, 1, 0, 1, NOON + dt.timedelta(seconds=10), NOON + dt.timedelta(seconds=10)),
+        (7, 0, 9, 0, 0, 9, None, None),
+    ]
+    assert ledger.query("select kafka_partition, next_offset from landing.offsets order by 1") == [
+        (0, 4), (3, 3), (5, 12), (7, 9)
+    ]  # fmt: skip
+    assert land_share(ledger.connection, share, ledger.parser, mixed) == {}, "all of it has landed"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Span(2, 5, 6), "partition 2: planned from offset 5, but the ledger is at 1"),
+        (Span(2, 1, 2), "partition 2: more records than offsets"),
+    ],
+)
+def test_nothing_of_a_share_lands_where_one_of_its_slices_cannot(ledger: Ledger, wrong: Span, message: str) -> None:
+    land_share(
+        ledger.connection, Share(ledger.writer, ledger.load, TOPIC, (Span(2, 0, 1),)), ledger.parser,
+        [batch([0], partitions=[2])],
+    )  # fmt: skip
+    ledger.next_load()
+    share = Share(ledger.writer, ledger.load, TOPIC, (Span(1, 0, 1), wrong))
+    with pytest.raises(LedgerError, match=message):
+        land_share(ledger.connection, share, ledger.parser, [batch([0, 1, 1], partitions=[1, 2, 2])])
+    assert ledger.query("select kafka_partition, kafka_offset from landing.things") == [(2, 0)]
+    assert ledger.query("select kafka_partition, next_offset from landing.offsets") == [(2, 1)]
+
+
 def test_two_tasks_with_the_same_slice_land_it_once(ledger: Ledger, database: Settings) -> None:
     """A zombie of the same generation: the second waits for the ledger's row, and then has nothing to do."""
     outcomes: list[Account | None] = []
@@ -242,10 +297,10 @@ def test_two_tasks_with_the_same_slice_land_it_once(ledger: Ledger, database: Se
             connect(database.as_writer, autocommit=True, lock_timeout_ms=300) as zombie,
             pytest.raises(psycopg.errors.LockNotAvailable),
         ):
-            land_slice(zombie, job, Parser(THINGS), [batch(range(0, 5))])
+            land_share(zombie, share, Parser(THINGS), [batch(range(0, 5))])
         yield batch(range(3, 5))
 
-    job = Slice(ledger.writer, ledger.load, TOPIC, Span(0, 0, 5))
+    share = Share(ledger.writer, ledger.load, TOPIC, (Span(0, 0, 5),))
     outcomes.append(ledger.land(0, 5, second()))
     outcomes.append(ledger.land(0, 5))
     assert [outcome is not None for outcome in outcomes] == [True, False]

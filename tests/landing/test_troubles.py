@@ -140,10 +140,10 @@ def test_a_bug_in_a_task_ends_the_landing_with_its_trace_and_without_the_event(
     stream.contract = faulty(stream.contract)
     stream.produce(SECRET.encode())
     query = stream.query(once=False)
-    with pytest.raises(SliceFailed, match=r"^partition 0: TypeError in \w+\.py, line \d+\n") as raised:
+    with pytest.raises(SliceFailed, match=r"^TypeError in \w+\.py, line \d+\n") as raised:
         Supervisor(stream.spark, stream.settings, [query], False, threading.Event()).run()
     (trace,) = raised.value.__notes__
-    assert "in land_slice" in trace
+    assert "in land_share" in trace
     assert SECRET not in trace
     ((part, kind, _),) = troubles(transformer)
     assert (part, kind) == ("stream things", "bug")
@@ -194,5 +194,5 @@ def test_a_process_that_dies_of_a_bug_leaves_its_trace_and_is_a_finding_of_serve
     last = json.loads(log.read_text().splitlines()[-1])
     assert last["level"] == "CRITICAL"
     assert "TypeError in" in last["message"]
-    assert "in land_slice" in last["traceback"]
+    assert "in land_share" in last["traceback"]
     assert SECRET not in log.read_text()

@@ -68,7 +68,7 @@ def test_totals_grow_by_what_landed_since_and_equal_the_ledger(database: Setting
     slice_of(landing, "web_logs", landed=7, quarantined=1, seconds=1)
     writer = start_writer(landing, "web_logs", "stream")
     load = draw_load(landing, writer)
-    close_empty(landing, writer, load, TOPIC, Span(1, 0, 5))
+    close_empty(landing, writer, load, TOPIC, [Span(1, 0, 5)])
     still_open = scrape(collector)
     assert still_open["landfall_landing_open_loads", ("web_logs",)] == 1
     assert still_open["landfall_landing_records_total", ("web_logs", "landed")] == 97

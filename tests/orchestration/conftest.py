@@ -16,7 +16,7 @@ from landing_stream.contract import load_contracts
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import Span, draw_load, finish_load, prepare_partitions, start_writer
 from landing_stream.parse import Parser
-from landing_stream.slice import Slice, land_slice
+from landing_stream.slice import Share, land_share
 from landing_stream.topics import Topics
 from tests.conftest import MakeDatabase, land_nothing_older
 
@@ -54,8 +54,8 @@ def land(warehouse: Settings) -> Land:
             writer = start_writer(writer_connection, stream, "stream")
             prepare_partitions(writer_connection, stream, set())
             load = draw_load(writer_connection, writer)
-            job = Slice(writer, load, topic_id, span)
-            land_slice(writer_connection, job, Parser(contract), [records(topic_id.bytes, first, values)])
+            share = Share(writer, load, topic_id, (span,))
+            land_share(writer_connection, share, Parser(contract), [records(topic_id.bytes, first, values)])
             finish_load(writer_connection, writer, load)
         return load.load_id
 
