@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from landfall.failures import NeedsPerson, Passing
+from landfall.kafka_reach import ask as reach
+from landfall.kafka_reach import refusal
 
-# A broker that is away is noticed after this many seconds; the caller backs off and asks again.
-TIMEOUT_SECONDS = 10.0
+T = TypeVar("T")
+
+FIRST_SECONDS, REACH_SECONDS, SECOND_SECONDS = 3.0, 5.0, 10.0
+"""For an answer to a client that is kept, which may still ask a broker that is gone; then for any broker to be found or
+a reason to be heard; and for an answer to a fresh client."""
 
 
 class KafkaUnavailable(Passing):
@@ -41,20 +46,23 @@ class TopicOffsets:
 class Topics:
     """Asks one Kafka cluster about its topics.
 
-    Keeps a client with a background thread: make one a process and keep it.
+    Keeps a client with a background thread: make one a process and keep it. A client that gets no answer is thrown
+    away: it goes on asking the broker that it took for the controller, for minutes after that one has died.
     """
 
     def __init__(self, client_config: Mapping[str, Any]) -> None:
         # Refresh metadata rarely by itself: each question here asks the broker anyway.
-        self._admin = AdminClient({"topic.metadata.refresh.interval.ms": 300_000, "log_level": 0, **client_config})
+        self._config = {"topic.metadata.refresh.interval.ms": 300_000, "log_level": 0, **client_config}
+        self._admin: AdminClient | None = None
 
     def describe(self, topic: str) -> tuple[UUID, list[int]]:
         """(topic id, partitions). Raises KafkaUnavailable."""
-        try:
-            futures = self._admin.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT_SECONDS)
-            found = futures[topic].result(timeout=TIMEOUT_SECONDS + 5)
-        except (KafkaException, TimeoutError) as error:
-            raise _unavailable(topic, error) from error
+
+        def ask(admin: AdminClient, seconds: float) -> Any:
+            futures = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)
+            return futures[topic].result(timeout=seconds + 5)
+
+        found = self._answer(topic, ask)
         return _uuid(found.topic_id), sorted(partition.id for partition in found.partitions)
 
     def offsets(self, topic: str) -> TopicOffsets:
@@ -88,14 +96,43 @@ class Topics:
         return {partition: each.offset for partition, each in self._ask(topic, dict.fromkeys(partitions, spec)).items()}
 
     def _ask(self, topic: str, specs: Mapping[int, OffsetSpec]) -> dict[int, Any]:
+        wanted = {TopicPartition(topic, partition): spec for partition, spec in specs.items()}
+
+        def ask(admin: AdminClient, seconds: float) -> dict[int, Any]:
+            futures = admin.list_offsets(wanted, request_timeout=seconds)
+            return {key.partition: future.result(timeout=seconds + 5) for key, future in futures.items()}
+
+        return self._answer(topic, ask)
+
+    def _answer(self, topic: str, ask: Callable[[AdminClient, float], T]) -> T:
+        """Raises KafkaRefuses, or KafkaUnavailable when a fresh client gets no answer either."""
+        if self._admin is not None:
+            try:
+                return ask(self._admin, FIRST_SECONDS)
+            except (KafkaException, TimeoutError) as error:
+                _check_not_refused(topic, error)
+                self._admin = None
+        self._check_reachable(topic)
+        fresh = AdminClient(self._config)
         try:
-            futures = self._admin.list_offsets(
-                {TopicPartition(topic, partition): spec for partition, spec in specs.items()},
-                request_timeout=TIMEOUT_SECONDS,
-            )
-            return {key.partition: future.result(timeout=TIMEOUT_SECONDS + 5) for key, future in futures.items()}
+            answer = ask(fresh, SECOND_SECONDS)
         except (KafkaException, TimeoutError) as error:
-            raise _unavailable(topic, error) from error
+            _check_not_refused(topic, error)
+            raise KafkaUnavailable(f"topic {topic}: {_words(error)}") from error
+        self._admin = fresh
+        return answer
+
+    def _check_reachable(self, topic: str) -> None:
+        """Raises with the reason, where there is one: an admin client only tells that time has run out."""
+        try:
+            metadata, said = reach(self._config, REACH_SECONDS)
+        except TimeoutError as silent:
+            raise KafkaUnavailable(f"topic {topic}: {silent}") from silent
+        if metadata is None:
+            refused = refusal(self._config, said)
+            raise (KafkaUnavailable if refused.passes else KafkaRefuses)(
+                f"topic {topic}: {refused.why}. {refused.advice}"
+            )
 
 
 def _uuid(kafka_uuid: Any) -> UUID:
@@ -112,10 +149,13 @@ _REFUSALS = {
 }
 
 
-def _unavailable(topic: str, error: BaseException) -> KafkaUnavailable:
+def _check_not_refused(topic: str, error: BaseException) -> None:
+    """Raises KafkaRefuses where Kafka has answered, and this is no question of who answers."""
     said = error.args[0] if isinstance(error, KafkaException) and error.args else None
-    if not isinstance(said, KafkaError):
-        return KafkaUnavailable(f"topic {topic}: {str(error) or type(error).__name__}")
-    if said.code() in _REFUSALS:
-        return KafkaRefuses(f"topic {topic}: {said.str()}; {_REFUSALS[said.code()]}")
-    return KafkaUnavailable(f"topic {topic}: {said.str()}")
+    if isinstance(said, KafkaError) and said.code() in _REFUSALS:
+        raise KafkaRefuses(f"topic {topic}: {said.str()}; {_REFUSALS[said.code()]}") from error
+
+
+def _words(error: BaseException) -> str:
+    said = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    return said.str() if isinstance(said, KafkaError) else str(error) or type(error).__name__

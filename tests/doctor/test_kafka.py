@@ -1,5 +1,6 @@
 """Kafka: each way not to be let in, each topic that is missing, deletes too early or was cut."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,9 +15,10 @@ from health.doctor.bounds import Bounds
 from health.doctor.deployment import Deployment
 from health.doctor.kafka_retention import Keeping, judge_retention
 from health.findings import Finding
+from landfall.failures import Kind, classify
 from landfall.kafka_settings import KafkaSettings
 from landfall.settings import Settings
-from landing_stream.topics import Topics
+from landing_stream.topics import KafkaUnavailable, Topics
 from tests.conftest import Connection
 from tests.doctor.conftest import found, look, only, severities
 from tests.doctor.secured import PASSWORD, SecuredKafka, secured_kafka
@@ -275,6 +277,25 @@ def test_each_way_not_to_be_let_in_has_its_sentence(secured: SecuredKafka, deplo
     nobody = refusal(deployment, KafkaSettings("127.0.0.1:1"))
     assert nobody.message.endswith("nobody listens there.")
     assert nobody.advice == "Start the broker, or set LANDFALL_KAFKA_BOOTSTRAP_SERVERS to where it listens."
+
+
+def test_the_landing_says_it_in_the_same_words_and_asks_for_a_person_where_waiting_is_no_help(
+    secured: SecuredKafka,
+) -> None:
+    other_authority = str(secured.certificates.other_authority)
+    for settings, says, kind in (
+        (secured.but(sasl_password="wrong"), "it does not take this login. Look at LANDFALL_KAFKA_SASL", Kind.PERSON),
+        (secured.but(ssl_ca_location=other_authority), "Set LANDFALL_KAFKA_SSL_CA_LOCATION", Kind.PERSON),
+        (secured.but(bootstrap_servers=f"127.0.0.1:{secured.port}"), "certificate is for another host", Kind.PERSON),
+        (KafkaSettings("127.0.0.1:1"), "nobody listens there", Kind.PASSING),
+    ):
+        with pytest.raises(
+            KafkaUnavailable, match=re.escape(f"topic things: Kafka at {settings.bootstrap_servers}")
+        ) as no:
+            Topics(settings.client_config()).describe("things")
+        assert says in str(no.value)
+        assert PASSWORD not in str(no.value)
+        assert classify(no.value).kind is kind
 
 
 def test_a_login_without_rights_to_a_topic(secured: SecuredKafka, with_topics: Callable[..., Deployment]) -> None:
