@@ -44,14 +44,15 @@ logger = logging.getLogger(__name__)
 
 DOOR = "stream"
 
-# Spark's source plans the spans of a batch; the tasks read them (landing_stream.records). Kafka's clients wait for a
-# dead broker up to a minute by default; the supervisor backs off and asks again sooner.
+# Spark's source plans the spans of a batch; the tasks read them (landing_stream.records). Its client waits for a broker
+# that has died, though another leads its partitions by then: so each try is short, and the next one's client is fresh.
 _SOURCE_OPTIONS = {
     "kafka.isolation.level": "read_committed",
     "failOnDataLoss": "true",
-    "kafka.default.api.timeout.ms": "20000",
-    "kafka.request.timeout.ms": "15000",
-    "fetchOffset.numRetries": "1",
+    "kafka.default.api.timeout.ms": "6000",
+    "kafka.request.timeout.ms": "5000",
+    "fetchOffset.numRetries": "3",
+    "fetchOffset.retryIntervalMs": "500",
 }
 
 
