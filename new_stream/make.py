@@ -8,9 +8,10 @@ from pathlib import Path
 
 from landfall.errors import UserError
 from landing_stream.event_time import template_problem
-from new_stream.decide import Options, decided
+from new_stream.decide import decided
 from new_stream.files import check, files_of, write
 from new_stream.names import KEYWORDS, YAML_WORDS
+from new_stream.options import Options
 from new_stream.plan import Account, Plan, account_of
 from new_stream.profile import profiled
 from new_stream.questions import Ask, WrongAnswer

@@ -59,9 +59,9 @@ def command(
                 2 a question stayed open, or an option does not fit the sample. Nothing is written then.
     """
     # Imported here for start-up time.
-    from new_stream.decide import Options
     from new_stream.files import remove
     from new_stream.make import made
+    from new_stream.options import Options
     from new_stream.questions import nobody, proposals
     from new_stream.report import next_steps, written
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from new_stream.decide import Options
+from new_stream.options import Options
 
 ROWS = 240
 
