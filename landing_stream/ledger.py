@@ -287,17 +287,23 @@ def lock_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID, sp
     return found
 
 
-def close_empty(
-    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: Sequence[Span]
-) -> None:
-    """Closes planned spans in which Kafka had no record at all (compacted, or transaction markers only): all holes."""
-    positions = lock_offsets(connection, writer.stream, topic_id, spans) if spans else {}
-    left = {
+def owed_accounts(
+    connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]
+) -> dict[int, Account]:
+    """Locks the spans' partitions as `lock_offsets` does; an account by partition of what has not landed yet."""
+    positions = lock_offsets(connection, stream, topic_id, spans)
+    return {
         span.kafka_partition: Account(positions[span.kafka_partition], span.until_offset)
         for span in spans
         if positions[span.kafka_partition] < span.until_offset
     }
-    if left:
+
+
+def close_empty(
+    connection: psycopg.Connection, writer: Writer, load: Load, topic_id: UUID, spans: Sequence[Span]
+) -> None:
+    """Closes planned spans in which Kafka had no record at all (compacted, or transaction markers only): all holes."""
+    if spans and (left := owed_accounts(connection, writer.stream, topic_id, spans)):
         close_slices(connection, writer.stream, load, topic_id, left)
 
 

@@ -16,7 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landing_stream.copy_rows import land_records, quarantine_records
-from landing_stream.ledger import Account, Load, LoadNotOpen, Span, Writer, check_generation, close_slices, lock_offsets
+from landing_stream.ledger import (
+    Account,
+    Load,
+    LoadNotOpen,
+    Span,
+    Writer,
+    check_generation,
+    close_slices,
+    owed_accounts,
+)
 from landing_stream.parse import Parser
 
 
@@ -47,12 +56,7 @@ def land_share(
     with connection.transaction():
         check_generation(connection, share.writer)
         _check_open(connection, share)
-        positions = lock_offsets(connection, stream, share.topic_id, share.spans)
-        accounts = {
-            span.kafka_partition: Account(positions[span.kafka_partition], span.until_offset)
-            for span in share.spans
-            if positions[span.kafka_partition] < span.until_offset
-        }
+        accounts = owed_accounts(connection, stream, share.topic_id, share.spans)
         if not accounts:
             return {}
         for batch in batches:
