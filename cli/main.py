@@ -15,7 +15,7 @@ COMMANDS_DIR = Path(__file__).parent / "commands"
 # The order of a first day with the product, not of the alphabet; what is not named here is listed last.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "All of it": ("demo",),
-    "Servers": ("up", "down", "status", "doctor", "env", "migrate"),
+    "Servers": ("up", "down", "status", "doctor", "env", "migrate", "acls"),
     "Events and reference data": ("simulate", "replay", "reference", "new-stream"),
     "Landing and models": ("serve", "land", "package", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),

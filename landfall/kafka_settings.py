@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landfall.declared import REQUIRED, choice, given, setting, text, variables
+from landfall.declared import REQUIRED, choice, given, setting, text, variables, whole
 from landfall.errors import UserError
 
 PREFIX = "LANDFALL_KAFKA_"
@@ -47,6 +47,18 @@ class KafkaSettings:
     )
     ssl_key_location: str | None = setting(
         None, existing_file, "a PEM file (PKCS#8, not encrypted) of the client's key, for mutual TLS"
+    )
+    replication_factor: int | None = setting(
+        None,
+        whole(1, 32_767),
+        "copies of each topic that `landfall migrate --topics` makes; by default three, or as many as the cluster has"
+        " brokers",
+    )
+    min_insync_replicas: int | None = setting(
+        None,
+        whole(1, 32_767),
+        "`min.insync.replicas` of each topic that `landfall migrate --topics` makes: how many copies a producer that"
+        " waits for all (`acks=all`) waits for at least; by default all but one",
     )
 
     @classmethod

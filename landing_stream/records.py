@@ -138,7 +138,8 @@ def _check_passes(event: KafkaError | None, span: Span) -> None:
     """Returns where the client tries again by itself, until the silence is too long."""
     if event is not None and event.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
         raise OffsetsLost(f"partition {span.kafka_partition}: Kafka no longer has all offsets from {span.from_offset}")
-    if event is None or event.retriable():
+    # The client looks for its group's coordinator, whom nobody here asks: no right on a group is needed.
+    if event is None or event.retriable() or event.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return
     if event.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE):
         raise KafkaUnavailable(f"partition {span.kafka_partition}: {event.str()}")

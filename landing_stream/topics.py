@@ -141,10 +141,11 @@ def _uuid(kafka_uuid: Any) -> UUID:
     return UUID(int=high << 64 | low)
 
 
+_RIGHTS = "let LANDFALL_KAFKA_SASL_USERNAME read it: `landfall acls` prints the commands"
 _REFUSALS = {
     KafkaError.UNKNOWN_TOPIC_OR_PART: "`landfall migrate --topics` makes it",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "let LANDFALL_KAFKA_SASL_USERNAME describe and read it",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "let LANDFALL_KAFKA_SASL_USERNAME describe and read it",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _RIGHTS,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _RIGHTS,
     KafkaError.SASL_AUTHENTICATION_FAILED: "look at LANDFALL_KAFKA_SASL_USERNAME and its password",
 }
 

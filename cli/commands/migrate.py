@@ -6,7 +6,11 @@ from landfall.settings import Settings
 
 
 @click.command(name="migrate")
-@click.option("--topics", is_flag=True, help="Also make the topics that are missing, with six partitions each.")
+@click.option(
+    "--topics",
+    is_flag=True,
+    help="Also make the topics that are missing, with six partitions each and as many copies as fit.",
+)
 @click.option("--no-models", is_flag=True, help="Leave the empty relations of the dbt models out.")
 def command(topics: bool, no_models: bool) -> None:
     """Bring roles, schemas, tables and the models' relations to this release; safe to repeat.

@@ -13,6 +13,7 @@ from landfall.wording import counted
 
 SECONDS = 10.0
 MAKE = "Run `landfall migrate --topics`, which makes it, or make it yourself, named so."
+RIGHTS = "`landfall acls` prints the commands"
 ALTER = "kafka-configs --bootstrap-server HOST:PORT --alter --topic {topic} --add-config {name}={value}"
 
 
@@ -50,14 +51,14 @@ def missing(topic: str, deployment: Deployment) -> Finding:
     return error(
         topic,
         f"Kafka at {kafka.bootstrap_servers} shows no such topic to {kafka.sasl_username}.",
-        f"{MAKE} Where it is there, let this login (LANDFALL_KAFKA_SASL_USERNAME) describe and read it.",
+        f"{MAKE} Where it is there, let this login (LANDFALL_KAFKA_SASL_USERNAME) read it: {RIGHTS}.",
     )
 
 
 def not_readable(topic: str) -> Finding:
     """A topic that this login sees and may not read."""
     message = "This login may see it, and not read it: nothing of it can land."
-    return error(topic, message, "Let LANDFALL_KAFKA_SASL_USERNAME read it (an access rule READ on the topic).")
+    return error(topic, message, f"Let LANDFALL_KAFKA_SASL_USERNAME read it: {RIGHTS}.")
 
 
 def not_described(topic: str, said: str) -> Finding:
@@ -65,7 +66,7 @@ def not_described(topic: str, said: str) -> Finding:
     return warn(
         topic,
         f"Kafka does not say how it is set: {said}",
-        "Let LANDFALL_KAFKA_SASL_USERNAME read it, describe it, and describe its settings (DescribeConfigs).",
+        f"Let LANDFALL_KAFKA_SASL_USERNAME describe its settings (DescribeConfigs): {RIGHTS}.",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -117,7 +118,7 @@ class SecuredKafka:
         for future in self.admin.create_acls(rules).values() if rules else ():
             future.result(timeout=30)
 
-    def but(self, **others: str) -> KafkaSettings:
+    def but(self, **others: Any) -> KafkaSettings:
         """The settings with others in their place."""
         return replace(self.settings, **others)
 

@@ -308,7 +308,7 @@ def test_a_login_without_rights_to_a_topic(secured: SecuredKafka, with_topics: C
     assert severities(findings) == {hidden: "error", read: "warn", seen: "error"}
     where = secured.settings.bootstrap_servers
     assert findings[hidden].message == f"Kafka at {where} shows no such topic to reader."
-    assert "let this login (LANDFALL_KAFKA_SASL_USERNAME) describe and read it" in findings[hidden].advice
+    assert "let this login (LANDFALL_KAFKA_SASL_USERNAME) read it: `landfall acls` prints" in findings[hidden].advice
     assert findings[seen].message == "This login may see it, and not read it: nothing of it can land."
     assert findings[read].message.startswith("Kafka does not say how it is set: ")
     assert "DescribeConfigs" in findings[read].advice

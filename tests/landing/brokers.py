@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from landfall.kafka_settings import KafkaSettings
 from landfall.processes import free_port
 from local_stack import kafka
+from local_stack.topics import create_topics
 from tests.landing.streams import wait_until
 
 REPLICATED = {
@@ -60,28 +61,35 @@ class Brokers:
 
     def make_topic(self, name: str, partitions: int) -> str:
         """A topic on all brokers."""
-        client = AdminClient({**self.settings.client_config(), "log_level": 0})
-
-        def all_there() -> bool:
-            with suppress(KafkaException):
-                return len(client.list_topics(timeout=10).brokers) == len(self.nodes)
-            return False
-
-        wait_until(all_there, "all brokers are there")
-        client.create_topics([NewTopic(name, partitions, replication_factor=3)])[name].result(timeout=30)
+        self._wait_until(lambda found: len(found.brokers) == len(self.nodes), "all brokers are there")
+        create_topics(self.settings, [name], partitions)
         return name
 
     def wait_until_whole(self, topic: str) -> None:
         """Until each partition is on all brokers again."""
+
+        def whole(found: Any) -> bool:
+            return all(len(each.isrs) == len(self.nodes) for each in found.topics[topic].partitions.values())
+
+        self._wait_until(whole, "each partition is on all brokers again")
+
+    def copies(self, topic: str) -> tuple[set[int], str]:
+        """How many copies the topic's partitions have, and its min.insync.replicas."""
+        client = AdminClient({**self.settings.client_config(), "log_level": 0})
+        partitions = client.list_topics(topic, timeout=10).topics[topic].partitions.values()
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        config = client.describe_configs([resource])[resource].result(timeout=10)
+        return {len(each.replicas) for each in partitions}, str(config["min.insync.replicas"].value)
+
+    def _wait_until(self, as_wanted: Callable[[Any], bool], what: str) -> None:
         client = AdminClient({**self.settings.client_config(), "log_level": 0})
 
-        def whole() -> bool:
+        def answers_so() -> bool:
             with suppress(KafkaException):
-                partitions = client.list_topics(topic, timeout=10).topics[topic].partitions.values()
-                return all(len(partition.isrs) == len(self.nodes) for partition in partitions)
+                return as_wanted(client.list_topics(timeout=10))
             return False
 
-        wait_until(whole, "each partition is on all brokers again")
+        wait_until(answers_so, what)
 
 
 @contextmanager

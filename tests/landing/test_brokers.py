@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from landfall.settings import Settings
+from local_stack.topics import create_topics
 from tests.landing.brokers import three_brokers
 from tests.landing.conftest import contract
 from tests.landing.streams import Stream
@@ -25,10 +26,13 @@ def test_landing_goes_on_whichever_broker_dies(database: Settings, spark: SparkS
                 stream.landed(60)
                 for number, node in enumerate(brokers.nodes, 1):
                     node.kill()
+                    if number == 1:  # a broker that is down is one that the cluster has
+                        create_topics(brokers.settings, ["made-meanwhile"])
                     stream.number(60 * number + 1, 60 * (number + 1), partitions=6)
                     stream.landed(60 * (number + 1))
                     node.launch()
                     brokers.wait_until_whole(topic)
             assert stream.numbers() == list(range(1, 241))
+            assert brokers.copies(topic) == brokers.copies("made-meanwhile") == ({3}, "2")
         finally:
             stream.close()

@@ -14,12 +14,14 @@ import pytest
 from cli.environment import search_path
 from jvm import jars, java
 from landfall.errors import UserError
+from landfall.kafka_settings import KafkaSettings
 from landfall.processes import free_port, last_lines, wait_while_it_moves, work_done
 from landfall.state import write_private
 from local_stack.kafka import cluster_id
 from local_stack.postgres import cache_sizes
 from local_stack.scram import scram_verifier
 from local_stack.service_user import access_list
+from local_stack.topics import replication
 
 
 def test_the_old_port_is_kept_while_it_is_free() -> None:
@@ -181,3 +183,27 @@ def test_letting_a_user_through_adds_one_right_and_keeps_the_rest(tmp_path: Path
     assert tmp_path.stat().st_mode & 0o707 == 0o700
     again = access_list(tmp_path, 12345)
     assert os.getxattr(tmp_path, "system.posix_acl_access") == again
+
+
+@pytest.mark.parametrize(
+    ("factor", "in_sync", "brokers", "made"),
+    [
+        (None, None, 1, (1, 1)),
+        (None, None, 2, (2, 1)),
+        (None, None, 5, (3, 2)),
+        (5, None, 5, (5, 4)),
+        (3, 1, 3, (3, 1)),
+    ],
+)
+def test_copies_of_a_topic(factor: int | None, in_sync: int | None, brokers: int, made: tuple[int, int]) -> None:
+    kafka = KafkaSettings("k:9092", replication_factor=factor, min_insync_replicas=in_sync)
+    assert replication(kafka, brokers) == made
+
+
+def test_more_copies_than_a_cluster_holds_are_refused_by_the_setting() -> None:
+    with pytest.raises(
+        UserError, match=r"^LANDFALL_KAFKA_REPLICATION_FACTOR is 3, and Kafka at k:9092 has 2 brokers: "
+    ):
+        replication(KafkaSettings("k:9092", replication_factor=3), 2)
+    with pytest.raises(UserError, match=r"^LANDFALL_KAFKA_MIN_INSYNC_REPLICAS is 3 and a topic has 2 copies: "):
+        replication(KafkaSettings("k:9092", min_insync_replicas=3), 2)
