@@ -15,15 +15,17 @@ from warehouse.backfill import backfill
 from warehouse.refresh import create_relations
 
 
-def up(home: Path, *, models: bool = True) -> Endpoints:
+def up(home: Path, *, models: bool = True, brokers: int | None = None) -> Endpoints:
     """Start Postgres and Kafka in `home` unless they run, and bring topics, schemas, roles and relations up to date.
+
+    `brokers`: of Kafka, where it is not there yet; several are a cluster with TLS, logins and access rules.
 
     With models=False the relations of dbt's models are left out (they take seconds). Idempotent; two at once follow
     one another. Raises UserError for a foreign or damaged folder, a missing set-up, or a server that does not start.
     """
     open_state(home)
     with locked(home):
-        endpoints = start_servers(home)
+        endpoints = start_servers(home, brokers)
         prepare(Settings.of_home(home), topics=True, models=models)
     return endpoints
 

@@ -1,8 +1,10 @@
 """Where the servers of one state folder answer, as `landfall up` wrote it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from landfall.errors import UserError
 from landfall.state import write_private
@@ -19,6 +21,8 @@ class Endpoints:
     admin_dsn: str = field(repr=False)
     bi_dsn: str = field(repr=False)
     kafka_bootstrap_servers: str
+    kafka_login: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The other fields of KafkaSettings, by name."""
 
 
 def read_endpoints(home: Path) -> Endpoints | None:

@@ -305,7 +305,7 @@ def local_dsns(local: Endpoints | None) -> dict[str, str]:
 
 def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
     """Kafka settings of a local stack, None when it was not started."""
-    return None if local is None else KafkaSettings(bootstrap_servers=local.kafka_bootstrap_servers)
+    return None if local is None else KafkaSettings(local.kafka_bootstrap_servers, **local.kafka_login)
 
 
 def environ_of_home(home: Path, env: Mapping[str, str]) -> dict[str, str]:

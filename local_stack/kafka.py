@@ -1,5 +1,7 @@
 """The Kafka broker of one state folder: a single KRaft node, broker and controller in one JVM, loopback only."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import os
@@ -16,6 +18,7 @@ import psutil
 from jvm.jars import broker_classpath
 from jvm.java import java
 from landfall.errors import UserError
+from landfall.kafka_settings import KafkaSettings
 from landfall.processes import (
     alive,
     free_port,
@@ -30,27 +33,31 @@ from landfall.state import damaged
 
 STOP_SECONDS = 60.0
 
+LISTENERS = """
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+"""
 CONFIG = """
 # Written by `landfall up` at every start; changes here are lost.
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
+node.id={node}
+{listeners}
 log.dirs={data}
 # A topic that nobody made is a mistake in a name.
 auto.create.topics.enable=false
 num.partitions=6
-default.replication.factor=1
-offsets.topic.replication.factor=1
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 # After a kill the broker may register again only when its old session has run out: 4 s instead of 9.
 broker.heartbeat.interval.ms=1000
@@ -80,9 +87,18 @@ rootLogger.appenderRef.file.ref=file
 
 @dataclass(frozen=True)
 class Kafka:
-    """One broker in `folder` (the state folder's `kafka/`)."""
+    """One broker in `folder` (the state folder's `kafka/`); with the defaults, one that is alone."""
 
     folder: Path
+    listeners: str = LISTENERS
+    """Lines of its configuration, with a place for each of `ports`, by name."""
+    ports_named: tuple[str, ...] = ("broker", "controller")
+    """What it listens for; clients connect to the first."""
+    node: int = 1
+    copies: int = 1
+    """Of each topic, in its cluster."""
+    cluster_id: str | None = None
+    """As Kafka writes it; by default one that is drawn."""
 
     @property
     def data(self) -> Path:
@@ -91,6 +107,20 @@ class Kafka:
     @property
     def config(self) -> Path:
         return self.folder / "server.properties"
+
+    @property
+    def nodes(self) -> tuple[Kafka, ...]:
+        """The broker itself: it is alone."""
+        return (self,)
+
+    @property
+    def settings(self) -> KafkaSettings:
+        """How a client reaches it."""
+        return KafkaSettings(bootstrap_servers=self.address)
+
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self.broker() is not None
 
     def exists(self) -> bool:
         """Whether the storage was made. Raises UserError when only parts of it are there."""
@@ -103,12 +133,28 @@ class Kafka:
         found = processes_with(str(self.config))
         return found[0] if found else None
 
-    def ports(self) -> tuple[int | None, int | None]:
-        """Ports of broker and controller, those of the last start when it does not run."""
-        with contextlib.suppress(OSError, ValueError):
-            broker, controller = (self.folder / "ports").read_text(encoding="ascii").split()
-            return int(broker), int(controller)
-        return None, None
+    def ports(self) -> tuple[int, ...]:
+        """By `ports_named`, those of the last start when it does not run; none before the first."""
+        try:
+            return tuple(map(int, (self.folder / "ports").read_text(encoding="ascii").split()))
+        except (OSError, ValueError):
+            return ()
+
+    def draw_ports(self, taken: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """Ports for the next start: those of the last one, each unless somebody else has it now or it is `taken`."""
+        drawn: list[int] = []
+        for before in (*self.ports(), *(None for _ in self.ports_named))[: len(self.ports_named)]:
+            drawn.append(free_port(before, taken=(*taken, *drawn)))
+        (self.folder / "ports").write_text(" ".join(map(str, drawn)) + "\n", encoding="ascii")
+        return tuple(drawn)
+
+    def properties(self, ports: tuple[int, ...], data: Path) -> str:
+        """Its server.properties."""
+        listeners = self.listeners.format(**dict(zip(self.ports_named, ports, strict=True)))
+        in_sync = max(1, self.copies - 1)
+        return CONFIG.format(
+            node=self.node, listeners=listeners.strip(), copies=self.copies, in_sync=in_sync, data=data
+        )
 
     def make(self) -> None:
         """Format the storage unless it is there; made beside its place and renamed, so that a kill leaves no half."""
@@ -118,8 +164,10 @@ class Kafka:
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         properties = self.folder / "format.properties"
-        properties.write_text(CONFIG.format(broker=9092, controller=9093, data=new), encoding="utf-8")
-        command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(properties)]
+        ports = tuple(range(9092, 9092 + len(self.ports_named)))
+        properties.write_text(self.properties(ports, new), encoding="utf-8")
+        drawn = self.cluster_id or cluster_id()
+        command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", drawn, "-c", str(properties)]
         log = self.folder / "format.log"
         with log.open("wb") as output:
             done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False, env=environment())
@@ -131,11 +179,7 @@ class Kafka:
         """Start the broker unless it runs, and return at once: its JVM takes seconds, time for other work."""
         if self.broker() is not None:
             return
-        before = self.ports()
-        broker = free_port(before[0])
-        controller = free_port(before[1], taken=(broker,))
-        (self.folder / "ports").write_text(f"{broker} {controller}\n", encoding="ascii")
-        self.config.write_text(CONFIG.format(broker=broker, controller=controller, data=self.data), encoding="utf-8")
+        self.config.write_text(self.properties(self.draw_ports(), self.data), encoding="utf-8")
         log = self.folder / "log"
         log.mkdir(exist_ok=True)
         (self.folder / "log4j2.properties").write_text(LOGGING.format(log=log), encoding="utf-8")
@@ -173,7 +217,7 @@ class Kafka:
     @property
     def address(self) -> str:
         """host:port of the broker, of the last start when it does not run."""
-        return f"127.0.0.1:{self.ports()[0]}"
+        return f"127.0.0.1:{(*self.ports(), None)[0]}"
 
     @property
     def logs(self) -> tuple[Path, Path]:

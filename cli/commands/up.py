@@ -7,7 +7,12 @@ from landfall.settings import Settings
 
 @click.command(name="up")
 @click.option("--no-models", is_flag=True, help="Leave the empty relations of the dbt models out (a few seconds less).")
-def command(no_models: bool) -> None:
+@click.option(
+    "--brokers",
+    type=click.Choice(["1", "3", "5"]),
+    help="How many brokers Kafka has, the first time. Several are a cluster: TLS, a login, access rules, three copies.",
+)
+def command(no_models: bool, brokers: str | None) -> None:
     """Start the local Postgres and Kafka in LANDFALL_HOME, unless they run.
 
     The first time it makes them: passwords (kept in the folder, mode 600), a topic with six partitions for each
@@ -20,7 +25,7 @@ def command(no_models: bool) -> None:
 
     home = Settings.load().home
     click.echo(f"Starting Postgres and Kafka in {home} ...", err=True)
-    endpoints = up(home, models=not no_models)
+    endpoints = up(home, models=not no_models, brokers=int(brokers) if brokers else None)
     settings = Settings.of_home(home)
     click.echo(f"Postgres  {address(settings.as_transformer)}")
     click.echo(f"Kafka     {endpoints.kafka_bootstrap_servers}")

@@ -124,7 +124,7 @@ def disk(deployment: Deployment) -> list[Finding]:
     folders = {
         "state folder": nearest(deployment.home),
         "Postgres": deployment.home / "postgres" / "data",
-        "Kafka": deployment.home / "kafka" / "data",
+        "Kafka": deployment.home / "kafka",
         "temporary files": Path(deployment.environ.get("TMPDIR") or "/tmp"),  # tempfile would try by writing a file
         "project": deployment.dbt_project,
     }

@@ -104,18 +104,18 @@ def ports(deployment: Deployment) -> list[Finding]:
 def wanted_ports(deployment: Deployment) -> Iterator[tuple[str, int, str]]:
     """Name, last port and what to do, of the local servers and services that do not run."""
     from landfall.services import read_records
-    from local_stack.kafka import Kafka
     from local_stack.postgres import Postgres
+    from local_stack.stack import local_kafka
 
     home = deployment.home
     advice = "Stop what has it, or let `landfall up` take another one: who connects by the old one has to be told."
-    postgres, kafka = Postgres(home / "postgres"), Kafka(home / "kafka")
+    postgres = Postgres(home / "postgres")
     if deployment.has_local_postgres and postgres.postmaster() is None and (port := postgres.port()) is not None:
         yield "Postgres", port, advice
-    if deployment.has_local_kafka and kafka.broker() is None:
-        for name, port in zip(("Kafka", "Kafka's controller"), kafka.ports(), strict=True):
-            if port is not None:
-                yield name, port, advice
+    for node in local_kafka(home).nodes if deployment.has_local_kafka else ():
+        if node.broker() is None:
+            for name, port in zip(node.ports_named, node.ports(), strict=False):
+                yield f"Kafka's {name}", port, advice
     for record in read_records(home):
         if record.port is not None and not (record.is_kept and record.pid is not None):
             yield record.name, record.port, "Stop what has it; else it is served on a free one (`landfall status`)."

@@ -1,7 +1,6 @@
 """A Kafka with TLS, logins and access lists; TLS before a Postgres; a Postgres that was set up carelessly."""
 
 import contextlib
-import datetime as dt
 import socket
 import ssl
 import threading
@@ -21,14 +20,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 from confluent_kafka.cimpl import NewTopic
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from landfall.kafka_settings import LOGIN_MODULES, KafkaSettings
 from landfall.processes import free_port
+from landfall.state import write_private
 from local_stack import kafka, postgres
+from local_stack.certificates import certificate, certificate_text, key_text
 
 PASSWORD = "right-w0rd"
 USER = "reader"
@@ -70,33 +67,12 @@ class Certificates:
         """Fresh ones."""
         authority, authority_key = certificate("authority", None)
         other, _ = certificate("another authority", None)
-        server, server_key = certificate("localhost", (authority, authority_key))
+        server, server_key = certificate("localhost", (authority, authority_key), hosts=("localhost",))
         made = cls(*(folder / name for name in ("authority.pem", "other.pem", "server.pem", "server.key")))
         for path, one in ((made.authority, authority), (made.other_authority, other), (made.certificate, server)):
-            path.write_bytes(one.public_bytes(serialization.Encoding.PEM))
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        made.key.write_bytes(server_key.private_bytes(*form))
-        made.key.chmod(0o600)
+            path.write_text(certificate_text(one))
+        write_private(made.key, key_text(server_key))
         return made
-
-
-Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
-
-
-def certificate(name: str, signed_by: Pair | None) -> Pair:
-    """A certificate and its key: an authority's, or one of a host of this name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    issuer, issuer_key = (signed_by[0].subject, signed_by[1]) if signed_by else (subject, key)
-    built = (
-        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(signed_by is None, None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name.replace(" ", "-"))]), critical=False)
-    )
-    return built.sign(issuer_key, hashes.SHA256()), key
 
 
 @dataclass(frozen=True)
@@ -129,28 +105,26 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     certificates, port = Certificates.make(folder), free_port(None)
     keystore = folder / "keystore.pem"
     keystore.write_bytes(certificates.key.read_bytes() + certificates.certificate.read_bytes())
-    config = kafka.CONFIG + SECURE % (LOGIN_MODULES["PLAIN"], USER, PASSWORD, keystore)
+    listeners = kafka.LISTENERS + SECURE % (LOGIN_MODULES["PLAIN"], USER, PASSWORD, keystore)
     for name, host in (("listeners", "127.0.0.1"), ("advertised.listeners", "localhost")):
         plain = f"\n{name}=PLAINTEXT://127.0.0.1:{{broker}}"
-        config = config.replace(plain, f"{plain},SASL_SSL://{host}:{port}")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(kafka, "CONFIG", config)
-        broker = kafka.Kafka(folder / "kafka")
-        broker.make()
-        try:
-            plain_address = broker.start()
-            settings = KafkaSettings(
-                bootstrap_servers=f"localhost:{port}",
-                security_protocol="SASL_SSL",
-                sasl_mechanism="PLAIN",
-                sasl_username=USER,
-                sasl_password=PASSWORD,
-                ssl_ca_location=str(certificates.authority),
-            )
-            admin = AdminClient({"bootstrap.servers": plain_address})
-            yield SecuredKafka(settings, admin, certificates, port, int(plain_address.rpartition(":")[2]))
-        finally:
-            broker.stop()
+        listeners = listeners.replace(plain, f"{plain},SASL_SSL://{host}:{port}")
+    broker = kafka.Kafka(folder / "kafka", listeners)
+    broker.make()
+    try:
+        plain_address = broker.start()
+        settings = KafkaSettings(
+            bootstrap_servers=f"localhost:{port}",
+            security_protocol="SASL_SSL",
+            sasl_mechanism="PLAIN",
+            sasl_username=USER,
+            sasl_password=PASSWORD,
+            ssl_ca_location=str(certificates.authority),
+        )
+        admin = AdminClient({"bootstrap.servers": plain_address})
+        yield SecuredKafka(settings, admin, certificates, port, int(plain_address.rpartition(":")[2]))
+    finally:
+        broker.stop()
 
 
 @dataclass(frozen=True)

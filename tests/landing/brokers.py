@@ -8,60 +8,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from landfall.kafka_settings import KafkaSettings
-from landfall.processes import free_port
-from local_stack import kafka
+from local_stack.kafka_cluster import KafkaCluster
 from local_stack.topics import create_topics
 from tests.landing.streams import wait_until
-
-REPLICATED = {
-    "default.replication.factor=1": "default.replication.factor=3\nmin.insync.replicas=2",
-    "offsets.topic.replication.factor=1": "offsets.topic.replication.factor=3",
-    "transaction.state.log.replication.factor=1": "transaction.state.log.replication.factor=3",
-    "share.coordinator.state.topic.replication.factor=1": "share.coordinator.state.topic.replication.factor=3",
-}
-
-
-@dataclass(frozen=True)
-class Node:
-    """One broker, which is a controller as well, with a configuration of its own."""
-
-    broker: kafka.Kafka
-    config: str
-
-    def launch(self) -> None:
-        """Start it, and return at once."""
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(kafka, "CONFIG", self.config)
-            self.broker.make()
-            self.broker.launch()
-
-    def kill(self) -> None:
-        """As a machine that fails."""
-        process = self.broker.broker()
-        assert process is not None
-        process.kill()
-        process.wait(30)
 
 
 @dataclass(frozen=True)
 class Brokers:
-    """Three brokers: each topic is on all of them, and what two have is acknowledged."""
+    """The cluster of `landfall up --brokers 3`: each topic is on all of them, and what two have is acknowledged."""
 
-    nodes: tuple[Node, ...]
+    cluster: KafkaCluster
 
     @property
     def settings(self) -> KafkaSettings:
         """All three are named."""
-        return KafkaSettings(bootstrap_servers=",".join(node.broker.address for node in self.nodes))
+        return self.cluster.settings
+
+    def kill(self, number: int) -> None:
+        """As a machine that fails; they are numbered from 1."""
+        process = self.cluster.nodes[number - 1].broker()
+        assert process is not None
+        process.kill()
+        process.wait(30)
+
+    def launch(self, number: int) -> None:
+        """Start it again, and return at once."""
+        self.cluster.nodes[number - 1].launch()
 
     def make_topic(self, name: str, partitions: int) -> str:
         """A topic on all brokers."""
-        self._wait_until(lambda found: len(found.brokers) == len(self.nodes), "all brokers are there")
         create_topics(self.settings, [name], partitions)
         return name
 
@@ -69,7 +48,7 @@ class Brokers:
         """Until each partition is on all brokers again."""
 
         def whole(found: Any) -> bool:
-            return all(len(each.isrs) == len(self.nodes) for each in found.topics[topic].partitions.values())
+            return all(len(each.isrs) == self.cluster.brokers for each in found.topics[topic].partitions.values())
 
         self._wait_until(whole, "each partition is on all brokers again")
 
@@ -95,27 +74,10 @@ class Brokers:
 @contextmanager
 def three_brokers(folder: Path) -> Iterator[Brokers]:
     """They run in `folder` for the time of the block."""
-    ports: list[int] = []
-    while len(ports) < 6:
-        ports.append(free_port(None, taken=tuple(ports)))
-    voters = ",".join(f"{number}@127.0.0.1:{ports[2 * number - 1]}" for number in (1, 2, 3))
-    nodes = []
-    for number in (1, 2, 3):
-        broker = kafka.Kafka(folder / f"kafka-{number}")
-        config = kafka.CONFIG.replace("node.id=1", f"node.id={number}").replace("1@127.0.0.1:{controller}", voters)
-        for alone, replicated in REPLICATED.items():
-            assert alone in config
-            config = config.replace(alone, replicated)
-        broker.folder.mkdir()
-        (broker.folder / "ports").write_text(f"{ports[2 * number - 2]} {ports[2 * number - 1]}\n", encoding="ascii")
-        nodes.append(Node(broker, config))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(kafka, "cluster_id", lambda: "bGFuZGZhbGxfdGVzdGluZw")
-        try:
-            for node in nodes:
-                node.launch()
-            yield Brokers(tuple(nodes))
-        finally:
-            for node in nodes:  # stopped in turn, the last ones would wait for a quorum that is gone
-                if node.broker.broker() is not None:
-                    node.kill()
+    cluster = KafkaCluster(folder / "kafka", 3)
+    cluster.make()
+    try:
+        cluster.start()
+        yield Brokers(cluster)
+    finally:
+        cluster.stop()

@@ -24,13 +24,13 @@ def test_landing_goes_on_whichever_broker_dies(database: Settings, spark: SparkS
             with stream.landing():
                 stream.number(1, 60, partitions=6)
                 stream.landed(60)
-                for number, node in enumerate(brokers.nodes, 1):
-                    node.kill()
+                for number in (1, 2, 3):
+                    brokers.kill(number)
                     if number == 1:  # a broker that is down is one that the cluster has
                         create_topics(brokers.settings, ["made-meanwhile"])
                     stream.number(60 * number + 1, 60 * (number + 1), partitions=6)
                     stream.landed(60 * (number + 1))
-                    node.launch()
+                    brokers.launch(number)
                     brokers.wait_until_whole(topic)
             assert stream.numbers() == list(range(1, 241))
             assert brokers.copies(topic) == brokers.copies("made-meanwhile") == ({3}, "2")

@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Path:
         for name, role in (("postgres", "transformer"), ("landing", "writer"), ("admin", "admin"), ("bi", "reader"))
     }
     open_state(tmp_path)
-    write_endpoints(tmp_path, Endpoints(**dsns, kafka_bootstrap_servers="127.0.0.1:2"))
+    write_endpoints(tmp_path, Endpoints(**dsns, kafka_bootstrap_servers="127.0.0.1:2", kafka_login={}))
     return tmp_path
 
 
