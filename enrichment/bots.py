@@ -48,7 +48,7 @@ class BotRules:
     def __init__(self, path: Path = RULES) -> None:
         text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         self.digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
         self._not_bots = re.compile("|".join(f"(?:{local(item['pattern'])})" for item in document["not_bots"]))
         self._rules = [Verdict(rule["class"], rule["reason"]) for rule in document["rules"]]
         self._browsers = first_of([document["browsers"]])

@@ -33,7 +33,7 @@ class ReferrerRules:
     def __init__(self, path: Path = HOSTS) -> None:
         text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         self.version = f"hosts {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
         self._prefixes = {label: medium for medium, labels in document["prefixes"].items() for label in labels}
         self._hosts: dict[str, Referrer] = {}
         self._names: dict[str, Referrer] = {}

@@ -93,7 +93,7 @@ def load_limits(path: Path | None) -> Limits:
     if path is None:
         return Limits()
     try:
-        given: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        given: Any = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"LANDFALL_HEALTH_LIMITS: {path} cannot be read: {' '.join(str(error).split())}.") from error
     known = {field.name for field in dataclasses.fields(Limits)}

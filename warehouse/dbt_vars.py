@@ -12,5 +12,5 @@ from landfall.layout import PROJECT
 def dbt_vars() -> dict[str, Any]:
     """The section `vars` of dbt_project.yml."""
     text = (PROJECT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)["vars"]
+    found: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)["vars"]
     return found

@@ -1,6 +1,7 @@
 """Loads written as the landing writes them, dbt inside this process, and the tables that come out."""
 
 import datetime as dt
+import functools
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from database.connect import connect
 from enrichment.enricher import Enricher
+from enrichment.rules import Rules, all_rules
 from landfall.settings import Settings
 from landing_stream.ledger import Load, Writer, draw_load, finish_load, start_writer
 from landing_stream.tables import ensure_day_partitions
@@ -34,6 +36,12 @@ LANDING_RELATIONS = [
 ]
 
 
+@functools.cache
+def _rules() -> list[Rules]:
+    """Made once a process: reading them takes longer than most that they are asked."""
+    return all_rules(Settings.load({}))
+
+
 class Warehouse:
     """A database of its own with the models' relations, the landing's hand and dbt's."""
 
@@ -42,7 +50,7 @@ class Warehouse:
         self.dbt = DbtSession(settings)
         self.landing: Connection = connect(settings.as_writer, autocommit=True)
         self.reader: Connection = connect(settings.as_transformer, autocommit=True)
-        self.enricher = Enricher(settings)
+        self.enricher = Enricher(settings, rules=_rules())
         self._writers: dict[str, Writer] = {}
         self._offsets: dict[str, int] = {}
 

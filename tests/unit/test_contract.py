@@ -361,7 +361,7 @@ def test_a_mistake_is_told_with_its_line_its_path_and_what_to_write(
 
 def test_a_file_that_is_no_yaml_is_told_with_its_line(file: Path) -> None:
     message = mistake(file, "kind: DataContract", "kind: [")
-    assert message == f"{file}:4: not readable as YAML: expected ',' or ']', but got ':'."
+    assert message == f"{file}:4: not readable as YAML: did not find expected ',' or ']'."
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just a text"])

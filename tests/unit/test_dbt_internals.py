@@ -14,6 +14,7 @@ from dbt.cli.main import dbtRunner
 from dbt.context.providers import ModelContext, RuntimeRefResolver
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode
+from dbt_common.behavior_flags import BehaviorFlagRendered
 
 from warehouse.dbt_manifest import read_manifest
 
@@ -154,6 +155,7 @@ def test_python_names_of_dbt_that_the_project_uses_are_there() -> None:
     }
     assert context - ModelContext._context_members_.keys() == set(), "names that macros use beside documented ones"
     assert {"manifest", "callbacks"} <= inspect.signature(dbtRunner).parameters.keys(), "warehouse/dbt_session.py"
+    assert "_default_source" in vars(BehaviorFlagRendered), "warehouse/dbt_session.py"
     assert {"adapter_response", "status", "message", "execution_time", "node"} <= NodeResult.__dataclass_fields__.keys()
     assert {"from_writable_manifest", "build_flat_graph"} <= set(dir(Manifest)), "warehouse/dbt_manifest.py"
     assert {"depends_on", "config", "constraints", "columns", "defer_relation"} <= ModelNode.__dataclass_fields__.keys()
