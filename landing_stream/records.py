@@ -133,7 +133,7 @@ class RecordReader:
         heard = time.monotonic()
         while left:
             try:
-                found = self._consumer.consume(_CALL_RECORDS, timeout=_CALL_SECONDS)
+                found = self._consume()
             except KafkaException as error:
                 raise KafkaUnavailable(f"{_named(left)}: {error}") from error
             if found:
@@ -167,6 +167,11 @@ class RecordReader:
                     del left[partition]
                     if left:
                         self._consumer.incremental_unassign([TopicPartition(topic, partition)])
+
+    def _consume(self) -> list[Message]:
+        """What has come, as soon as anything has; `consume` alone waits until there is as much as it may give."""
+        first = self._consumer.poll(_CALL_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(_CALL_RECORDS, timeout=0)]
 
 
 def _from(span: Span, last: Witness | None) -> Span:
