@@ -15,8 +15,8 @@ select kafka_partition, from_offset, until_offset, reason, detected_at from land
 where stream = %s order by detected_at, kafka_partition, from_offset
 """
 CUT_ADVICE = (
-    "Look for an unclean leader election or a restored disk. What the old log had behind the ledger never landed: replay"
-    " it from its source (`landfall replay`)."
+    "Look for an unclean leader election or a restored disk. What the old log had behind the ledger never landed:"
+    " replay it from its source (`landfall replay`)."
 )
 
 

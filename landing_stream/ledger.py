@@ -180,7 +180,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Position:
-    """Where the ledger stands in a partition: the next offset, and the last record that landed before it, if one did."""
+    """Where the ledger stands in a partition: the next offset, and the last record that landed below it, or none."""
 
     next_offset: int
     last: Witness | None

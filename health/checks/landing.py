@@ -194,8 +194,8 @@ def read_gaps(context: Context, stream: str) -> Finding:
         ever, last = counted(gaps.offsets(found), "offset"), at_utc(found[-1].detected_at)
         message = f"No offset was lost lately; ever: {ever}, last noticed {last}."
     advice = [
-        "Land them from a copy if the producer has one (`landfall replay`), and let the topic keep its records for longer"
-        " than the landing can be away. The spans stand in landing.gaps."
+        "Land them from a copy if the producer has one (`landfall replay`), and let the topic keep its records for"
+        " longer than the landing can be away. The spans stand in landing.gaps."
         if any(gap.reason == "deleted" for gap in fresh)
         else "",
         gaps.CUT_ADVICE if any(gap.reason == "cut" for gap in fresh) else "",
