@@ -198,20 +198,20 @@ def judge_positions(
         )
         said.append(error(topic, message, advice))
     if cut := replaced(log, ledger, found):
-        where = listed(
-            [
-                f"partition {p} ends at offset {latest[p]}, and all below {ledger[p].next_offset} has landed"
-                if ledger[p].next_offset > latest[p]
-                else f"partition {p} has another record below offset {ledger[p].next_offset} than has landed"
-                for p in cut
-            ]
-        )
-        message = f"Kafka's log was cut beneath what has landed: {where}."
+        where = [f"partition {p} {how_cut(latest[p], ledger[p])}" for p in cut]
+        message = f"Kafka's log was cut beneath what has landed: {listed(where)}."
         advice = f"`landfall land` lands what is there, once, and records what was cut off. {gaps.CUT_ADVICE}"
         said.append(error(topic, message, advice))
     elif cut_lately := [gap for gap in recorded if gap.reason == "cut"]:
         said.append(error(topic, gaps.sentences(cut_lately), gaps.CUT_ADVICE))
     return said or [well(topic, "It has everything that is still to land.")]
+
+
+def how_cut(end: int, ledger: Position) -> str:
+    """What tells that a log which ends there is not the one that has landed."""
+    if end < ledger.next_offset or ledger.last is None:
+        return f"ends at offset {end}, and all below {ledger.next_offset} has landed"
+    return f"has another record at offset {ledger.last.offset} than has landed"
 
 
 CHECKS = (
