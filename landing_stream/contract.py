@@ -37,7 +37,19 @@ EXTRA_COLUMN = "extra"
 
 # A landing table called as one of these would add its columns to it. A test holds the list against the database;
 # landing_stream.tables refuses whatever else stands in the schema under a stream's name.
-LEDGER_RELATIONS = ("files", "gaps", "horizons", "loads", "offsets", "quarantine", "slices", "streams", "writers")
+LEDGER_RELATIONS = (
+    "files",
+    "gaps",
+    "histories",
+    "horizons",
+    "loads",
+    "offsets",
+    "positions",
+    "quarantine",
+    "slices",
+    "streams",
+    "writers",
+)
 _DAY_PARTITION = re.compile(r"_[0-9]{8}$")
 # Columns that every table of Postgres has of its own: a second one of the name cannot be made.
 _SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")

@@ -129,7 +129,7 @@ class FileDoor:
         self._on_load(load)
         share = Share(self._writer, load, topic_id, (span,))
         accounts = land_share(
-            self._connection, share, self._parser, [_batch(topic_id, span, values)], file.check_unchanged
+            self._connection, share, self._parser, lambda _: [_batch(topic_id, span, values)], file.check_unchanged
         )
         finish_load(self._connection, self._writer, load)
         account = accounts.get(span.kafka_partition)

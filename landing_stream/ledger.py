@@ -18,6 +18,7 @@ from psycopg import sql
 from database.lock_keys import HashedHere, writer_of
 from landfall.failures import NeedsPerson, Passing
 from landing_stream.tables import ensure_day_partitions
+from landing_stream.witness import Witness
 
 logger = logging.getLogger(__name__)
 
@@ -177,9 +178,20 @@ class Span:
     until_offset: int
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where the ledger stands in a partition: the next offset, and the last record that landed below it, or none."""
+
+    next_offset: int
+    last: Witness | None
+
+
 @dataclass
 class Account:
-    """What became of a slice's offsets: landed + quarantined + holes = until_offset - from_offset."""
+    """What became of a slice's offsets: landed + quarantined + holes = until_offset - from_offset.
+
+    `before`: the last record that had landed of the partition; `last`: the last one of the slice.
+    """
 
     from_offset: int
     until_offset: int
@@ -187,6 +199,8 @@ class Account:
     quarantined: int = 0
     first_timestamp: dt.datetime | None = None
     last_timestamp: dt.datetime | None = None
+    before: Witness | None = None
+    last: Witness | None = None
 
     @property
     def holes(self) -> int:
@@ -225,18 +239,27 @@ def close_slices(
         ),
         (stream, topic_id, load.load_id, *([row[place] for row in rows] for place in range(len(columns)))),
     )
-    advance(connection, stream, topic_id, [Span(p, a.from_offset, a.until_offset) for p, a in accounts.items()])
+    spans = [Span(p, a.from_offset, a.until_offset) for p, a in accounts.items()]
+    advance(connection, stream, topic_id, spans, [account.last or account.before for account in accounts.values()])
 
 
-def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]) -> None:
-    """Moves the ledger over spans that are accounted for, one a partition.
+def advance(
+    connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span], last: Sequence[Witness | None]
+) -> None:
+    """Moves the ledger over spans that are accounted for, one a partition. `last`: of each, the last record that landed
+    before the span's end; None where Kafka has none any more.
 
     Raises LedgerError when the ledger does not stand where a span begins.
     """
     moved = connection.execute(
         """
-        update landing.offsets as o set next_offset = s.until_offset
-        from unnest(%s::integer[], %s::bigint[], %s::bigint[]) as s (kafka_partition, from_offset, until_offset)
+        update landing.offsets as o
+        set
+            next_offset = s.until_offset, last_offset = s.last_offset, last_timestamp = s.last_timestamp,
+            last_digest = s.last_digest
+        from
+            unnest(%s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])
+                as s (kafka_partition, from_offset, until_offset, last_offset, last_timestamp, last_digest)
         where o.stream = %s and o.topic_id = %s and o.kafka_partition = s.kafka_partition
             and o.next_offset = s.from_offset
         """,
@@ -244,6 +267,9 @@ def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: 
             [span.kafka_partition for span in spans],
             [span.from_offset for span in spans],
             [span.until_offset for span in spans],
+            [each and each.offset for each in last],
+            [each and each.timestamp for each in last],
+            [each and each.digest for each in last],
             stream,
             topic_id,
         ),
@@ -252,8 +278,10 @@ def advance(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: 
         raise LedgerError(f"stream {stream}: the ledger moved under {', '.join(map(str, spans))}")
 
 
-def lock_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]) -> dict[int, int]:
-    """Locks the ledger's rows of the spans' partitions and gives their next offsets.
+def lock_offsets(
+    connection: psycopg.Connection, stream: str, topic_id: UUID, spans: Sequence[Span]
+) -> dict[int, Position]:
+    """Locks the ledger's rows of the spans' partitions and gives where they stand.
 
     Raises LedgerError when a span starts behind a stretch that has not landed: landing it would lose that stretch.
     """
@@ -268,23 +296,31 @@ def lock_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID, sp
         """,
         (stream, topic_id, partitions, [span.from_offset for span in spans]),
     )
-    found: dict[int, int] = dict(
-        connection.execute(
-            """
-            select kafka_partition, next_offset from landing.offsets
-            where stream = %s and topic_id = %s and kafka_partition = any(%s)
-            order by kafka_partition for update
-            """,
-            (stream, topic_id, partitions),
-        ).fetchall()
+    rows = connection.execute(
+        """
+        select kafka_partition, next_offset, last_offset, last_timestamp, last_digest from landing.offsets
+        where stream = %s and topic_id = %s and kafka_partition = any(%s)
+        order by kafka_partition for update
+        """,
+        (stream, topic_id, partitions),
     )
+    found = {partition: position(*values) for partition, *values in rows}
     for span in spans:
-        if span.from_offset > found[span.kafka_partition]:
+        if span.from_offset > found[span.kafka_partition].next_offset:
             raise LedgerError(
                 f"stream {stream}, partition {span.kafka_partition}: planned from offset {span.from_offset},"
-                f" but the ledger is at {found[span.kafka_partition]}"
+                f" but the ledger is at {found[span.kafka_partition].next_offset}"
             )
     return found
+
+
+def position(
+    next_offset: int, last_offset: int | None, last_timestamp: dt.datetime | None, last_digest: int | None
+) -> Position:
+    """From the ledger's columns."""
+    if last_offset is None or last_digest is None:
+        return Position(next_offset, None)
+    return Position(next_offset, Witness(last_offset, last_timestamp, last_digest))
 
 
 def owed_accounts(
@@ -293,9 +329,9 @@ def owed_accounts(
     """Locks the spans' partitions as `lock_offsets` does; an account by partition of what has not landed yet."""
     positions = lock_offsets(connection, stream, topic_id, spans)
     return {
-        span.kafka_partition: Account(positions[span.kafka_partition], span.until_offset)
+        span.kafka_partition: Account(at.next_offset, span.until_offset, before=at.last)
         for span in spans
-        if positions[span.kafka_partition] < span.until_offset
+        if (at := positions[span.kafka_partition]).next_offset < span.until_offset
     }
 
 

@@ -59,7 +59,7 @@ class StreamStatus:
     quarantined: int
     holes: int
     gaps: int
-    """Spans of offsets that Kafka deleted before they could land."""
+    """Spans of offsets that Kafka deleted before they could land, or that were cut off its log."""
     loads: int
     open_loads: int
     sealed_loads: int
@@ -168,9 +168,9 @@ def waiting(topic: TopicOffsets, next_offsets: Mapping[int, int]) -> dict[int, r
 
 
 def ledger_offsets(connection: Connection, stream: str, topic_id: UUID) -> dict[int, int]:
-    """Partition to the next offset that has not landed."""
+    """Partition to the next offset that has not landed, of the log that the topic of this id in Kafka has now."""
     rows = connection.execute(
-        "select kafka_partition, next_offset from landing.offsets where stream = %s and topic_id = %s",
+        "select kafka_partition, next_offset from landing.positions where stream = %s and kafka_topic_id = %s",
         (stream, topic_id),
     )
     return dict(rows.fetchall())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +23,7 @@ from landfall.failures import FailedElsewhere, Kind, Passing
 from landfall.kafka_settings import KafkaSettings
 from landfall.login import Login
 from landing_stream.contract import Contract
+from landing_stream.histories import TopicIds, made_again, settle
 from landing_stream.ledger import (
     Fenced,
     Load,
@@ -34,11 +35,12 @@ from landing_stream.ledger import (
     start_writer,
 )
 from landing_stream.plan import planned_ends, shares, spans
+from landing_stream.records import RecordReader
 from landing_stream.slice import Share
-from landing_stream.starting_offsets import last_topic_id, starting_offsets
+from landing_stream.starting_offsets import starting_offsets
 from landing_stream.tables import ensure_tables
 from landing_stream.task import Report, Task, run_tasks
-from landing_stream.topics import Topics
+from landing_stream.topics import TopicOffsets, Topics
 
 logger = logging.getLogger(__name__)
 
@@ -110,13 +112,11 @@ class LandingQuery:
         self._failure, self._has_landed = None, False
         connection = self._connect()
         ensure_tables(connection, [self.contract])
-        topic_id, partitions = self._topics.describe(self.contract.topic)
+        self._topics.describe(self.contract.topic)  # without it nobody takes the door
         writer = start_writer(connection, self.contract.stream, DOOR, self._owner, again=self._has_started)
         self._has_started = True
-        self._tell_of_another_topic(connection, topic_id)
-        earliest = self._topics.earliest(self.contract.topic, partitions)
-        latest = self._topics.latest(self.contract.topic, partitions)
-        starts = starting_offsets(connection, writer, topic_id, earliest, latest)
+        topic_ids, log = self._settle(connection, writer)
+        starts = starting_offsets(connection, writer, topic_ids.ledger, log.earliest, log.latest)
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)
         checkpoint = self._fresh_checkpoint(writer)
@@ -128,12 +128,12 @@ class LandingQuery:
             query = query.trigger(processingTime=f"{round(self._options.trigger_seconds * 1000)} milliseconds")
 
         def land(_: DataFrame, batch_id: int) -> None:
-            self._land_batch(batch_id, checkpoint, writer, topic_id)
+            self._land_batch(batch_id, checkpoint, writer, topic_ids)
 
         logger.info(
             "stream %s: landing from the ledger's offsets",
             self.contract.stream,
-            extra={"generation": writer.generation, "topic_id": str(topic_id), "offsets": starts},
+            extra={"generation": writer.generation, "topic_id": str(topic_ids.ledger), "offsets": starts},
         )
         # One stream's backlog must not hold the others back: a pool each, fairly shared.
         self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.contract.stream)
@@ -159,13 +159,14 @@ class LandingQuery:
     def close(self) -> None:
         self._connect.close()
 
-    def _tell_of_another_topic(self, connection: psycopg.Connection, topic_id: UUID) -> None:
-        before = last_topic_id(connection, self.contract.stream, DOOR)
-        if before not in (None, topic_id):
-            logger.warning(
-                "stream %s: topic %s was deleted and made again (id %s before, %s now); it is landed from its start",
-                self.contract.stream, self.contract.topic, before, topic_id,
-            )  # fmt: skip
+    def _settle(self, connection: psycopg.Connection, writer: Writer) -> tuple[TopicIds, TopicOffsets]:
+        """The topic's ids, and how it is now."""
+        topic, reader = self.contract.topic, RecordReader(self._kafka.client_config())
+        try:
+            made_again(connection, writer, topic, self._topics.describe(topic)[0])
+            return settle(connection, writer, topic, reader, lambda: self._topics.offsets(topic))
+        finally:
+            reader.close()
 
     def _fresh_checkpoint(self, writer: Writer) -> Path:
         """An empty folder: with an old checkpoint Spark ignores startingOffsets.
@@ -189,11 +190,11 @@ class LandingQuery:
         )
         return reader.load()
 
-    def _land_batch(self, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+    def _land_batch(self, batch_id: int, checkpoint: Path, writer: Writer, topic_ids: TopicIds) -> None:
         if not self._gate.acquire(blocking=False):
             raise Stopping
         try:
-            self._land(batch_id, checkpoint, writer, topic_id)
+            self._land(batch_id, checkpoint, writer, topic_ids)
             self._has_landed, self._apart = True, False
         except BaseException as error:
             self._failure, self._apart = self._failure or error, True
@@ -201,7 +202,7 @@ class LandingQuery:
         finally:
             self._gate.release()
 
-    def _land(self, batch_id: int, checkpoint: Path, writer: Writer, topic_id: UUID) -> None:
+    def _land(self, batch_id: int, checkpoint: Path, writer: Writer, topic_ids: TopicIds) -> None:
         began = time.monotonic()
         stream, connection = self.contract.stream, self._connect()
         ends = planned_ends(checkpoint, batch_id, self.contract.topic)
@@ -209,14 +210,15 @@ class LandingQuery:
         if not planned:
             self._ends = ends
             return
-        self._topics.check_same(self.contract.topic, topic_id)
+        self._topics.check_same(self.contract.topic, topic_ids.kafka)
         prepare_partitions(connection, stream, self._days)
         load = draw_load(connection, writer)
-        reports = self._run(self._tasks(writer, load, topic_id, planned))
+        reports = self._run(self._tasks(writer, load, topic_ids, planned))
         _raise_failure(reports)
-        self._topics.check_same(self.contract.topic, topic_id)
+        self._topics.check_same(self.contract.topic, topic_ids.kafka)
         reported = {partition for report in reports for partition in report.partitions}
-        finish_load_with_holes(connection, writer, load, topic_id, [s for p, s in planned.items() if p not in reported])
+        left = [span for partition, span in planned.items() if partition not in reported]
+        finish_load_with_holes(connection, writer, load, topic_ids.ledger, left)
         self._ends = ends
         landed = sum(report.landed for report in reports)
         quarantined = sum(report.quarantined for report in reports)
@@ -229,13 +231,14 @@ class LandingQuery:
                    "slices": len(planned)},
         )  # fmt: skip
 
-    def _tasks(self, writer: Writer, load: Load, topic_id: UUID, planned: Mapping[int, Span]) -> list[list[Task]]:
+    def _tasks(self, writer: Writer, load: Load, topic_ids: TopicIds, planned: Mapping[int, Span]) -> list[list[Task]]:
         """What each Spark task is to land: its spans in one transaction, as a transaction costs more than a small
         slice. After a failure each span in one of its own, so that a partition that cannot be read holds up no other.
         """
 
         def task(*spans: Span) -> Task:
-            return Task(Share(writer, load, topic_id, spans), self.contract, self._login, self._kafka.client_config())
+            share = Share(writer, load, topic_ids.ledger, spans)
+            return Task(share, self.contract, topic_ids.kafka, self._login, self._kafka.client_config())
 
         together = shares(planned, self._spark.sparkContext.defaultParallelism)
         return [[*map(task, spans)] if self._apart else [task(*spans)] for spans in together]

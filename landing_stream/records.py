@@ -19,6 +19,7 @@ from landfall.failures import Passing
 from landing_stream.copy_rows import RECORD_SCHEMA
 from landing_stream.ledger import Span
 from landing_stream.topics import KafkaUnavailable
+from landing_stream.witness import Witness, witness
 
 # Batches of 20,000 events of 1 kB did best; the second bound keeps memory flat when records are large.
 BATCH_RECORDS = 20_000
@@ -50,10 +51,15 @@ _SETTINGS: dict[str, Any] = {
     "fetch.queue.backoff.ms": 2,
     "log_level": 0,
 }
+_OUT_OF_RANGE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 
 
 class OffsetsLost(Passing):
     """Kafka deleted offsets of the span before they were read; the next start records the gap."""
+
+
+class LogReplaced(Passing):
+    """Another record stands where one has landed: the log was cut and has grown again. The next start looks for it."""
 
 
 class RecordReader:
@@ -62,17 +68,34 @@ class RecordReader:
     def __init__(self, client_config: Mapping[str, Any]) -> None:
         self._consumer = Consumer({**_SETTINGS, **client_config})
 
-    def read(self, topic: str, topic_id: UUID, spans: Sequence[Span]) -> Iterator[pa.RecordBatch]:
+    def close(self) -> None:
+        """Ends its connections."""
+        self._consumer.close()
+
+    def read(
+        self, topic: str, topic_id: UUID, spans: Sequence[Span], landed: Mapping[int, Witness | None]
+    ) -> Iterator[pa.RecordBatch]:
         """The spans' records, in order of offset within a partition, as batches of RECORD_SCHEMA. Offsets may be
         missing: compaction, transaction markers.
 
-        Raises OffsetsLost, or KafkaUnavailable when no partition has anything to say for 30 s.
+        Reading begins at the last record that has `landed` of a partition, which has to stand there still, where Kafka
+        has it. Raises LogReplaced where another one does, OffsetsLost, or KafkaUnavailable when no partition has
+        anything to say for 30 s.
         """
-        self._consumer.assign([TopicPartition(topic, span.kafka_partition, span.from_offset) for span in spans])
+        before = {partition: last for partition, last in landed.items() if last is not None}
+        wanted = {span.kafka_partition: span for span in spans}
         try:
             messages: list[Message] = []
             size = 0
-            for message in self._messages(topic, spans):
+            spans = [_from(span, before.get(span.kafka_partition)) for span in spans]
+            or_from = {partition: wanted[partition].from_offset for partition in before}
+            for message in self._messages(topic, spans, or_from):
+                partition, offset = message.partition(), message.offset()
+                assert partition is not None
+                assert offset is not None  # a record has both
+                if offset < wanted[partition].from_offset:
+                    _check_landed(partition, before[partition], _batch([message], topic_id))
+                    continue
                 messages.append(message)
                 size += len(message)
                 if len(messages) >= BATCH_RECORDS or size >= BATCH_BYTES:
@@ -85,13 +108,32 @@ class RecordReader:
         finally:
             self._consumer.unassign()  # also when the caller has stopped half-way
 
-    def _messages(self, topic: str, spans: Sequence[Span]) -> Iterator[Message]:
+    def records_at(self, topic: str, offsets: Mapping[int, int]) -> dict[int, pa.RecordBatch]:
+        """The record, a batch of one, at one offset of each partition; left out where none is (compaction, a
+        transaction marker).
+
+        The offsets have to be between the topic's first and its end. Raises OffsetsLost and KafkaUnavailable.
+        """
+        try:
+            spans = [Span(partition, at, at + 1) for partition, at in offsets.items()]
+            found = self._messages(topic, spans, {}, to_the_end=True)
+            return {message.partition() or 0: _batch([message], UUID(int=0)) for message in found}
+        finally:
+            self._consumer.unassign()
+
+    def _messages(
+        self, topic: str, spans: Sequence[Span], or_from: dict[int, int], *, to_the_end: bool = False
+    ) -> Iterator[Message]:
+        """`or_from`: partition to where it is read from where Kafka no longer has the first offset of its span.
+        `to_the_end`: nobody waits for offsets of a span behind the end of what can be read now.
+        """
+        self._consumer.assign([TopicPartition(topic, span.kafka_partition, span.from_offset) for span in spans])
         left = {span.kafka_partition: span for span in spans}
         positions = {span.kafka_partition: span.from_offset for span in spans}
         heard = time.monotonic()
         while left:
             try:
-                found = self._consumer.consume(_CALL_RECORDS, timeout=_CALL_SECONDS)
+                found = self._consume()
             except KafkaException as error:
                 raise KafkaUnavailable(f"{_named(left)}: {error}") from error
             if found:
@@ -106,7 +148,13 @@ class RecordReader:
                 span = left.get(partition)
                 if span is None:
                     continue  # fetched ahead, behind the end of its span
-                if event is not None:
+                if event is not None and event.code() in _OUT_OF_RANGE and partition in or_from:
+                    self._consumer.incremental_unassign([TopicPartition(topic, partition)])
+                    self._consumer.incremental_assign([TopicPartition(topic, partition, or_from.pop(partition))])
+                    continue
+                if event is not None and to_the_end and event.code() == KafkaError._PARTITION_EOF:
+                    position = span.until_offset
+                elif event is not None:
                     position = max(positions[partition], _position_after(event, message, span))
                 else:
                     offset = message.offset()
@@ -119,6 +167,23 @@ class RecordReader:
                     del left[partition]
                     if left:
                         self._consumer.incremental_unassign([TopicPartition(topic, partition)])
+
+    def _consume(self) -> list[Message]:
+        """What has come, as soon as anything has; `consume` alone waits until there is as much as it may give."""
+        first = self._consumer.poll(_CALL_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(_CALL_RECORDS, timeout=0)]
+
+
+def _from(span: Span, last: Witness | None) -> Span:
+    """The span from the last record that has landed before it."""
+    return span if last is None else Span(span.kafka_partition, last.offset, span.until_offset)
+
+
+def _check_landed(partition: int, last: Witness, found: pa.RecordBatch) -> None:
+    """Raises where a record before the span is not the last one that has landed, behind which none stood."""
+    if witness(found, 0) != last:
+        offset = found.column("kafka_offset")[0].as_py()
+        raise LogReplaced(f"partition {partition}: another record stands at offset {offset} than has landed")
 
 
 def _named(left: Iterable[int]) -> str:
@@ -136,7 +201,7 @@ def _position_after(event: KafkaError, message: Message, span: Span) -> int:
 
 def _check_passes(event: KafkaError | None, span: Span) -> None:
     """Returns where the client tries again by itself, until the silence is too long."""
-    if event is not None and event.code() in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+    if event is not None and event.code() in _OUT_OF_RANGE:
         raise OffsetsLost(f"partition {span.kafka_partition}: Kafka no longer has all offsets from {span.from_offset}")
     # The client looks for its group's coordinator, whom nobody here asks: no right on a group is needed.
     if event is None or event.retriable() or event.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:

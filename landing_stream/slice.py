@@ -7,7 +7,7 @@ copy of the job changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from landing_stream.ledger import (
     owed_accounts,
 )
 from landing_stream.parse import Parser
+from landing_stream.witness import last_of_each
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,15 @@ def land_share(
     connection: psycopg.Connection,
     share: Share,
     parser: Parser,
-    batches: Iterable[pa.RecordBatch],
+    read: Callable[[Mapping[int, Account]], Iterable[pa.RecordBatch]],
     still_same_topic: Callable[[], None] = lambda: None,
 ) -> dict[int, Account]:
     """Lands the records that the ledger does not have yet; gives the accounts by partition of those that it had not.
 
-    `batches`: RECORD_SCHEMA, offsets ascending within a partition. `still_same_topic` is called after the last record
-    was read and before the commit, and raises when the topic was made anew: its records would then be those of another
-    topic. Raises Fenced, LoadNotOpen, LedgerError and what Postgres raises; nothing is committed then.
+    `read` is given the accounts and reads their records: RECORD_SCHEMA, offsets ascending within a partition.
+    `still_same_topic` is called after the last record was read and before the commit, and raises when the topic was
+    made anew: its records would then be those of another topic. Raises Fenced, LoadNotOpen, LedgerError and what
+    Postgres raises; nothing is committed then.
     """
     stream = share.writer.stream
     with connection.transaction():
@@ -59,7 +61,7 @@ def land_share(
         accounts = owed_accounts(connection, stream, share.topic_id, share.spans)
         if not accounts:
             return {}
-        for batch in batches:
+        for batch in read(accounts):
             _land_batch(connection, share, parser, _owed(batch, accounts), accounts)
         still_same_topic()
         close_slices(connection, stream, share.load, share.topic_id, accounts)
@@ -111,6 +113,8 @@ def _count(records: pa.RecordBatch, bad: list[int], accounts: dict[int, Account]
         bounds += [seen["kafka_timestamp_min"], seen["kafka_timestamp_max"]]
         if known := [moment for moment in bounds if moment is not None]:
             account.first_timestamp, account.last_timestamp = min(known), max(known)
+    for partition, last in last_of_each(records):
+        accounts[partition].last = last
     for partition in records.column("kafka_partition").take(pa.array(bad, pa.int64())).to_pylist():
         accounts[partition].landed -= 1
         accounts[partition].quarantined += 1

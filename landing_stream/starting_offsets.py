@@ -22,18 +22,6 @@ def next_offsets(connection: psycopg.Connection, stream: str, topic_id: UUID) ->
     return dict(rows.fetchall())
 
 
-def last_topic_id(connection: psycopg.Connection, stream: str, door: str) -> UUID | None:
-    """Id of the topic from which the newest slice of this door came; None before the first."""
-    row = connection.execute(
-        """
-        select s.topic_id from landing.slices as s join landing.loads as l using (stream, load_id)
-        where s.stream = %s and l.door = %s order by s.load_id desc limit 1
-        """,
-        (stream, door),
-    ).fetchone()
-    return row[0] if row else None
-
-
 def starting_offsets(
     connection: psycopg.Connection,
     writer: Writer,
@@ -44,7 +32,7 @@ def starting_offsets(
     """Where each partition of the topic starts: the ledger's next offset, or the earliest for one never seen.
 
     What Kafka has deleted before it landed is recorded in landing.gaps, loudly, and stepped over. Raises LedgerError
-    when the ledger is ahead of the topic's end: offsets would come again with other records, which nobody could tell.
+    when the ledger is ahead of the topic's end: that is another log, and another id (landing_stream.histories).
     """
     starts: dict[int, int] = {}
     with connection.transaction():
@@ -54,11 +42,10 @@ def starting_offsets(
             if known.get(partition, first) > latest[partition]:
                 raise LedgerError(
                     f"stream {writer.stream}, partition {partition}: offsets below {known[partition]} have landed, but"
-                    f" the topic ends at {latest[partition]}: Kafka has lost records; delete the topic and make it"
-                    " again, and it is landed from its start"
+                    f" the topic ends at {latest[partition]}"
                 )
             span = Span(partition, known.get(partition, first), first)
-            position = lock_offsets(connection, writer.stream, topic_id, [span])[partition]
+            position = lock_offsets(connection, writer.stream, topic_id, [span])[partition].next_offset
             if position < first:
                 _record_gap(connection, writer.stream, topic_id, Span(partition, position, first))
             starts[partition] = max(position, first)
@@ -80,4 +67,4 @@ def _record_gap(connection: psycopg.Connection, stream: str, topic_id: UUID, gap
         """,
         (stream, topic_id, gap.kafka_partition, gap.from_offset, gap.until_offset),
     )
-    advance(connection, stream, topic_id, [gap])
+    advance(connection, stream, topic_id, [gap], [None])

@@ -7,15 +7,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
+import pyarrow as pa
 
 from database.connect import connect
 from database.kept import KeptConnection
 from landfall.failures import Failure, classify
 from landfall.login import Login
 from landing_stream.contract import Contract
-from landing_stream.ledger import Fenced
+from landing_stream.ledger import Account, Fenced, Span
 from landing_stream.parse import Parser
 from landing_stream.records import RecordReader
 from landing_stream.slice import Share, land_share
@@ -24,10 +26,13 @@ from landing_stream.topics import Topics
 
 @dataclass(frozen=True)
 class Task:
-    """Slices that land together, and what it takes to land them. `kafka`: settings of the Python client."""
+    """Slices that land together, and what it takes to land them. `kafka_topic_id`: of the topic, as Kafka gives it;
+    `kafka`: settings of the Python client.
+    """
 
     share: Share
     contract: Contract
+    kafka_topic_id: UUID
     login: Login
     kafka: Mapping[str, Any]
 
@@ -62,13 +67,19 @@ def run_tasks(tasks: Iterable[Task]) -> Iterator[Report]:
 def _run(task: Task) -> Report:
     worker, share = _this_worker(), task.share
     try:
-        topics = worker.topics(task.kafka)
+        topics, reader = worker.clients(task.kafka)
+
+        def read(owed: Mapping[int, Account]) -> Iterator[pa.RecordBatch]:
+            spans = [Span(partition, each.from_offset, each.until_offset) for partition, each in owed.items()]
+            landed = {partition: each.before for partition, each in owed.items()}
+            return reader.read(task.contract.topic, share.topic_id, spans, landed)
+
         accounts = land_share(
             worker.connection(task.login),
             share,
             worker.parser(task.contract),
-            worker.reader(task.kafka).read(task.contract.topic, share.topic_id, share.spans),
-            lambda: topics.check_same(task.contract.topic, share.topic_id),
+            read,
+            lambda: topics.check_same(task.contract.topic, task.kafka_topic_id),
         )
     except Fenced as error:
         return Report(fenced=str(error))
@@ -103,13 +114,7 @@ class _Worker:
             known = self._parsers[contract.stream] = (contract, Parser(contract))
         return known[1]
 
-    def topics(self, kafka: Mapping[str, Any]) -> Topics:
-        return self._clients(kafka)[0]
-
-    def reader(self, kafka: Mapping[str, Any]) -> RecordReader:
-        return self._clients(kafka)[1]
-
-    def _clients(self, kafka: Mapping[str, Any]) -> tuple[Topics, RecordReader]:
+    def clients(self, kafka: Mapping[str, Any]) -> tuple[Topics, RecordReader]:
         key = str(kafka["bootstrap.servers"])
         if key not in self._kafka:
             self._kafka[key] = (Topics(kafka), RecordReader(kafka))

@@ -40,6 +40,11 @@ CATALOGUE: Mapping[str, Described] = {
     "landfall_landing_gap_records_total": Described(
         "counter", ("stream",), "Offsets that Kafka deleted before they could land. They are lost."
     ),
+    "landfall_landing_cut_records_total": Described(
+        "counter",
+        ("stream",),
+        "Offsets that had landed and were cut off Kafka's log. What stood behind them is lost, however much that was.",
+    ),
     "landfall_landing_last_success_timestamp_seconds": Described(
         "gauge", ("stream",), "When the newest finished load with events ended. Stands still without events."
     ),

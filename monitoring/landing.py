@@ -93,6 +93,7 @@ class LandingFigures:
         yield family("landfall_landing_loads_total", loads)
         yield family("landfall_landing_open_loads", by_stream(connection, horizons, OPEN))
         yield family("landfall_landing_gap_records_total", by_stream(connection, horizons, GAPS))
+        yield family("landfall_landing_cut_records_total", by_stream(connection, horizons, CUTS))
         yield family(
             "landfall_landing_last_success_timestamp_seconds", {(s,): at.timestamp() for s, at in succeeded.items()}
         )
@@ -105,7 +106,8 @@ class LandingFigures:
 
 
 OPEN = "select stream, count(*) from landing.loads where state = 'open' group by 1"
-GAPS = "select stream, sum(until_offset - from_offset)::bigint from landing.gaps group by 1"
+GAPS = "select stream, sum(until_offset - from_offset)::bigint from landing.gaps where reason = 'deleted' group by 1"
+CUTS = "select stream, sum(until_offset - from_offset)::bigint from landing.gaps where reason = 'cut' group by 1"
 
 
 def by_stream(connection: Connection, streams: dict[str, int], query: str) -> dict[tuple[str, ...], int]:
@@ -115,10 +117,10 @@ def by_stream(connection: Connection, streams: dict[str, int], query: str) -> di
 
 
 def next_offsets(connection: Connection) -> dict[tuple[str, UUID], dict[int, int]]:
-    """(stream, topic id) to partition to the next offset that has not landed."""
+    """(stream, topic id in Kafka) to partition to the next offset that has not landed."""
     found: dict[tuple[str, UUID], dict[int, int]] = {}
     for stream, topic_id, partition, offset in connection.execute(
-        "select stream, topic_id, kafka_partition, next_offset from landing.offsets"
+        "select stream, kafka_topic_id, kafka_partition, next_offset from landing.positions"
     ):
         found.setdefault((stream, topic_id), {})[partition] = offset
     return found

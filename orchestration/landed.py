@@ -26,12 +26,12 @@ class Landed:
     quarantined: int
     holes: int
     gaps: int
-    """Stretches of offsets that Kafka deleted before they could land, ever."""
+    """Stretches of offsets that Kafka deleted before they could land, or that were cut off its log, ever."""
     finished_at: dt.datetime
     newest_event: dt.datetime | None
     """Kafka's timestamp of the newest record."""
     next_offsets: Mapping[tuple[UUID, int], int]
-    """By topic id and partition: everything below has landed."""
+    """By topic id in Kafka and partition: everything below has landed."""
 
     def of_topic(self, topic_id: UUID) -> dict[int, int]:
         """The next offsets of one topic, by partition."""
@@ -65,7 +65,7 @@ def landed_since(connection: Connection, stream: str, after: int | None) -> Land
     loads, gaps, finished_at = counted
     totals = totals_between(connection, stream, after, hi)
     offsets = connection.execute(
-        "select topic_id, kafka_partition, next_offset from landing.offsets as o where stream = %(stream)s"
+        "select kafka_topic_id, kafka_partition, next_offset from landing.positions as o where stream = %(stream)s"
         # a lake folder would make a record of each of its files, in every event of Dagster
         " and not exists (select from landing.files as f where f.stream = o.stream and f.topic_id = o.topic_id)",
         {"stream": stream},

@@ -16,7 +16,7 @@ def command(as_json: bool, show_all: bool) -> None:
 
     \b
     lag          records in Kafka that have not landed
-    holes        offsets without a record (compaction, transactions); gaps: records that Kafka deleted too early
+    holes        offsets without a record (compaction, transactions); gaps: what Kafka deleted too early, or cut off
     open         loads being written now; readers stop below the first of them
     sealed       loads that a writer left open when it died; what it had committed counts
     newest       how long ago the newest load landed

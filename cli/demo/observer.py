@@ -14,6 +14,7 @@ from database.kept import KeptConnection
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import Contract
+from landing_stream.histories import ledger_topic_id
 from landing_stream.progress import lag_of, ledger_offsets, totals_between
 from landing_stream.topics import Topics
 
@@ -34,10 +35,14 @@ where s.stream = %(stream)s and s.topic_id = %(topic_id)s and s.load_id > %(load
 
 @dataclass(frozen=True)
 class Baseline:
-    """Where a stream stood before the demo produced: everything below has landed, and is another run's."""
+    """Where a stream stood before the demo produced: everything below has landed, and is another run's.
+
+    `topic_id`: under which records of the topic land; `kafka_topic_id`: that of the topic in Kafka.
+    """
 
     contract: Contract
     topic_id: UUID
+    kafka_topic_id: UUID
     ends: Mapping[int, int]
     load_id: int
 
@@ -144,9 +149,10 @@ class Observer:
         horizons = self._horizons()
         found = []
         for contract in self._contracts:
-            topic_id, partitions = self._topics.describe(contract.topic)
+            kafka_topic_id, partitions = self._topics.describe(contract.topic)
+            topic_id = ledger_topic_id(self.ledger(), contract.stream, kafka_topic_id)
             ends = self._topics.latest(contract.topic, partitions)
-            found.append(Baseline(contract, topic_id, ends, horizons.get(contract.stream, 0)))
+            found.append(Baseline(contract, topic_id, kafka_topic_id, ends, horizons.get(contract.stream, 0)))
         self._tallies = {baseline.stream: Tally(baseline.load_id) for baseline in found}
         return found
 
@@ -170,7 +176,7 @@ class Observer:
         found = []
         for baseline in baselines:
             wanted = ends[baseline.stream]
-            if offsets_between(ledger_offsets(self.ledger(), baseline.stream, baseline.topic_id), wanted):
+            if offsets_between(ledger_offsets(self.ledger(), baseline.stream, baseline.kafka_topic_id), wanted):
                 return None
             row = (
                 self.ledger()
@@ -242,8 +248,8 @@ class Observer:
         return StreamView(stream, produced, tally.landed, tally.quarantined, lag, p50, p95)
 
     def _partitions(self, baseline: Baseline) -> list[int]:
-        topic_id, partitions = self._topics.describe(baseline.contract.topic)
-        if topic_id != baseline.topic_id:
+        kafka_topic_id, partitions = self._topics.describe(baseline.contract.topic)
+        if kafka_topic_id != baseline.kafka_topic_id:
             raise UserError(
                 f"Topic {baseline.contract.topic} was deleted and made again while the demo ran: start the demo anew."
             )

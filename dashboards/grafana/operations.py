@@ -112,8 +112,12 @@ def landing() -> list[Any]:
         ),
         listed(
             "Lost and broken off",
-            "Offsets that Kafka deleted before they landed, in the board's time; must be none.",
-            promql("sum by (stream) (increase(landfall_landing_gap_records_total[$__range])) > 0", newest=True),
+            "Offsets that Kafka deleted before they landed, or cut off its log, in the board's time; must be none.",
+            promql(
+                "sum by (stream) (increase(landfall_landing_gap_records_total[$__range])"
+                " + increase(landfall_landing_cut_records_total[$__range])) > 0",
+                newest=True,
+            ),
         ),
     ]
 

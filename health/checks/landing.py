@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from health import gaps
 from health.check import Check, every_stream
 from health.context import Context
 from health.findings import Finding, graded
@@ -27,7 +28,12 @@ with newest as (
 by_partition as (
     select kafka_partition, max(least(max_kafka_timestamp, committed_at)) as newest
     from landing.slices
-    where stream = %(stream)s and topic_id = %(topic_id)s and load_id > (select load_id from newest)
+    where stream = %(stream)s and load_id > (select load_id from newest)
+        and topic_id in (
+            select %(topic_id)s
+            union all
+            select topic_id from landing.histories where stream = %(stream)s and kafka_topic_id = %(topic_id)s
+        )
     group by 1
 ),
 
@@ -38,9 +44,9 @@ began as (
 )
 
 select o.kafka_partition, coalesce(p.newest, (select landed_at from began))
-from landing.offsets as o
+from landing.positions as o
 left join by_partition as p using (kafka_partition)
-where o.stream = %(stream)s and o.topic_id = %(topic_id)s
+where o.stream = %(stream)s and o.kafka_topic_id = %(topic_id)s
 """
 LAST_COMMIT = """
 select
@@ -51,13 +57,6 @@ select
     s.created_at
 from landing.streams as s
 where s.stream = %(stream)s
-"""
-GAPS = """
-select
-    count(*), coalesce(sum(until_offset - from_offset), 0)::bigint, max(detected_at),
-    count(*) filter (where detected_at > %(since)s),
-    coalesce(sum(until_offset - from_offset) filter (where detected_at > %(since)s), 0)::bigint
-from landing.gaps where stream = %(stream)s
 """
 
 
@@ -184,30 +183,31 @@ def judge_standstill(stream: str, backlog: Backlog, idle_seconds: float | None, 
 
 
 def read_gaps(context: Context, stream: str) -> Finding:
-    """Offsets that Kafka deleted before they could land."""
+    """Offsets that Kafka deleted before they could land, or that were cut off its log."""
+    found = gaps.read(context.connection, stream)
     since = context.now - timedelta(hours=context.limits.gap_alert_hours)
-    ((spans, offsets, last, fresh, fresh_offsets),) = context.rows(GAPS, stream=stream, since=since)
+    fresh = [gap for gap in found if gap.detected_at > since]
     message = "No offset was lost."
     if fresh:
-        message = (
-            f"Kafka deleted {counted(fresh_offsets, 'offset')} before they could land, in {counted(fresh, 'span')},"
-            f" last noticed {at_utc(last)}. They are lost here."
-        )
-    elif spans:
-        message = f"No offset was lost lately; ever: {counted(offsets, 'offset')}, last noticed {at_utc(last)}."
+        message = gaps.sentences(fresh)
+    elif found:
+        ever, last = counted(gaps.offsets(found), "offset"), at_utc(found[-1].detected_at)
+        message = f"No offset was lost lately; ever: {ever}, last noticed {last}."
+    advice = [
+        "Land them from a copy if the producer has one (`landfall replay`), and let the topic keep its records for"
+        " longer than the landing can be away. The spans stand in landing.gaps."
+        if any(gap.reason == "deleted" for gap in fresh)
+        else "",
+        gaps.CUT_ADVICE if any(gap.reason == "cut" for gap in fresh) else "",
+    ]
     return Finding(
         check="gaps",
         subject=stream,
         asset=("landing", stream),
         severity="error" if fresh else "ok",
         message=message,
-        advice=(
-            "Land them from a copy if the producer has one (`landfall replay`), and let the topic keep its records for"
-            " longer than the landing can be away. The spans stand in landing.gaps."
-            if fresh
-            else ""
-        ),
-        value=spans,
+        advice=" ".join(filter(None, advice)),
+        value=len(found),
         unit="spans",
     )
 
@@ -215,5 +215,5 @@ def read_gaps(context: Context, stream: str) -> Finding:
 CHECKS = (
     Check("landing_lag", "Do records land soon after they came to Kafka?", every_stream, landing_keeps_up, "landing"),
     Check("landing_stopped", "Does anything land while records wait?", every_stream, landing_keeps_up, "landing"),
-    Check("gaps", "Did Kafka delete records before they could land?", every_stream, landing_keeps_up, "landing"),
+    Check("gaps", "Did Kafka lose records before they could land?", every_stream, landing_keeps_up, "landing"),
 )

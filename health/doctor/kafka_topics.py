@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from health.doctor.check import DoctorCheck, error, warn, well
 from health.doctor.deployment import Deployment
 from health.findings import Finding
-from landfall.wording import counted
+from health.limits import Limits
+from landfall.wording import counted, listed
+
+if TYPE_CHECKING:
+    from health.gaps import Gap
+    from landing_stream.ledger import Position
+    from landing_stream.topics import TopicOffsets
+    from landing_stream.witness import Witness
 
 SECONDS = 10.0
 MAKE = "Run `landfall migrate --topics`, which makes it, or make it yourself, named so."
@@ -141,46 +149,70 @@ def judge_topic(topic: str, partitions: Sequence[Any], in_sync: int, brokers: in
 
 
 def positions(deployment: Deployment) -> list[Finding]:
-    """Does each topic still have what has not landed, and is it the one that the ledger knows?"""
-    from landing_stream.progress import ledger_offsets
+    """Does each topic still have what has not landed, and is its log the one that the ledger knows?"""
+    from health import gaps
+    from landing_stream.divergence import last_records
+    from landing_stream.histories import ledger_positions
+    from landing_stream.records import RecordReader
     from landing_stream.topics import KafkaRefuses, Topics
 
-    asked = Topics(deployment.settings.kafka.client_config())
+    client_config = deployment.settings.kafka.client_config()
+    asked, reader = Topics(client_config), RecordReader(client_config)
+    since = datetime.fromtimestamp(deployment.now(), UTC) - timedelta(hours=Limits().gap_alert_hours)
     findings = []
-    with deployment.session() as connection:
+    with deployment.session() as connection, closing(reader):
         for contract in deployment.contracts:
             try:
                 topic = asked.offsets(contract.topic)
             except KafkaRefuses:
                 continue  # `topics` says so
-            next_offsets = ledger_offsets(connection, contract.stream, topic.topic_id)
-            findings += judge_positions(contract.topic, topic.earliest, topic.latest, next_offsets)
+            ledger = ledger_positions(connection, contract.stream, topic.topic_id)
+            found = last_records(reader, contract.topic, topic, ledger)
+            recorded = [gap for gap in gaps.read(connection, contract.stream) if gap.detected_at > since]
+            findings += judge_positions(contract.topic, topic, ledger, found, recorded)
     return findings
 
 
 def judge_positions(
-    topic: str, earliest: Mapping[int, int], latest: Mapping[int, int], next_offsets: Mapping[int, int]
+    topic: str,
+    log: TopicOffsets,
+    ledger: Mapping[int, Position],
+    found: Mapping[int, Witness],
+    recorded: Sequence[Gap],
 ) -> list[Finding]:
-    """By partition: the first offset that Kafka has, the one after its last, and the next that is to land."""
-    found = []
-    cut = {p: earliest[p] - offset for p, offset in next_offsets.items() if p in earliest and earliest[p] > offset}
-    ahead = [p for p, offset in next_offsets.items() if p in latest and offset > latest[p]]
-    if cut:
+    """`found`: by partition, what stands where its last landed record stood; `recorded`: gaps that the landing noticed
+    lately."""
+    from health import gaps
+    from landing_stream.divergence import replaced
+
+    said = []
+    earliest, latest = log.earliest, log.latest
+    deleted = {p: earliest[p] - at.next_offset for p, at in ledger.items() if earliest.get(p, 0) > at.next_offset}
+    if deleted:
         message = (
-            f"Kafka has deleted {counted(sum(cut.values()), 'offset')} of {counted(len(cut), 'partition')} that"
+            f"Kafka has deleted {counted(sum(deleted.values()), 'offset')} of {counted(len(deleted), 'partition')} that"
             " have not landed: they are lost here."
         )
         advice = (
             "Land them from a copy (`landfall replay STREAM FILE`), start `landfall land`, and let the topic keep"
             " records for longer."
         )
-        found.append(error(topic, message, advice))
-    if ahead:
-        where = ", ".join(map(str, ahead))
-        message = f"In partition {where} more has landed than Kafka has: it has lost what it acknowledged."
-        advice = "Delete the topic and make it again; it is landed from its start then, and each event counted once."
-        found.append(error(topic, message, advice))
-    return found or [well(topic, "It has everything that is still to land.")]
+        said.append(error(topic, message, advice))
+    if cut := replaced(log, ledger, found):
+        where = [f"partition {p} {how_cut(latest[p], ledger[p])}" for p in cut]
+        message = f"Kafka's log was cut beneath what has landed: {listed(where)}."
+        advice = f"`landfall land` lands what is there, once, and records what was cut off. {gaps.CUT_ADVICE}"
+        said.append(error(topic, message, advice))
+    elif cut_lately := [gap for gap in recorded if gap.reason == "cut"]:
+        said.append(error(topic, gaps.sentences(cut_lately), gaps.CUT_ADVICE))
+    return said or [well(topic, "It has everything that is still to land.")]
+
+
+def how_cut(end: int, ledger: Position) -> str:
+    """What tells that a log which ends there is not the one that has landed."""
+    if end < ledger.next_offset or ledger.last is None:
+        return f"ends at offset {end}, and all below {ledger.next_offset} has landed"
+    return f"has another record at offset {ledger.last.offset} than has landed"
 
 
 CHECKS = (
@@ -194,7 +226,7 @@ CHECKS = (
     ),
     DoctorCheck(
         "kafka_positions",
-        "whether each topic still has what has not landed, by the ledger",
+        "whether each topic still has what has not landed, and its log is the one that landed, by the ledger",
         "kafka",
         positions,
         SECONDS + 5,

@@ -211,8 +211,23 @@ def test_a_log_that_was_cut_above_what_has_landed_and_one_that_lost_records(
     assert (short.severity, "and yet its first record is" in short.message) == ("warn", True), short
     landing.execute("update landing.offsets set next_offset = 30 where topic_id = %s", (topic_id,))
     ahead = only(there, "kafka_positions")
-    assert ahead.message == "In partition 0 more has landed than Kafka has: it has lost what it acknowledged."
-    assert ahead.advice.startswith("Delete the topic and make it again")
+    assert ahead.message == (
+        "Kafka's log was cut beneath what has landed: partition 0 ends at offset 10, and all below 30 has landed."
+    )
+    assert ahead.advice.startswith("`landfall land` lands what is there, once")
+    landing.execute(
+        "update landing.offsets set next_offset = 10, last_offset = 9, last_digest = 4711 where topic_id = %s",
+        (topic_id,),
+    )
+    grown = only(there, "kafka_positions")
+    assert grown.message == (
+        "Kafka's log was cut beneath what has landed: partition 0 has another record at offset 9 than has landed."
+    )
+    landing.execute("update landing.offsets set last_offset = null where topic_id = %s", (topic_id,))
+    landing.execute("insert into landing.gaps values ('web_logs', %s, 0, 3, 10, default, 'cut')", (topic_id,))
+    recorded = only(there, "kafka_positions")
+    assert recorded.severity == "error"
+    assert "partition 0 offsets 3 to 9 of the old log had landed and stay" in recorded.message
 
 
 def test_more_copies_wanted_than_there_are(

@@ -240,7 +240,7 @@ def test_what_retention_took_is_stepped_over_and_recorded_once(
 def test_a_ledger_ahead_of_the_topics_end_is_an_error_that_moves_nothing(things: Connection) -> None:
     writer = start_writer(things, "things", "stream")
     finish_load_with_holes(things, writer, draw_load(things, writer), TOPIC, [Span(0, 0, 9)])
-    with pytest.raises(LedgerError, match=r"offsets below 9 have landed, but the topic ends at 4: Kafka has lost"):
+    with pytest.raises(LedgerError, match=r"offsets below 9 have landed, but the topic ends at 4$"):
         starting_offsets(things, writer, TOPIC, {0: 0, 1: 7}, {0: 4, 1: 7})
     assert things.execute("select kafka_partition, next_offset from landing.offsets").fetchall() == [(0, 9)]
 

@@ -83,7 +83,7 @@ class Ledger:
         """Lands offsets [first, until) of partition 0, all of which have an event by default."""
         share = Share(writer or self.writer, load or self.load, TOPIC, (Span(0, first, until),))
         given = [batch(range(first, until))] if batches is None else batches
-        return land_share(self.connection, share, self.parser, given, still_same_topic).get(0)
+        return land_share(self.connection, share, self.parser, lambda _: given, still_same_topic).get(0)
 
     def next_load(self) -> None:
         finish_load(self.connection, self.writer, self.load)
@@ -245,7 +245,7 @@ def test_slices_of_several_partitions_land_together_and_each_has_its_account(led
         batch([0, 10, 2, 1, 0], [b"{}", b"{}", b"{}", b"no record", b"{}"], [3, 5, 0, 3, 0]),
         batch([3, 12, 1, 3], [b"{}", b"{}", b"{}", b"{}"], [0, 5, 4, 3]),
     ]
-    accounts = land_share(ledger.connection, share, ledger.parser, mixed)
+    accounts = land_share(ledger.connection, share, ledger.parser, lambda _: mixed)
     assert {partition: (a.landed, a.quarantined, a.holes) for partition, a in accounts.items()} == {
         0: (2, 0, 0), 3: (1, 1, 1), 5: (1, 0, 1), 7: (0, 0, 9)
     }  # fmt: skip
@@ -264,7 +264,7 @@ def test_slices_of_several_partitions_land_together_and_each_has_its_account(led
     assert ledger.query("select kafka_partition, next_offset from landing.offsets order by 1") == [
         (0, 4), (3, 3), (5, 12), (7, 9)
     ]  # fmt: skip
-    assert land_share(ledger.connection, share, ledger.parser, mixed) == {}, "all of it has landed"
+    assert land_share(ledger.connection, share, ledger.parser, lambda _: mixed) == {}, "all of it has landed"
 
 
 @pytest.mark.parametrize(
@@ -277,12 +277,12 @@ def test_slices_of_several_partitions_land_together_and_each_has_its_account(led
 def test_nothing_of_a_share_lands_where_one_of_its_slices_cannot(ledger: Ledger, wrong: Span, message: str) -> None:
     land_share(
         ledger.connection, Share(ledger.writer, ledger.load, TOPIC, (Span(2, 0, 1),)), ledger.parser,
-        [batch([0], partitions=[2])],
+        lambda _: [batch([0], partitions=[2])],
     )  # fmt: skip
     ledger.next_load()
     share = Share(ledger.writer, ledger.load, TOPIC, (Span(1, 0, 1), wrong))
     with pytest.raises(LedgerError, match=message):
-        land_share(ledger.connection, share, ledger.parser, [batch([0, 1, 1], partitions=[1, 2, 2])])
+        land_share(ledger.connection, share, ledger.parser, lambda _: [batch([0, 1, 1], partitions=[1, 2, 2])])
     assert ledger.query("select kafka_partition, kafka_offset from landing.things") == [(2, 0)]
     assert ledger.query("select kafka_partition, next_offset from landing.offsets") == [(2, 1)]
 
@@ -297,7 +297,7 @@ def test_two_tasks_with_the_same_slice_land_it_once(ledger: Ledger, database: Se
             connect(database.as_writer, autocommit=True, lock_timeout_ms=300) as zombie,
             pytest.raises(psycopg.errors.LockNotAvailable),
         ):
-            land_share(zombie, share, Parser(THINGS), [batch(range(0, 5))])
+            land_share(zombie, share, Parser(THINGS), lambda _: [batch(range(0, 5))])
         yield batch(range(3, 5))
 
     share = Share(ledger.writer, ledger.load, TOPIC, (Span(0, 0, 5),))

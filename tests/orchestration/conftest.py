@@ -55,7 +55,7 @@ def land(warehouse: Settings) -> Land:
             prepare_partitions(writer_connection, stream, set())
             load = draw_load(writer_connection, writer)
             share = Share(writer, load, topic_id, (span,))
-            land_share(writer_connection, share, Parser(contract), [records(topic_id.bytes, first, values)])
+            land_share(writer_connection, share, Parser(contract), lambda _: [records(topic_id.bytes, first, values)])
             finish_load(writer_connection, writer, load)
         return load.load_id
 
