@@ -1,5 +1,5 @@
--- Keys whose rows a model has changed, noted in the transaction that changes them, so that models which read it count these again and no
--- others. Triggers on the model's table write them (dbt_project/macros/materializations/noted_keys.sql). Owned by transformer.
+-- Keys whose rows a model has changed, noted in the transaction that changes them, so that models which read it count these
+-- again and no others. Triggers on the model's table write them (dbt_project/macros/materializations/noted_keys.sql). Owned by transformer.
 set local role transformer;
 
 create table ops.noted_keys (
@@ -13,18 +13,20 @@ create table ops.noted_keys (
 );
 create index noted_keys_load_id on ops.noted_keys (relation, kind, load_id);
 comment on table ops.noted_keys is
-'One row per key of a model''s table whose rows have changed: a visitor, a day, a cell. What has been read by all that reads it goes.';
+'One row per key of a model''s table whose rows have changed: a visitor, a day, a cell. What every reader has read goes.';
 comment on column ops.noted_keys.relation is 'schema.table of the model.';
 comment on column ops.noted_keys.kind is 'What it is a key of, as meta.noted of the model calls it.';
 comment on column ops.noted_keys.load_id is 'Up to which load the model had read when the rows changed last.';
 
 
--- Before a model's statements: under which load they note keys. A table that is filled from its start notes none: its readers are, too.
+-- Before a model's statements: under which load they note keys. A table that is filled from its start notes none: so are its readers.
 create function ops.begin_noting(model_relation text, "position" bigint, reads_to bigint) returns void
 language plpgsql
 as $$
 begin
-    perform set_config('landfall.noted_load_id', case when begin_noting.position > 0 then begin_noting.reads_to::text else '' end, true);
+    perform set_config(
+        'landfall.noted_load_id', case when begin_noting.position > 0 then begin_noting.reads_to::text else '' end, true
+    );
     delete from ops.noted_keys as n
     where
         n.relation = model_relation
@@ -36,10 +38,11 @@ begin
         );
 end
 $$;
-comment on function ops.begin_noting is 'Says under which load the changes of this transaction are noted, and forgets what every reader has read.';
+comment on function ops.begin_noting is
+'Says under which load the changes of this transaction are noted, and forgets what every reader has read.';
 
 
--- Of the triggers on a model's table. tg_argv: the table as the model is called, and [{"kind", "key", "day", "number"}, …] with SQL of each.
+-- Of the triggers on a model's table. tg_argv: the table as the model is called, and [{"kind", "key", "day", "number"}, …], each SQL.
 create function ops.note_keys() returns trigger
 language plpgsql
 as $$

@@ -19,7 +19,12 @@ LOOKBACK, CART_GAP = dt.timedelta(hours=720), dt.timedelta(hours=168)
 MAX_DEVICES, MAX_TOUCHES, WEEKS = 50, 100, 26
 IGNORED = {"-1", "null", "none", "nan", "undefined", "false", "true", "guest", "anonymous"}
 HOSTS = {"www.glamira.de": "Germany", "www.glamira.co.uk": "Britain (UK)"}
-CURRENCIES = {("€", "Germany"): "EUR", ("€", "Britain (UK)"): "EUR", ("£", "Germany"): "GBP", ("£", "Britain (UK)"): "GBP"}
+CURRENCIES = {
+    ("€", "Germany"): "EUR",
+    ("€", "Britain (UK)"): "EUR",
+    ("£", "Germany"): "GBP",
+    ("£", "Britain (UK)"): "GBP",
+}
 MEDIUMS = {
     None: "direct",
     "https://www.google.com/": "search",
@@ -218,9 +223,7 @@ class World:
     def __init__(self, landed: Iterable[Event]) -> None:
         unique = {event["id"]: event for event in landed}
         self.all_events = [seen for event in unique.values() if (seen := read(event))]
-        self.newest = max(
-            dt.datetime.fromtimestamp(int(str(event["time_stamp"])), dt.UTC) for event in unique.values()
-        )
+        self.newest = max(dt.datetime.fromtimestamp(int(str(event["time_stamp"])), dt.UTC) for event in unique.values())
         self.sessions = sessions_of(self.all_events)
         give_visitors(self.sessions)
         self.orders = orders_of(self.all_events, self.sessions)

@@ -1,4 +1,4 @@
-"""Visitors, acquisition, retention, attribution and carts: as a plain count has them, whatever comes in whatever order."""
+"""Visitors, acquisition, retention, attribution and carts: as a plain count has them, in whatever order events come."""
 
 import datetime as dt
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.dbt.audience import BOT, World
+from tests.dbt.audience import BOT, MEDIUMS, World
 from tests.dbt.audience_carts import carts_daily, carts_table
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event
@@ -18,7 +18,9 @@ DAY_1 = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 def world(seed: int, size: int = 40) -> list[Event]:
     """Events on few devices, logins and moments, so that ties and joins are common."""
     chance = random.Random(seed)
-    moments = [DAY_1 + dt.timedelta(days=day, hours=hour) for day in (0, 0, 1, 2, 7, 8, 14, 30, 37) for hour in (0, 9, 23.8)]
+    moments = [
+        DAY_1 + dt.timedelta(days=day, hours=hour) for day in (0, 0, 1, 2, 7, 8, 14, 30, 37) for hour in (0, 9, 23.8)
+    ]
     events: list[Event] = []
     for number in range(size):
         moment = chance.choice(moments) + dt.timedelta(seconds=chance.choice((0, 0, 1, 60, 1_800, 1_801)))
@@ -38,8 +40,7 @@ def world(seed: int, size: int = 40) -> list[Event]:
                 ["https://www.glamira.de/x"] * 6 + ["https://www.glamira.co.uk/x", "https://stage.glamira.de/x"]
             ),
             "referrer_url": chance.choice(
-                [None, None, "https://www.google.com/", "https://www.facebook.com/", "https://blog.example/"]
-                + ["https://www.glamira.de/", "https://www.paypal.com/pay", "https://chatgpt.com/"]
+                [None, None, "https://www.google.com/", "https://www.facebook.com/", *list(MEDIUMS)[3:]]
             ),
             "utm_source": chance.choice(["false", "false", "false", "criteo"]),
         }

@@ -103,8 +103,7 @@ emptying as (
 
 -- events of carts: what was put in, looked at, bought, and what emptied them
 of_carts as (
-    select
-        found.*
+    select found.*
     from with_beginnings as found
     left join emptying on found.visitor_key = emptying.visitor_key and found.stretch = emptying.stretch
     where found.kind <> 'empty' or found.place = emptying.place
@@ -147,7 +146,11 @@ final as (
         (array_agg(event_key order by place))[1] as first_event_key,
         min(event_at) as opened_at,
         max(event_at) as last_event_at,
-        case when bool_or(kind = 'report') then 'bought' when bool_or(kind = 'empty') then 'emptied' else 'unfinished' end as outcome,
+        case
+            when bool_or(kind = 'report') then 'bought'
+            when bool_or(kind = 'empty') then 'emptied'
+            else 'unfinished'
+        end as outcome,
         count(*) filter (where kind = 'add') as adds,
         min(cart_currency) as currency,
         coalesce(sum(price) filter (where kind = 'add' and currency = cart_currency), 0) as value,

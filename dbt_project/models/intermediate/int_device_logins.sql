@@ -38,7 +38,8 @@ final as (
         {{ login_key_of('identities', 'email_users') }} as login_key,
         {{ login_kind_of('identities', 'email_users') }} as login_kind
     from identities
-    left join {{ ref('int_email_users') }} as email_users on identities.user_key is null and identities.email_key = email_users.email_key
+    left join {{ ref('int_email_users') }} as email_users
+        on identities.user_key is null and identities.email_key = email_users.email_key
     union all
     -- a bucket without rows
     select

@@ -6,7 +6,8 @@
 ) }}
 
 with touched as (
-    select distinct noted_key as email_key from ({{ noted(ref('int_identity_events'), 'email', key='email_key') }}) as noted_emails
+    select distinct noted_key as email_key
+    from ({{ noted(ref('int_identity_events'), 'email', key='email_key') }}) as noted_emails
     where noted_key is not null
 ),
 

@@ -57,7 +57,8 @@ paths as (
         select sessions.* from {{ ref('int_visitor_sessions') }} as sessions
         where
             orders.visitor_key = sessions.visitor_key
-            and sessions.started_at between orders.event_at - interval '{{ var("attribution_lookback_hours") }} hours' and orders.event_at
+            and sessions.started_at
+            between orders.event_at - interval '{{ var("attribution_lookback_hours") }} hours' and orders.event_at
         order by sessions.started_at desc, sessions.first_event_key desc
         limit {{ var('attribution_max_touches') }}
     ) as path on true

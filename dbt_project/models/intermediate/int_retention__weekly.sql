@@ -6,7 +6,8 @@
 ) }}
 
 with touched as (
-    {% for cohort in cohorts %}
+    {%- for cohort in cohorts %}
+    {{ 'union' if not loop.first }}
     select
         '{{ cohort }}' as cohort,
         noted_day as cohort_week,
@@ -20,8 +21,7 @@ with touched as (
         ) }}
     ) as noted_cells_{{ loop.index }}
     where noted_day is not null
-    {{ 'union' if not loop.last }}
-    {% endfor %}
+    {%- endfor %}
 ),
 
 -- without a visitor a bucket without rows

@@ -12,7 +12,8 @@
 ) }}
 
 with touched as (
-    select distinct noted_key as visitor_key from ({{ noted(ref('int_visitor_sessions'), 'visitor', key='visitor_key') }}) as noted_visitors
+    select distinct noted_key as visitor_key
+    from ({{ noted(ref('int_visitor_sessions'), 'visitor', key='visitor_key') }}) as noted_visitors
 ),
 
 -- order of sessions: by their start, ties by their first event

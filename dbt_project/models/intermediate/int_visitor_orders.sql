@@ -66,7 +66,10 @@ final as (
         select sessions.*
         from {{ ref('int_product_sessions') }} as found
         inner join {{ ref('int_visitor_sessions') }} as sessions on found.session_key = sessions.session_key
-        where counted.device_key = found.device_key and found.ended_at >= counted.event_at and found.started_at <= counted.event_at
+        where
+            counted.device_key = found.device_key
+            and found.ended_at >= counted.event_at
+            and found.started_at <= counted.event_at
         order by found.ended_at
         limit 1
     ) as own on true

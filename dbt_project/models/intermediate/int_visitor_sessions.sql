@@ -47,7 +47,11 @@ logins_of_devices as (
         min(logins.login_kind) as login_kind
     from touched
     inner join {{ ref('int_device_logins') }} as logins on touched.device_key = logins.device_key
-    where not exists (select from {{ ref('int_wide_logins') }} as wide where logins.login_key = wide.login_key)
+    where
+        not exists (
+            select from {{ ref('int_wide_logins') }} as wide
+            where logins.login_key = wide.login_key
+        )
     group by touched.device_key
 ),
 
@@ -81,7 +85,8 @@ session_logins as (
         {{ login_key_of('identities', 'email_users') }} as login_key,
         {{ login_kind_of('identities', 'email_users') }} as login_kind
     from identities
-    left join {{ ref('int_email_users') }} as email_users on identities.user_key is null and identities.email_key = email_users.email_key
+    left join {{ ref('int_email_users') }} as email_users
+        on identities.user_key is null and identities.email_key = email_users.email_key
 ),
 
 logins_of_sessions as (
@@ -91,7 +96,11 @@ logins_of_sessions as (
         (array_agg(login_key))[1] as login_key,
         min(login_kind) as login_kind
     from session_logins
-    where not exists (select from {{ ref('int_wide_logins') }} as wide where session_logins.login_key = wide.login_key)
+    where
+        not exists (
+            select from {{ ref('int_wide_logins') }} as wide
+            where session_logins.login_key = wide.login_key
+        )
     group by session_key
 ),
 

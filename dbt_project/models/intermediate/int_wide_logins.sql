@@ -6,7 +6,8 @@
 ) }}
 
 with touched as (
-    select distinct noted_key as login_key from ({{ noted(ref('int_device_logins'), 'login', key='login_key') }}) as noted_logins
+    select distinct noted_key as login_key
+    from ({{ noted(ref('int_device_logins'), 'login', key='login_key') }}) as noted_logins
 ),
 
 -- counted no further than needed: the device after the bound makes it wide, and the next ones change nothing
@@ -20,7 +21,7 @@ final as (
         from (
             select logins.device_key from {{ ref('int_device_logins') }} as logins
             where touched.login_key = logins.login_key
-            limit {{ var('visitor_max_devices') + 1 }}
+            limit {{ var('visitor_max_devices') }} + 1
         ) as first_devices
     ) as counted
 )

@@ -15,7 +15,8 @@ open_carts as (
     where
         outcome = 'unfinished'
         and last_event_at
-        >= (select max(newest_event_at) from {{ ref('int_product_events__newest') }}) - interval '{{ var("cart_gap_hours") }} hours'
+        >= (select max(newest.newest_event_at) from {{ ref('int_product_events__newest') }} as newest)
+        - interval '{{ var("cart_gap_hours") }} hours'
     group by 1, 2, 3
 ),
 
