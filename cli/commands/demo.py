@@ -56,7 +56,7 @@ def command(duration: float | None, headless: bool, rate: float, history: float 
     with only_demo(home), stop_on_every_signal() as stop:
         plain = headless or not console.is_terminal
         screen = Guarded(PlainLines() if plain else LiveTable(console), stop)
-        demo = Demo(home, rate, duration, history, screen, stop)
+        demo = Demo(home, rate, duration, screen, stop, history)
         try:
             demo.run()
         finally:

@@ -65,7 +65,13 @@ class Demo:
     """
 
     def __init__(
-        self, home: Path, rate: float, duration: float | None, history: float | None, screen: Screen, stop: Event
+        self,
+        home: Path,
+        rate: float,
+        duration: float | None,
+        screen: Screen,
+        stop: Event,
+        history: float | None = None,
     ) -> None:
         self._home, self._rate, self._duration, self._history = home, rate, duration, history
         self._screen, self._stop = screen, stop
