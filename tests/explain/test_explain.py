@@ -100,5 +100,5 @@ def test_a_key_that_nobody_has_gets_one_sentence(ask: Callable[..., Result]) -> 
     for arguments in (("visitor", "nobody"), ("visitor", "00000000-0000-0000-0000-000000000001"), ("order", "1")):
         asked = ask(*arguments)
         assert asked.exit_code == 1
-        assert asked.output.startswith(f"Error: There is no {arguments[0]} '{arguments[1]}'")
+        assert f"There is no {arguments[0]} '{arguments[1]}': take " in asked.output
         assert asked.output.count("\n") == 1
