@@ -58,3 +58,13 @@
         select null::date as noted_day where false
     {%- endif -%}
 {%- endmacro %}
+
+{# Keys of a relation's rows of these days, as noted_key: what is worked out by key is worked out again for them, as a rule may have changed. #}
+{% macro keys_of_recounted_days(relation, key, event_at) -%}
+    {%- if recounts_days() and not reads_everything() -%}
+        select {{ key }} as noted_key, null::date as noted_day, null::integer as noted_number from {{ relation }}
+        where {{ is_of_recounted_days(event_at) }}
+    {%- else -%}
+        select null::uuid as noted_key, null::date as noted_day, null::integer as noted_number where false
+    {%- endif -%}
+{%- endmacro %}

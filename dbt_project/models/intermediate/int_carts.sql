@@ -12,6 +12,8 @@ with noted_visitors as (
     union
     {{ noted(ref('int_visitor_orders'), 'visitor', key='visitor_key') }}
     union
+    {{ keys_of_recounted_days(ref('int_visitor_sessions'), 'visitor_key', 'started_at') }}
+    union
     select
         sessions.visitor_key as noted_key,
         null as noted_day,

@@ -30,6 +30,9 @@ touched as (
             and orders.event_at < (noted_visits.noted_day + 1)::timestamp at time zone 'UTC'
             + interval '{{ var("attribution_lookback_hours") }} hours'
     union
+    select noted_key as order_key
+    from ({{ keys_of_recounted_days(ref('int_visitor_orders'), 'order_key', 'event_at') }}) as recounted_orders
+    union
     -- a session that began too long before its order is still its own
     select orders.order_key
     from ({{ noted(ref('int_product_sessions'), 'session', key='session_key') }}) as noted_own

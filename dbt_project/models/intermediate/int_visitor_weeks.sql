@@ -15,6 +15,8 @@ with noted_visitors as (
     {{ noted(ref('int_visitor_sessions'), 'visitor', key='visitor_key') }}
     union
     {{ noted(ref('int_visitor_orders'), 'visitor', key='visitor_key') }}
+    union
+    {{ keys_of_recounted_days(ref('int_visitor_sessions'), 'visitor_key', 'started_at') }}
 ),
 
 touched as (
