@@ -18,13 +18,13 @@ LABELS = {
     **dict.fromkeys(("conversion", "qualified"), GREEN),
     **dict.fromkeys(("quarantined", "ratio", "p99"), VERMILLION),
     "spend": PURPLE,
-    # visitors and carts, by the label of their metric
-    "New": BLUE,
-    "Returning": ORANGE,
-    "Bought": GREEN,
-    "Abandoned": VERMILLION,
-    "Emptied, bots too": GREY,
-    "Open, bots too": SKY,
+    # visitors and carts
+    "new": BLUE,
+    "returning": ORANGE,
+    "bought": GREEN,
+    "abandoned": VERMILLION,
+    "emptied": GREY,
+    "open": SKY,
     # models of attribution
     "last": BLUE,
     "first": ORANGE,
