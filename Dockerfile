@@ -35,6 +35,7 @@ COPY reports ./reports
 COPY health ./health
 COPY monitoring ./monitoring
 COPY exports ./exports
+COPY explain ./explain
 COPY dashboards ./dashboards
 COPY new_stream ./new_stream
 COPY dbt_project ./dbt_project

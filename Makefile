@@ -14,7 +14,7 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 .PHONY: help setup jvm demo dashboards test lint check-alerts format bench docs pictures clean
 
 help:
-	@echo "make demo              set up and show it all, live; DURATION=60 ends by itself, HEADLESS=1 prints plain lines"
+	@echo "make demo              set up and show it all, live; HISTORY=60 lands 60 days before it, DURATION=60 ends it, HEADLESS=1 prints plain lines"
 	@echo "make dashboards        Apache Superset over the marts of the running servers, set up on first use; Ctrl-C stops it"
 	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
@@ -29,7 +29,7 @@ setup: .venv/.project jvm dbt_project/target/manifest.json
 	@echo "Set up. Next: make demo, or $(BIN)/landfall --help"
 
 demo: setup
-	@$(BIN)/landfall demo $(if $(DURATION),--duration $(DURATION)) $(if $(HEADLESS),--headless)
+	@$(BIN)/landfall demo $(if $(DURATION),--duration $(DURATION)) $(if $(HEADLESS),--headless) $(if $(HISTORY),--history $(HISTORY))
 
 dashboards: setup
 	@$(BIN)/landfall dashboards

@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Events and reference data": ("simulate", "replay", "reference", "new-stream"),
     "Landing and models": ("serve", "land", "package", "ingest", "refresh", "quarantine", "report"),
     "History and people": ("retention", "erase"),
-    "Seen from outside": ("dashboards", "metrics", "export"),
+    "Seen from outside": ("dashboards", "metrics", "export", "explain"),
 }
 
 

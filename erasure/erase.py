@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,18 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from database.connect import connect
-from erasure.identifiers import KINDS, Identifier, Replacer, is_email, normal, salted_key, shape_of, text_key
+from erasure.identifiers import (
+    KINDS,
+    Identifier,
+    Replacer,
+    can_log_in,
+    is_email,
+    is_placeholder,
+    normal,
+    salted_key,
+    shape_of,
+    text_key,
+)
 from erasure.person import Links, Person, Word, find_person
 from erasure.sweep import Renamed, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 from landfall.errors import UserError
@@ -64,8 +75,9 @@ def erase(
     Each role changes its own tables in a session of its login: a trigger on them, whoever made it, can do no more than
     it could before. The landing is changed last, so after a failure between the two the same call ends the work.
 
-    Raises UserError when more than `most_links` others would go along (and changes nothing; a dry run tells them), and
-    when models or the enricher do not come to an end within the lock timeout.
+    Raises UserError when a user is a placeholder, which is nobody, when more than `most_links` others would go along
+    (and changes nothing; a dry run tells them), and when models or the enricher do not come to an end within the lock
+    timeout.
     """
     contracts = load_contracts()
     with (
@@ -75,7 +87,9 @@ def erase(
     ):
         try:
             hold_readers(guard)
-            person = find_person(landing, models, contracts, given, read_salt(models), links)
+            ignored = read_ignored_logins(models)
+            refuse_placeholders(given, ignored)
+            person = find_person(landing, models, contracts, given, read_salt(models), links, ignored)
             check_links(person, links, most_links, dry_run=dry_run)
             done = _erase(landing, models, contracts, person)
         except psycopg.errors.LockNotAvailable as error:
@@ -126,6 +140,23 @@ def read_salt(models: Connection) -> str:
     row = models.execute("select salt from ops.pseudonym_salt").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def read_ignored_logins(models: Connection) -> set[str]:
+    """What the seed ignored_logins has, and the text that no seed can hold; fewer before it is loaded."""
+    row = models.execute("select to_regclass('reference.ignored_logins') is not null").fetchone()
+    if row is None or not row[0]:
+        return {"null"}
+    return {"null", *(login for (login,) in models.execute("select login from reference.ignored_logins").fetchall())}
+
+
+def refuse_placeholders(given: Mapping[str, Iterable[str]], ignored: Collection[str]) -> None:
+    """Raise UserError for a user that is no person: everybody's `0` would become one login."""
+    if wrong := sorted(user for user in given.get("user", ()) if is_placeholder(user, ignored)):
+        raise UserError(
+            f"--user-id {printable(wrong[0])}: that is a placeholder (seed ignored_logins), which is nobody's."
+            " Nothing was changed."
+        )
 
 
 def check_links(person: Person, links: Links, most_links: int, *, dry_run: bool) -> None:
@@ -188,12 +219,17 @@ def name_identifiers(connection: Connection, person: Person) -> tuple[str, list[
                 identifiers.append(Identifier(kind, key, value, before[1], given))
                 continue
             taken[kind] += 1
-            identifiers.append(Identifier(kind, key, value, numbered(token, kind, taken[kind]), given))
+            replacement = numbered(token, kind, taken[kind])
+            if kind == "email" and value and not can_log_in(value):
+                replacement += "-none"
+            identifiers.append(Identifier(kind, key, value, replacement, given))
     return token, identifiers
 
 
 def numbered(token: str, kind: str, number: int) -> str:
-    """What stands for the first, second, … identifier of a kind. Addresses are marked: their keys are like a user's."""
+    """What stands for the first, second, … identifier of a kind. Addresses are marked: their keys are like a user's.
+    So is what stood for an e-mail and can be none: it was nobody's login, and must not become one.
+    """
     of_kind = f"{token}-address" if kind == "address" else token
     return of_kind if number == 1 else f"{of_kind}-{number}"
 
@@ -242,6 +278,7 @@ def draw_changes(connection: Connection, salt: str, identifiers: Iterable[Identi
     counted by them the models look at again. Last: drawing it holds the landing of the stream up.
     """
     keys = [("user", salted_key(salt, each.replacement)) for each in identifiers if each.kind == "user"]
+    keys += [("email", salted_key(salt, each.replacement)) for each in identifiers if each.kind == "email"]
     keys += [("device", text_key(each.replacement)) for each in identifiers if each.kind == "device"]
     streams = connection.execute(
         "select distinct source from ops.model_progress where relation = any(%s) order by source", (list(changed),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -34,6 +34,7 @@ _AFTER_EMAIL = rf"(?![A-Za-z0-9]|\.(?!{_ENDING})[A-Za-z0-9])"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LIKE_AN_IDENTIFIER = re.compile(r"(?=.*[0-9])[A-Za-z0-9](?:[A-Za-z0-9._~|:-]*[A-Za-z0-9])?")
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"\\%?&=#/]{1,64}@[\w-]+(?:\.[\w-]+)+")
+_LOGIN = re.compile(r"[^@\s]+@[^@\s]+")
 _WORDS = re.compile(r"[^\W_]+")
 # Strangers send what these meet, so each is linear: a string that is never closed ends with the text, for if it did not
 # match, the next quote would begin another one (28 s for a record of 100 KB).
@@ -118,6 +119,16 @@ def text_key(text: str) -> UUID:
 def is_email(text: str) -> bool:
     """Whether a text is an e-mail address, and nothing around it."""
     return len(text) <= LONGEST and _EMAIL.fullmatch(text) is not None
+
+
+def can_log_in(email: str) -> bool:
+    """Whether models take a text of a field for e-mails as somebody's: as dbt's macro valid_email does."""
+    return _LOGIN.fullmatch(email) is not None
+
+
+def is_placeholder(text: str, ignored: Collection[str]) -> bool:
+    """Whether a text in place of a user is nobody's: only zeros, or one of the seed ignored_logins, in any case."""
+    return not text.strip().strip("0") or text.strip().lower() in ignored
 
 
 def is_address(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from erasure.identifiers import KINDS, Identifier, salted_key
+from erasure.identifiers import KINDS, Identifier, is_placeholder, salted_key
 from erasure.sweep import field_of, kinds_by_column, kinds_of
 from landing_stream.contract import Contract
 
@@ -67,8 +67,10 @@ def find_person(
     given: Mapping[str, Iterable[str]],
     salt: str,
     links: Links = "direct",
+    ignored: Collection[str] = (),
 ) -> Person:
     """What is known of the person whose identifiers are given. `landing`, `models`: each reads its own tables.
+    `ignored`: texts in place of a user that are nobody's, and go along with nobody.
 
     Users, e-mails and devices in records of the given ones go along. With links "all", so do those in records of these
     users and e-mails, and so on, but not of devices: a family shares one. Of the addresses of all these records, those
@@ -91,6 +93,8 @@ def find_person(
             for kind in PEOPLE:
                 known = row.get(kind)
                 if not known or known in tokens or SHORTENED.fullmatch(known):
+                    continue
+                if kind == "user" and is_placeholder(known, ignored):
                     continue
                 is_wanted = wanted.has(kind, known)
                 if is_wanted and not followed - seeds:

@@ -70,6 +70,8 @@ class Renamed:
 
     def in_column(self, name: str) -> dict[UUID, UUID]:
         """The keys that may stand in a column of this name."""
+        if name == "noted_key":  # of ops.noted_keys: of devices, users, e-mails, visitors
+            return self.keys | self.device_keys
         return self.device_keys if name == "device_key" else self.keys
 
     def add_text(self, old: str, new: str) -> None:
@@ -88,14 +90,21 @@ class Renamed:
             self.keys[text_key(old)] = text_key(new)
 
     def add_identifiers(self, replacer: Replacer) -> None:
-        """The salted key of each identifier, and the plain one of devices."""
+        """The salted key of each identifier, the plain one of devices, and those of the visitors they stand for."""
         for each in replacer.identifiers:
             new_key = self.keys[each.key] = salted_key(self.salt, each.replacement)
             self.texts[f"{SHORTENED}{each.key}"] = f"{SHORTENED}{new_key}"
+            if each.kind in ("user", "email"):
+                self.add_visitor(each.kind, each.key, new_key)
             if each.kind == "device" and each.value:
                 old_key, new_key = text_key(each.value), text_key(each.replacement)
                 self.device_keys[old_key] = new_key
                 self.texts[f"{SHORTENED}{old_key}"] = f"{SHORTENED}{new_key}"
+                self.add_visitor("device", old_key, new_key)
+
+    def add_visitor(self, kind: str, old: UUID, new: UUID) -> None:
+        """What dbt's macro visitor_key makes of the key of a user, an e-mail or a device."""
+        self.keys[salted_key(self.salt, f"{kind} {old}")] = salted_key(self.salt, f"{kind} {new}")
 
 
 def sweep_landing(

@@ -10,6 +10,7 @@ from manual.superset_page import log_in, refresh, show, wait_until_drawn
 PICTURES = {
     "dashboard-shop.png": ("landfall-shop", 1440, 1450),
     "dashboard-shop-phone.png": ("landfall-shop", 390, 1400),
+    "dashboard-audience.png": ("landfall-audience", 1440, 1900),
     "dashboard-shop-log.png": ("landfall-shop-log", 1440, 1000),
     "dashboard-recruitment.png": ("landfall-recruitment", 1440, 1000),
     "dashboard-trust.png": ("landfall-trust", 1440, 1225),

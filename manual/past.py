@@ -8,10 +8,13 @@ from threading import Event
 from cli.demo.production import SHARES
 from landfall.settings import Settings
 from simulator import producer
+from simulator.people import People
 from simulator.simulation import Options
 
 DAYS = 8
 """A week ago is compared with too."""
+QUIET_DAYS, QUIET_EVENTS_A_DAY = 56, 3_000
+"""Before these, so that people have come back for weeks."""
 EVENTS_AN_HOUR = 1_000
 HOUR = dt.timedelta(hours=1)
 
@@ -30,12 +33,17 @@ class Spread(Options):
 
 
 def produce_past(settings: Settings, until: dt.datetime, stop: Event) -> int:
-    """Produce the events of the days before `until`, hour by hour; returns how many. Set `stop` to end it early.
+    """Produce the events of the days before `until`, hour by hour, and of quieter weeks before these, of the same
+    people; returns how many. Set `stop` to end it early.
 
     The topics must be there. Raises UserError when Kafka does not answer.
     """
     begin = until.replace(minute=0, second=0, microsecond=0) - DAYS * 24 * HOUR
-    produced, hours = 0, DAYS * 24 + 1
+    people, hours = People(), DAYS * 24 + 1
+    weeks = Options(
+        count=QUIET_DAYS * QUIET_EVENTS_A_DAY, days=QUIET_DAYS, start=(begin - QUIET_DAYS * 24 * HOUR).timestamp()
+    )
+    produced = producer.run(settings, weeks, stop=stop, people=people).produced
     for hour in (begin + number * HOUR for number in range(hours)):
         if stop.is_set():
             break
@@ -47,7 +55,7 @@ def produce_past(settings: Settings, until: dt.datetime, stop: Event) -> int:
             shares=replace(SHARES, late=0.0),
             seconds=seconds,
         )
-        produced += producer.run(settings, options, stop=stop).produced
+        produced += producer.run(settings, options, stop=stop, people=people).produced
     return produced
 
 

@@ -37,7 +37,7 @@ from manual.browser import browser_page, save
 from manual.chromium import chromium
 from manual.dagster_graph import graph_picture
 from manual.dashboards import dashboard_pictures
-from manual.past import DAYS, EVENTS_AN_HOUR, busy, produce_past
+from manual.past import DAYS, EVENTS_AN_HOUR, QUIET_DAYS, busy, produce_past
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
 
@@ -105,7 +105,7 @@ def take_pictures(folder: Path) -> list[Path]:
 def pictures_of_dashboards(home: Path, folder: Path, stop: threading.Event) -> list[Path]:
     """Superset over a shop of some days, as busy at this hour as it was before."""
     settings, now = Settings.of_home(home), dt.datetime.now(dt.UTC)
-    print(f"{produce_past(settings, now, stop):,} events of the last {DAYS} days")
+    print(f"{produce_past(settings, now, stop):,} events of the last {QUIET_DAYS + DAYS} days")
     children = Children(folder_of(home))
     try:
         superset = start_superset(settings, children, free_port(None))

@@ -3,12 +3,13 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Seconds = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,14 +50,14 @@ def population(pace: float, *, seconds_between: float, count: int | None, visit_
     """How many visits are under way at once.
 
     With `pace` events a second and one event a visit every `seconds_between`; fewer when only `count` events will be
-    made, so that visits of `visit_length` events come to their end; at most 10,000, which take 20 MB.
+    made, so that visits of `visit_length` events come to their end, but then 20; at most 10,000, which take 20 MB.
     """
-    wanted = pace * seconds_between
+    wanted = max(pace * seconds_between, 1)
     if count is not None:
-        wanted = min(wanted, count / (3 * visit_length))
-    return int(min(max(wanted, 20), 10_000))
+        wanted = min(wanted, max(count / (3 * visit_length), 20))
+    return int(min(wanted, 10_000))
 
 
-def pick(rng: random.Random, choices: Sequence[bytes]) -> bytes:
+def pick(rng: random.Random, choices: Sequence[T]) -> T:
     """One of the choices, all alike; twice as fast as `rng.choice`."""
     return choices[int(rng.random() * len(choices))]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from landfall.settings import Settings
 from simulator.delivery import Delivery
+from simulator.people import People
 from simulator.simulation import Options, ticks
 from simulator.summary import StreamCounts, Summary
 
@@ -24,8 +25,11 @@ def run(
     *,
     on_progress: Progress | None = None,
     stop: threading.Event | None = None,
+    people: People | None = None,
 ) -> Summary:
     """Produce what `options` describe into the topics named as the streams, until done or `stop` is set.
+
+    `people`: those of an earlier run, who come back in this one.
 
     `on_progress` is called with the number of acknowledged messages so far, at most ten times a second. Messages that
     Kafka did not take end the run; they are counted in the summary's `failed`. Raises UserError when Kafka does not
@@ -36,7 +40,7 @@ def run(
     delivery = Delivery(settings.kafka.client_config(), options.streams, linger_ms=linger)
     summary = Summary({stream: StreamCounts() for stream in options.streams})
     began = reported = time.monotonic()
-    for tick in ticks(options):
+    for tick in ticks(options, people):
         if options.rate is not None and _wait(began + tick.until / options.rate, delivery, stop):
             break
         for stream, batch in tick.batches.items():

@@ -10,20 +10,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simulator import visitors
-from simulator.batch import Batch, Seconds, pick, population
+from simulator.batch import Batch, Seconds, population
 from simulator.identifiers import object_ids, random_uuids
-from simulator.journeys import ORDER_PLACEHOLDER, Journey, render
-from simulator.stores import Store, stores
+from simulator.journeys import ORDER_PLACEHOLDER, Journey, render, render_return
+from simulator.people import People, robot
+from simulator.stores import stores
 
 BOT_VISIT_SHARE = 0.045
-RETURNING_SHARE = 0.25
 MEAN_BYTES = 890
 """About what one event weighs, as JSON."""
 
 _RENDERED_JOURNEYS = 2_500
 _FRESH_JOURNEY_SHARE = 0.04  # keeps the pool of pages changing; 1 in 25 costs 0.7 µs an event
-_KEPT_VISITORS = 40  # a store
 _FIRST_ORDER = 720_000_000
 
 # How a visit writes its event time, with weights. The last two cannot be used as a time, and dbt rejects such events.
@@ -60,26 +58,27 @@ class ProductViews:
     """Seeded generator of the stream `product_views`.
 
     `pace`: events a second of event time, which sets how many visits are under way; `count`: how many events will be
-    made in all, if known.
+    made in all, if known; `people`: those of an earlier run, who come back in this one.
     """
 
-    def __init__(self, seed: int, *, pace: float, count: int | None = None) -> None:
+    def __init__(self, seed: int, *, pace: float, count: int | None = None, people: People | None = None) -> None:
         self._rng = random.Random(f"product_views {seed}")
         self._numbers = np.random.default_rng([seed, 1])
         self._offsets = sorted({store.utc_offset_minutes for store in stores()})
+        self._clocks = {offset: place * len(_TIME_STYLES) for place, offset in enumerate(self._offsets)}
         self._journeys: list[Journey] = []
-        self._known: dict[int, list[bytes]] = {store.store_id: [] for store in stores()}
+        self._people = people or People()
         self._orders = _FIRST_ORDER + self._rng.randrange(250_000_000)
         self._stamps: dict[int, bytes] = {}
-        size = population(pace, seconds_between=8, count=count, visit_length=7)
-        self._visits = [self._arrival() for _ in range(size)]
-        for visit in self._visits:  # at the start, visits are anywhere on their way
-            del visit.pages[self._rng.randrange(len(visit.pages)) + 1 :]
+        self._size = population(pace, seconds_between=8, count=count, visit_length=7)
+        self._visits: list[_Visit] = []
 
     def batch(self, seconds: Seconds) -> Batch:
         """One event for each event time (epoch seconds); an event belongs to a visit under way."""
         count = len(seconds)
-        slots = self._numbers.integers(len(self._visits), size=count).tolist()
+        if count and not self._visits:
+            self._open(float(seconds[0]))
+        slots = self._numbers.integers(self._size, size=count).tolist()
         visits, stamps = self._visits, self._stamps
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
@@ -109,7 +108,7 @@ class ProductViews:
             if visit.unusable:
                 unusable.append(len(values) - 1)
             if not visit.pages:
-                visits[slot] = self._arrival()
+                visits[slot] = self._arrival(second)
         return Batch(keys, values, unusable)
 
     def _stamp(self, moment: int) -> bytes:
@@ -126,28 +125,30 @@ class ProductViews:
         self._stamps[moment] = text
         return text
 
-    def _arrival(self) -> _Visit:
-        """A visit that begins."""
+    def _open(self, second: float) -> None:
+        """The visits of the start, which are anywhere on their way."""
+        self._visits = [self._arrival(second) for _ in range(self._size)]
+        for visit in self._visits:
+            del visit.pages[self._rng.randrange(len(visit.pages)) + 1 :]
+
+    def _arrival(self, second: float) -> _Visit:
+        """A visit that begins at an event time (epoch seconds)."""
         rng = self._rng
         journey = self._journey()
-        store = journey.store
-        known = self._known[store.store_id]
-        if known and not journey.is_bot and rng.random() < RETURNING_SHARE:
-            visitor = pick(rng, known)
+        if journey.is_bot:
+            visitor = robot(rng, journey.store)
         else:
-            visitor = _visitor(rng, store, is_bot=journey.is_bot)
-            if not journey.is_bot:
-                if len(known) < _KEPT_VISITORS:
-                    known.append(visitor)
-                else:
-                    known[int(rng.random() * _KEPT_VISITORS)] = visitor
-        pages = list(reversed(journey.pages))
+            reminded = self._people.for_cart(rng, journey.store, journey.source, second)
+            if reminded is not None:
+                journey = render_return(rng, journey.store, journey.source)
+            visitor = self._people.visit(rng, journey, second, reminded)
+        pages = list(journey.pages[::-1])
         if journey.has_order:
             pages = [self._numbered(page) for page in pages]
         style = 0 if rng.random() < _STYLE_WEIGHTS[0] else rng.choices(range(6), (0, *_STYLE_WEIGHTS[1:]))[0]
-        clock = (self._offsets.index(store.utc_offset_minutes) * len(_TIME_STYLES) + style) * 2 + (rng.random() < 0.01)
+        clock = (self._clocks[journey.store.utc_offset_minutes] + style) * 2 + (rng.random() < 0.01)
         ids = _BOTH_IDS if rng.random() < _ID_WEIGHTS[0] else rng.choices((1, 2), _ID_WEIGHTS[1:])[0]
-        return _Visit(visitor, clock, ids, pages)
+        return _Visit(visitor + journey.tags, clock, ids, pages)
 
     def _journey(self) -> Journey:
         """A journey of the pool, which fills as visitors come and changes slowly."""
@@ -169,56 +170,3 @@ class ProductViews:
         self._orders += self._rng.randrange(1, 4)
         number = b"%d.0" % self._orders if self._rng.random() < 0.33 else b"%d" % self._orders
         return page.replace(b'"' + ORDER_PLACEHOLDER + b'"', number)
-
-
-def _visitor(rng: random.Random, store: Store, *, is_bot: bool) -> bytes:
-    """The JSON members that all events of one visitor share, ending in a comma."""
-    agent = f'"user_agent":"{_agent(rng, is_bot)}",' if rng.random() > 0.004 else ""
-    crawler = (is_bot and rng.random() < 0.5) or rng.random() < 0.002
-    screen = visitors.CRAWLER_RESOLUTION if crawler else visitors.resolution(rng)
-    member = not is_bot and rng.random() < 0.07
-    mail = visitors.email(rng) if member else ""
-    mail_field = "email" if rng.random() < 0.03 else "email_address"
-    return (
-        f'"ip":"{visitors.address(rng)}",{agent}"resolution":"{screen}",'
-        f'"user_id_db":"{rng.randrange(10_000, 900_000) if member else ""}","device_id":"{visitors.device_id(rng)}",'
-        f'"api_version":"1.0","store_id":"{store.store_id}",{_recommendations(rng)}'
-        f'"{mail_field}":"{mail}",{_utm(rng)}'
-    ).encode()
-
-
-def _agent(rng: random.Random, is_bot: bool) -> str:
-    if is_bot and rng.random() < 0.85:
-        return rng.choice(visitors.BOTS)
-    return "" if rng.random() < 0.003 else rng.choice(visitors.BROWSERS)
-
-
-def _recommendations(rng: random.Random) -> str:
-    """`show_recommendation`: a text, sometimes with a leaked cookie behind it, sometimes null or absent."""
-    drawn = rng.random()
-    if drawn < 0.05:
-        return "" if drawn < 0.02 else '"show_recommendation":null,'
-    shown = "true" if drawn < 0.6 else "false"
-    cookie = f"; _ga=GA1.2.{rng.randrange(10**9)}; frontend={rng.getrandbits(64):016x}" if rng.random() < 0.004 else ""
-    return f'"show_recommendation":"{shown}{cookie}",'
-
-
-def _utm(rng: random.Random) -> str:
-    """`recommendation`, `utm_source`, `utm_medium`: false, text or absent; now and then a field of no contract."""
-    drawn = rng.random()
-    if drawn < 0.20:
-        return ""
-    if drawn < 0.21:
-        return f'"recommendation":false,"utm_source":false,"utm_medium":false,"ab_test":"{rng.choice("AB")}",'
-    if drawn < 0.86:
-        return '"recommendation":false,"utm_source":false,"utm_medium":false,'
-    source, medium = rng.choice(
-        (
-            ("criteo", "retargeting"),
-            ("google", "cpc"),
-            ("facebook", "social"),
-            ("newsletter", "email"),
-            ("idealo", "psm"),
-        )
-    )
-    return f'"recommendation":false,"utm_source":"{source}","utm_medium":"{medium}",'

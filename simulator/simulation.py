@@ -10,6 +10,7 @@ import numpy as np
 from simulator.batch import Generator, MixedBatch, Seconds
 from simulator.job_tracking import JobTracking
 from simulator.mixture import NOTHING_MIXED, Mixture, Shares
+from simulator.people import People
 from simulator.product_views import ProductViews
 from simulator.web_logs import WebLogs
 
@@ -34,7 +35,8 @@ class Options:
 
     `rate` (events/s) and `count` are over all `streams`; `duration` in seconds; what is None does not limit.
     `start`: the event time of the first event (epoch seconds); by default events happen as they are produced, and a
-    count without a rate ends now. The same options with the same `start` give the same bytes in the same order.
+    count without a rate ends now. `days`: how long a past such a count is spread over, instead of at a shop's pace.
+    The same options with the same `start` give the same bytes in the same order.
     """
 
     streams: tuple[str, ...] = STREAMS
@@ -44,6 +46,7 @@ class Options:
     seed: int = 1
     shares: Shares = NOTHING_MIXED
     start: float | None = None
+    days: float | None = None
 
     @property
     def total(self) -> int | None:
@@ -60,6 +63,8 @@ class Options:
             return self.rate
         if self.count is None:
             return _PACE_OF_DURATION
+        if self.days is not None:
+            return self.count / (self.days * 86_400)
         return max(_PACE_OF_COUNT, self.count / _LONGEST_PAST)
 
     @property
@@ -80,13 +85,16 @@ class Tick:
     batches: dict[str, MixedBatch]
 
 
-def ticks(options: Options) -> Iterator[Tick]:
-    """The run's messages in order; endless where neither a count nor a rate with a duration bounds it."""
+def ticks(options: Options, people: People | None = None) -> Iterator[Tick]:
+    """The run's messages in order; endless where neither a count nor a rate with a duration bounds it.
+
+    `people`: those of an earlier run, who come back to the shop in this one and are changed by it.
+    """
     shares = _split(options.streams)
     size = LARGEST_TICK if options.rate is None else max(1, min(LARGEST_TICK, int(options.rate * TICK_SECONDS)))
     total, first, pace = options.total, options.first_event, options.pace
     seed = _seed_of_run(options.seed, first)
-    mixtures = {stream: _mixture(stream, share, options, seed) for stream, share in shares.items()}
+    mixtures = {stream: _mixture(stream, share, options, seed, people) for stream, share in shares.items()}
     credit = dict.fromkeys(shares, 0.0)
     made = 0
     while total is None or made < total:
@@ -128,13 +136,13 @@ def _seed_of_run(seed: int, first: float) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {first:.6f}".encode()).digest()[:8])
 
 
-def _mixture(stream: str, share: float, options: Options, seed: int) -> Mixture:
+def _mixture(stream: str, share: float, options: Options, seed: int, people: People | None) -> Mixture:
     pace = options.pace * share
     count = None if options.total is None else int(options.total * share)
     generator: Generator
     match stream:
         case "product_views":
-            generator = ProductViews(seed, pace=pace, count=count)
+            generator = ProductViews(seed, pace=pace, count=count, people=people)
         case "web_logs":
             generator = WebLogs(seed, pace=pace, count=count)
         case _:

@@ -2,6 +2,8 @@
 
 import random
 
+from simulator.batch import pick
+
 _CHROME = ("137.0.0.0", "138.0.0.0", "139.0.7258.66", "81.0.4044.138", "126.0.6478.127")
 _DESKTOPS = (
     "Windows NT 10.0; Win64; x64",
@@ -81,19 +83,19 @@ _NAMES = (
 
 def resolution(rng: random.Random) -> str:
     """A screen, `WxH` in pixels."""
-    return rng.choice(_RESOLUTIONS)
+    return pick(rng, _RESOLUTIONS)
 
 
 def address(rng: random.Random) -> str:
     """An IPv4 address outside the private and special ranges' first octets."""
-    first = rng.choice((2, 5, 31, 37, 46, 62, 78, 80, 86, 91, 93, 109, 151, 178, 188, 189, 200, 212))
+    first = pick(rng, (2, 5, 31, 37, 46, 62, 78, 80, 86, 91, 93, 109, 151, 178, 188, 189, 200, 212))
     bits = rng.getrandbits(24)
     return f"{first}.{bits >> 16}.{bits >> 8 & 255}.{bits & 255}"
 
 
 def email(rng: random.Random) -> str:
     """An e-mail address in a domain that is reserved for examples (RFC 2606)."""
-    return f"{rng.choice(_NAMES)}{rng.randrange(100_000)}@example.{rng.choice(('com', 'org', 'net'))}"
+    return f"{pick(rng, _NAMES)}{int(rng.random() * 100_000)}@example.{pick(rng, ('com', 'org', 'net'))}"
 
 
 def device_id(rng: random.Random) -> str:

@@ -24,7 +24,13 @@ from landfall.stop_signals import stop_on_every_signal
     show_default=True,
     help="Events a second, all three streams together.",
 )
-def command(duration: float | None, headless: bool, rate: float) -> None:
+@click.option(
+    "--history",
+    type=click.FloatRange(0, min_open=True),
+    metavar="DAYS",
+    help="Land 3,000 events a day of these days before now first, so that people come back after days and weeks.",
+)
+def command(duration: float | None, headless: bool, rate: float, history: float | None) -> None:
     """Show all of it: start Postgres and Kafka in LANDFALL_HOME, simulate three streams, land them exactly once,
     keep the KPI tables fresh, and serve Dagster on loopback.
 
@@ -50,7 +56,7 @@ def command(duration: float | None, headless: bool, rate: float) -> None:
     with only_demo(home), stop_on_every_signal() as stop:
         plain = headless or not console.is_terminal
         screen = Guarded(PlainLines() if plain else LiveTable(console), stop)
-        demo = Demo(home, rate, duration, screen, stop)
+        demo = Demo(home, rate, duration, screen, stop, history)
         try:
             demo.run()
         finally:

@@ -38,6 +38,11 @@ SHARE = click.FloatRange(0, 1)
     metavar="INSTANT",
     help="Event time of the first event, ISO 8601 (UTC without a zone). Default: events happen now.",
 )
+@click.option(
+    "--days",
+    type=click.FloatRange(0, min_open=True),
+    help="Spread --count over this many days, so that people come back after days and weeks.",
+)
 @click.option("--late", type=SHARE, default=0.0, help="Share of events that happened 15 minutes to 3 days earlier.")
 @click.option(
     "--duplicates", type=SHARE, default=0.0, help="Share of messages that are an earlier one once more, byte for byte."
@@ -57,6 +62,7 @@ def command(
     count: int | None,
     seed: int,
     start: str | None,
+    days: float | None,
     late: float,
     duplicates: float,
     malformed: float,
@@ -71,6 +77,7 @@ def command(
 
     \b
     landfall simulate --count 100000                     as fast as possible
+    landfall simulate --count 200000 --days 60           two months that end now
     landfall simulate --rate 500 --duration 60           half a thousand events a second for a minute
     landfall simulate --count 5000 --malformed 0.02 --duplicates 0.05 --json
     landfall simulate --write-reference ref && landfall reference load ref
@@ -88,6 +95,8 @@ def command(
         return
     if late + duplicates + malformed > 1:
         raise UserError("--late, --duplicates and --malformed are shares of all messages: together at most 1.")
+    if days is not None and (count is None or rate is not None):
+        raise UserError("--days spreads a count over the past: give --count with it, and no --rate.")
     options = Options(
         streams=tuple(name for name in STREAMS if name in streams) or STREAMS,
         rate=rate,
@@ -96,6 +105,7 @@ def command(
         seed=seed,
         shares=Shares(late, duplicates, malformed),
         start=_instant(start) if start else None,
+        days=days,
     )
     settings = Settings.load()
     with stop_on_signals() as stop:

@@ -14,7 +14,7 @@ from cli.demo.background import Background
 from cli.demo.closing import closing_lines
 from cli.demo.kpis import TABLES
 from cli.demo.observer import Baseline, Observer, Span
-from cli.demo.production import Production
+from cli.demo.production import Production, produce_past
 from cli.demo.reconcile import account
 from cli.demo.screen import Moment, Screen
 from cli.demo.servers import load_simulated_reference, refusal
@@ -25,6 +25,7 @@ from landfall.processes import free_port
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from local_stack.stack import down, running
+from simulator.people import People
 from simulator.simulation import STREAMS
 
 T = TypeVar("T")
@@ -58,10 +59,21 @@ class Live:
 
 
 class Demo:
-    """One run. `stop`, once set, ends it; whoever calls `run` calls `end` afterwards, whatever happened."""
+    """One run. `stop`, once set, ends it; whoever calls `run` calls `end` afterwards, whatever happened.
 
-    def __init__(self, home: Path, rate: float, duration: float | None, screen: Screen, stop: Event) -> None:
-        self._home, self._rate, self._duration = home, rate, duration
+    `history`: days before now whose events land first.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        rate: float,
+        duration: float | None,
+        screen: Screen,
+        stop: Event,
+        history: float | None = None,
+    ) -> None:
+        self._home, self._rate, self._duration, self._history = home, rate, duration, history
         self._screen, self._stop = screen, stop
         self._children = Children(home / "demo")
         self._began, self._began_at = time.monotonic(), dt.datetime.now(dt.UTC)
@@ -120,14 +132,18 @@ class Demo:
         self._say("landing has started")
         if left := self._wait(Background(observer.left)):
             self._say(f"{left.records:,} messages that an earlier run left in Kafka land first")
-        self._poll(observer.left, "what an earlier run left in Kafka to land")
+        people = People()
+        if days := self._history:
+            past = self._wait(Background(lambda: produce_past(settings, days, people, self._stop)))
+            self._say(f"{past:,} events of the {days:g} days before now land first")
+        self._poll(observer.left, "what is left in Kafka to land")
         baselines = self._wait(Background(observer.baselines))
         length = "until Ctrl-C" if self._duration is None else f"for {self._duration:g} s"
         self._say(f"events now, {self._rate:g} a second, {length}; a few of them late, repeated or malformed")
         return Live(
             observer=observer,
             baselines=baselines,
-            production=Production(settings, self._rate, self._duration),
+            production=Production(settings, self._rate, self._duration, people),
             watcher=Watcher(observer, baselines),
             since=time.monotonic(),
         )

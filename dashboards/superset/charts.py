@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dashboards.superset.colours import BLUE, LINEAR, SCHEME
 from dashboards.superset.datasets import TEMPORAL, TRAFFIC, Compiled
 from dashboards.superset.description import Chart
 from dashboards.superset.identity import VERSION, identity
+from landfall.errors import UserError
+from warehouse.dbt_vars import dbt_vars
 
 PAGED_FROM = 1_000
 """A table of more rows is shown by pages: a browser takes seconds for thousands of rows."""
@@ -19,6 +22,7 @@ VIZ_TYPES = {
     "ranking": "echarts_timeseries_bar",
     "map": "world_map",
     "funnel": "funnel",
+    "triangle": "pivot_table_v2",
 }
 """Superset's names of our kinds."""
 
@@ -64,13 +68,21 @@ def params(chart: Chart, dataset: Compiled, zone: str) -> dict[str, Any]:
         "ranking": ranking,
         "map": world_map,
         "funnel": funnel,
+        "triangle": triangle,
     }[chart.kind]
     return {**shared, **of_kind(chart, dataset, subtitle(chart, zone))}
 
 
 def subtitle(chart: Chart, zone: str) -> str:
-    """With the time zone."""
-    return chart.subtitle.replace("{zone}", zone)
+    """With the time zone, and the dbt project's variables that it names. Raises UserError for one that is not there."""
+    known = {**dbt_vars(), "zone": zone}
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in known:
+            raise UserError(f"chart {chart.name!r}: its subtitle names {found[1]!r}, which is no variable of dbt.")
+        return str(known[found[1]])
+
+    return re.sub(r"\{(\w+)\}", value, chart.subtitle)
 
 
 def filters(chart: Chart, dataset: Compiled) -> list[dict[str, Any]]:
@@ -253,6 +265,31 @@ def funnel(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
         "label_type": 5,
         "tooltip_label_type": 5,
         "show_tooltip_labels": True,
+    }
+
+
+def triangle(chart: Chart, dataset: Compiled, words: str) -> dict[str, Any]:
+    """Rows by the first column of `by`, columns by the second, a figure where they meet. No totals."""
+    rows, across = chart.by
+    return {
+        "groupbyRows": [rows],
+        "groupbyColumns": [across],
+        "metrics": list(chart.metrics),
+        "metricsLayout": "COLUMNS",
+        "aggregateFunction": "First",
+        "rowTotals": False,
+        "colTotals": False,
+        "rowSubTotals": False,
+        "colSubTotals": False,
+        "transposePivot": False,
+        "combineMetric": False,
+        "order_desc": True,
+        "rowOrder": "key_a_to_z",
+        "colOrder": "key_a_to_z",
+        "valueFormat": "SMART_NUMBER",
+        "date_format": "%Y-%m-%d",
+        "time_grain_sqla": None,
+        "conditional_formatting": [],
     }
 
 

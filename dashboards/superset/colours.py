@@ -18,6 +18,19 @@ LABELS = {
     **dict.fromkeys(("conversion", "qualified"), GREEN),
     **dict.fromkeys(("quarantined", "ratio", "p99"), VERMILLION),
     "spend": PURPLE,
+    # visitors and carts
+    "new": BLUE,
+    "returning": ORANGE,
+    "bought": GREEN,
+    "abandoned": VERMILLION,
+    "emptied": GREY,
+    "open": SKY,
+    # models of attribution
+    "last": BLUE,
+    "first": ORANGE,
+    "last_non_direct": GREEN,
+    "linear": PURPLE,
+    "position": SKY,
     # steps of a funnel, whose labels stand on them
     **dict.fromkeys(("listing", "detail", "option", "add to cart", "cart", "success", "view", "paid"), PALE),
     # channels and media

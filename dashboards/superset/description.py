@@ -13,7 +13,7 @@ from landfall.errors import UserError
 
 FOLDER = Path(__file__).parent
 
-Kind = Literal["number", "table", "lines", "bars", "ranking", "map", "funnel"]
+Kind = Literal["number", "table", "lines", "bars", "ranking", "map", "funnel", "triangle"]
 Aggregate = Literal["sum", "max", "count_distinct", "ratio"]
 
 
@@ -102,7 +102,7 @@ class Chart(Part):
     dataset: str
     metrics: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = ()
-    """Columns whose values make rows, series or steps."""
+    """Columns whose values make rows, series or steps; of a triangle its rows and its columns."""
     x: str | None = None
     """Column along the axis, of lines and bars."""
     only: dict[str, str | int | bool] = {}

@@ -248,6 +248,8 @@ def test_figures_are_those_of_the_marts_and_count_nothing_twice_where_no_traffic
         ("shop", "Views"): "select sum(views) from marts.kpi_products_daily_latest",
         ("shop", "People"): "select sum(human_views) from marts.kpi_products_daily_latest",
         ("shop", "Sessions"): "select sum(sessions) from marts.kpi_sessions_daily_latest",
+        ("audience", "New visitors"): "select sum(new_visitors) from marts.kpi_visitors_daily",
+        ("audience", "Orders"): "select sum(orders) from marts.kpi_visitors_daily",
         ("shop_log", "Requests"): "select sum(action_count) from marts.kpi_web_actions_5min",
         ("shop_log", "Failed payments"): "select sum(payment_errors) from marts.kpi_web_payment_errors_5min",
         ("recruitment", "Clicks"): "select sum(clicks) from marts.kpi_jobs_hourly",

@@ -67,7 +67,36 @@ MARTS = {
     ),
     "dim_page": "page_key, page_url, host, path",
     "fct_order_lines": "price, currency",
-    "fct_product_sessions": "started_at, ended_at",
+    "fct_product_sessions": (
+        "started_at, ended_at, visitor_key, is_on_shared_device, is_first_of_visitor, touch_channel"
+    ),
+    "dim_visitor": (
+        "visitor_key, first_event_key, identified_by, devices, is_on_shared_device, sessions, human_sessions, events,"
+        " views, orders, first_order_at, first_seen_at, last_seen_at, first_channel, first_country_name"
+    ),
+    "kpi_visitors_daily": (
+        "event_date, sessions, visitors, new_visitors, returning_visitors, orders, human_sessions, human_visitors,"
+        " human_new_visitors, human_returning_visitors, human_orders"
+    ),
+    "kpi_acquisition_daily": (
+        "event_date, country_name, channel, sessions, visitors, new_visitors, returning_visitors, orders,"
+        " human_sessions, human_visitors, human_new_visitors, human_returning_visitors, human_orders"
+    ),
+    "kpi_retention_weekly": (
+        "cohort_type, cohort_week, weeks_since, cohort_visitors, visitors, share, human_cohort_visitors,"
+        " human_visitors, human_share, is_complete"
+    ),
+    "kpi_attribution_daily": (
+        "event_date, country_name, currency, channel, model, orders, revenue, human_orders, human_revenue"
+    ),
+    "fct_carts": (
+        "first_event_key, visitor_key, opened_at, last_event_at, outcome, adds, currency, value, unvalued_adds, is_bot,"
+        " country_name"
+    ),
+    "kpi_carts_daily": (
+        "event_date, country_name, currency, carts, bought, emptied, abandoned, open, human_carts, human_bought,"
+        " human_abandoned, value, abandoned_value, abandonment_rate"
+    ),
     "dim_user_agent": "user_agent, browser, os, device, is_bot, bot_reason",
     "dim_referrer": "referrer_url, referrer_host, medium",
     "dim_location": "country_name, region, city",

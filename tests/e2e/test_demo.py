@@ -30,9 +30,10 @@ def test_a_demo_accounts_for_every_event_beside_another_stack_and_leaves_no_proc
     loads = "select count(*) from landing.loads"
     with connect(settings.as_transformer, autocommit=True) as beside:
         before = beside.execute(loads).fetchone()
-        with demo(home, "--duration", "15", "--headless") as run:
+        with demo(home, "--duration", "15", "--history", "2", "--headless") as run:
             assert run.exit_code(240) == 0, run.said
             assert processes_of(home) == []
+        assert "6,000 events of the 2 days before now land first" in run.said
         assert "Nothing is lost, nothing is doubled." in run.said
         for stream in STREAMS:
             produced, landed, quarantined, lost, doubled = account_of(run.said, stream)

@@ -10,9 +10,9 @@ import pytest
 
 from landing_stream.contract import load_contracts
 from simulator.batch import Batch
-from simulator.journeys import EVENT_TYPES
 from simulator.product_views import MEAN_BYTES, ProductViews
 from simulator.stores import ODD_ORIGINS, stores, written
+from simulator.walks import EVENT_TYPES
 
 START = 1_750_000_000.0
 COUNT = 60_000

@@ -40,7 +40,8 @@
             ~ upstreams | sort | join(', ') ~ '.'
         ) %}
     {% endfor %}
-    {% if config.get('incremental_strategy') == 'rebuild_buckets' and reads_new_rows_alone(model, sql, upstreams) %}
+    {# a bucket of a single event holds nothing but new rows #}
+    {% if config.get('incremental_strategy') == 'rebuild_buckets' and unique_key_columns() != ['event_key'] and reads_new_rows_alone(model, sql, upstreams) %}
         {% do exceptions.raise_compiler_error(
             said ~ ' counts its buckets from new rows alone, so each refresh would replace what earlier ones counted: count the buckets that '
             ~ 'new rows touch from all facts, where {{ readable_loads(stream) }}.'

@@ -101,6 +101,7 @@
         {% do persist_docs(relation, model) %}
         {% do record_definition(relation, definition) %}
     {% endif %}
+    {% if not existing or changed or filled_anew %} {% do create_note_triggers(relation) %} {% endif %}
     {% if not existing or filled_anew or (is_counted_by_day(model) and not turn.reporting_timezone) %}
         {% do record_counted_timezone(relation) %}
     {% endif %}

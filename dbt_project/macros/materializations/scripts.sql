@@ -27,7 +27,7 @@
         'relation': progress_key(relation),
         'reads': reads,
         'bounds': bounds,
-        'statements': statements | trim | replace('"' ~ relation.database ~ '".', ''),
+        'statements': (begin_noting(relation, upstreams) ~ statements) | trim | replace('"' ~ relation.database ~ '".', ''),
         'changes': config.get('meta', {}).get('changes', {}),
     } %}
     {% do script.update({'script_md5': local_md5(tojson(script, sort_keys=true))}) %}
@@ -42,7 +42,7 @@
 {% macro run_script(script, turn, from_start) %}
     {% set project = env_var('LANDFALL_PROJECT_MD5', '') %}
     {% set is_stored = turn.script_md5 == script.script_md5 and project in ('', turn.project) %}
-    {% set in_any_case = reads_nothing() or (recounts_days() and config.get('meta', {}).get('event_day')) %}
+    {% set in_any_case = reads_nothing() or (recounts_days() and (config.get('meta', {}).get('event_day') or 'from ops.noted_keys as n' in script.statements)) %}
     {% call statement('main', fetch_result=true) %}
         {% if not recounts_days() and not is_stored %}
             insert into ops.model_scripts (relation, reads, bounds, statements, changes, script_md5, project)

@@ -10,6 +10,7 @@
             'ip': 'ip_key',
             'referrer_host': 'referrer_host_key',
             'device': 'device_key',
+            'email': 'email_key',
         },
         'partial_indexes': [
             {'columns': [five_minutes('event_at'), 'product_key'], 'where': is_view('event_type')},

@@ -8,7 +8,14 @@
         {'columns': ['device_key', 'ended_at']},
         {'columns': [reporting_day('started_at')]},
     ],
-    meta={'event_day': reporting_day('started_at')},
+    meta={
+        'event_day': reporting_day('started_at'),
+        'noted': [
+            {'kind': 'device', 'key': 'device_key'},
+            {'kind': 'session', 'key': 'session_key'},
+            {'kind': 'day', 'day': reporting_day('started_at')},
+        ],
+    },
 ) }}
 
 {#

@@ -6,7 +6,7 @@
 ) }}
 
 with new_sessions as (
-    select * from {{ ref('fct_product_sessions') }}
+    select * from {{ ref('int_product_sessions__with_rules') }}
     where {{ new_loads('product_views', event_at='started_at') }}
 ),
 
@@ -22,7 +22,7 @@ touched_days as (
 ),
 
 sessions as (
-    select * from {{ ref('fct_product_sessions') }}
+    select * from {{ ref('int_product_sessions__with_rules') }}
 ),
 
 final as (

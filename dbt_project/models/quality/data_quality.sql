@@ -117,6 +117,32 @@ unknown_currencies as (
         )
 ),
 
+-- what bounds of identity leave out; counted as logins and devices
+wide_logins as (
+    select
+        'product_views' as stream,
+        'login_on_too_many_devices' as issue,
+        'more than ' || more_than_devices as detail,
+        count(*) as events,
+        null::bigint as newest_load_id,
+        null::timestamptz as newest_kafka_timestamp
+    from {{ ref('int_wide_logins') }}
+    group by more_than_devices
+),
+
+shared_devices as (
+    select
+        'product_views' as stream,
+        'shared_device' as issue,
+        '(none)' as detail,
+        count(distinct device_key) as events,
+        null::bigint as newest_load_id,
+        null::timestamptz as newest_kafka_timestamp
+    from {{ ref('int_visitor_sessions') }}
+    where is_on_shared_device
+    having count(*) > 0
+),
+
 findings as (
     select * from rejected
     union all
@@ -132,6 +158,10 @@ findings as (
     select * from event_types
     union all
     select * from unknown_currencies
+    union all
+    select * from wide_logins
+    union all
+    select * from shared_devices
 ),
 
 final as (

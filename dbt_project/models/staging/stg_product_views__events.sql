@@ -20,7 +20,7 @@ select
     {{ landed('collect_id') }} as collect_id,
     {{ landed('device_id') }} as device_id,
     {{ landed('user_id_db') }} as user_id,
-    nullif(lower(btrim(coalesce({{ landed('email_address') }}, {{ landed('email') }}))), '') as email,
+    {{ valid_email("lower(btrim(coalesce(" ~ landed('email_address') ~ ", " ~ landed('email') ~ ")))") }} as email,
     {{ ip_address(landed('ip')) }} as ip_address,
     {{ landed('store_id') }} as store_id,
     {{ order_number(landed('order_id')) }} as order_id,

@@ -1,0 +1,24 @@
+with daily as (
+    select * from {{ ref('int_audience__daily') }}
+    where not is_whole_day
+),
+
+final as (
+    select
+        event_date,
+        country_name,
+        channel,
+        sessions,
+        visitors,
+        new_visitors,
+        returning_visitors,
+        orders,
+        human_sessions,
+        human_visitors,
+        human_new_visitors,
+        human_returning_visitors,
+        human_orders
+    from daily
+)
+
+select * from final
