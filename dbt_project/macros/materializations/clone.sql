@@ -22,7 +22,12 @@
         create table {{ relation }} (
             like {{ defer_relation }} including all excluding indexes,
             primary key ({{ primary_key(model) | join(', ') }})
-        );
+        ) {{ partition_clause() }};
+        {% if config.get('partition_by') %}
+            select ops.make_partitions('{{ progress_key(relation) }}', (
+                select array_agg(distinct date_trunc('month', {{ config.get('partition_by') }}, 'UTC')) from {{ defer_relation }}
+            ));
+        {% endif %}
         update ops.model_definition
         set
             definition_md5 = '',
