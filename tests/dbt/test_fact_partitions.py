@@ -1,6 +1,7 @@
 """Facts in partitions: made as events need them, one row per event key over all; an upgrade moves them there."""
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 import psycopg
@@ -142,7 +143,6 @@ def test_of_one_key_the_first_landed_stays_also_where_it_comes_again_with_anothe
 
 
 def test_what_is_rolled_back_leaves_no_row_no_partition_and_no_key(warehouse: Warehouse) -> None:
-    warehouse.run()
     warehouse.land("product_views", [view("a", THIS_MONTH - dt.timedelta(days=3))])
     project = warehouse.one(f"select project from ops.model_scripts where relation = '{SHOP}'")
     with connect(warehouse.settings.as_transformer) as killed:
@@ -173,7 +173,7 @@ def test_who_asks_for_some_days_reads_their_partitions_alone(warehouse: Warehous
     bounds = f"event_at >= '{day}' and event_at < '{day + dt.timedelta(days=1)}'"
     for mart in (SHOP, "marts.fct_product_events"):
         plan = "\n".join(line for (line,) in warehouse.rows(f"explain select * from {mart} where {bounds}"))
-        assert plan.count("int_product_events_2") == 1 + plan.count(" using "), plan
+        assert len(set(re.findall(r"int_product_events_\d{8}\b(?!_)", plan))) == 1, plan
     assert len(partitions(warehouse, SHOP)) == 7
 
 
@@ -222,11 +222,9 @@ def test_an_upgrade_puts_facts_into_partitions_and_a_kill_in_its_midst_loses_not
     said = prepare(warehouse.settings, topics=False, models=True)
     assert [line.split(":")[0] for line in said] == [JOBS, SHOP, WEB]
     assert prepare(warehouse.settings, topics=False, models=True) == [], "nothing is left to do"
-    assert warehouse.tables() == {
-        name: rows for name, rows in right.items() if not name.startswith(SHOP + "_") or name in right
-    } | {name: rows for name, rows in warehouse.tables().items() if name not in right}
+    assert warehouse.tables() == right
     assert partitions(warehouse, SHOP)[0][0] == "-"
-    assert len(partitions(warehouse, SHOP)) == 3
+    assert len(partitions(warehouse, SHOP)) >= 2
     assert warehouse.one(f"select has_table_privilege('landing_writer', '{SHOP}', 'select')")
     indexes = "select count(*) from pg_index as i where i.indrelid = '{}'::regclass and i.indisvalid"
     assert warehouse.one(indexes.format(SHOP)) == warehouse.one(indexes.format(SHOP + "_first")) == 7
@@ -234,11 +232,8 @@ def test_an_upgrade_puts_facts_into_partitions_and_a_kill_in_its_midst_loses_not
     warehouse.land("product_views", [view("ahead", THIS_MONTH), view("new", THIS_MONTH - dt.timedelta(days=800))])
     warehouse.run()
     assert warehouse.rows(
-        f"select event_id, tableoid::regclass::text from {SHOP} where event_id in ('ahead', 'new') order by 1"
-    ) == [
-        ("ahead", f"{SHOP}_{(THIS_MONTH + dt.timedelta(days=300)).year}0101"),
-        ("new", f"{SHOP}_first"),
-    ]
+        f"select event_id, tableoid = '{SHOP}_first'::regclass from {SHOP} where event_id in ('ahead', 'new') order by 1"
+    ) == [("ahead", False), ("new", True)]
     assert warehouse.one("select count(*) from marts.fct_product_events where event_id in ('new', 'later')") == 2
 
 
