@@ -42,8 +42,8 @@ KEPT_TABLES = (
 class Table:
     """A table with its columns that may hold something of a person: their types by name.
 
-    `unique`: those in which, with others, no two rows are alike. `is_partitioned`: Postgres holds that of each partition
-    alone; of facts no two have the same event key all the same.
+    `unique`: those in which, with others, no two rows are alike. `is_partitioned`: Postgres holds that of each
+    partition alone; of facts no two have the same event key all the same.
     """
 
     schema: str

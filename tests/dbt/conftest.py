@@ -89,7 +89,7 @@ class Warehouse:
         return int(self.one(f"select coalesce(max(position), 0) from ops.model_progress where relation = '{relation}'"))
 
     def tables(self, *, with_positions: bool = True) -> dict[str, list[tuple[Any, ...]]]:
-        """Every table and view of intermediate and marts, but not of how the system does, nor partitions; rows sorted."""
+        """Every table and view of intermediate and marts but partitions and how the system does; its rows sorted."""
         names = self.rows(
             "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
             " from information_schema.columns where table_schema in ('intermediate', 'marts')"

@@ -232,7 +232,8 @@ def test_an_upgrade_puts_facts_into_partitions_and_a_kill_in_its_midst_loses_not
     warehouse.land("product_views", [view("ahead", THIS_MONTH), view("new", THIS_MONTH - dt.timedelta(days=800))])
     warehouse.run()
     assert warehouse.rows(
-        f"select event_id, tableoid = '{SHOP}_first'::regclass from {SHOP} where event_id in ('ahead', 'new') order by 1"
+        f"select event_id, tableoid = '{SHOP}_first'::regclass from {SHOP} where event_id in ('ahead', 'new')"
+        " order by event_id"
     ) == [("ahead", False), ("new", True)]
     assert warehouse.one("select count(*) from marts.fct_product_events where event_id in ('new', 'later')") == 2
 
