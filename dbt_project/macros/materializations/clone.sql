@@ -24,8 +24,8 @@
             primary key ({{ primary_key(model) | join(', ') }})
         ) {{ partition_clause() }};
         {% if config.get('partition_by') %}
-            select ops.make_partitions('{{ progress_key(relation) }}', (
-                select array_agg(distinct date_trunc('month', {{ config.get('partition_by') }}, 'UTC')) from {{ defer_relation }}
+            select ops.make_partitions('{{ progress_key(relation) }}', array(
+                select date_trunc('month', {{ config.get('partition_by') }}, 'UTC') from {{ defer_relation }} group by 1
             ));
         {% endif %}
         update ops.model_definition

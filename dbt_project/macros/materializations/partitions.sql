@@ -18,7 +18,7 @@
     select ops.take_out_known_keys('{{ progress_key(target) }}', '{{ batch }}');
 
     select ops.make_partitions(
-        '{{ progress_key(target) }}', (select array_agg(distinct date_trunc('month', {{ time }}, 'UTC')) from {{ batch }})
+        '{{ progress_key(target) }}', array(select date_trunc('month', {{ time }}, 'UTC') from {{ batch }} group by 1)
     );
 
     insert into {{ target }} ({{ columns }})
