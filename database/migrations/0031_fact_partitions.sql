@@ -1,10 +1,10 @@
 -- Facts in partitions by the time of their events. A model says `partition_by` and its materialization makes the table so
--- (dbt_project/macros/materializations/partitions.sql); what stands here makes the partitions that a pass needs, and keeps one row per
--- event key over all of them. Owned by transformer.
+-- (dbt_project/macros/materializations/partitions.sql); what stands here makes the partitions that a pass needs, and keeps one
+-- row per event key over all of them. Owned by transformer.
 set local role transformer;
 
-/* The partitions of a table, oldest first; none of one that has none. An open end is infinite. ISO dates, so that the bounds are read as
-they are written, whatever the session's settings. */
+/* The partitions of a table, oldest first; none of one that has none. An open end is infinite. ISO dates, so that the bounds are
+read as they are written, whatever the session's settings. */
 create function ops.partitions_of(fact regclass)
 returns table (partition regclass, from_at timestamptz, until_at timestamptz)
 language sql stable
@@ -23,12 +23,13 @@ as $$
     where i.inhparent = fact and c.relispartition
     order by 2
 $$;
-comment on function ops.partitions_of is 'Partitions of a table by time, oldest first, each from when (included) until when (not included).';
+comment on function ops.partitions_of is
+'Partitions of a table by time, oldest first, each from when (included) until when (not included).';
 
 
-/* The range of a partition that an instant needs, whatever is there: a month around now, a year within ten years of it, and one range
-for all that is further back, one for all that is further ahead. Months while there are few partitions, so that their number stays
-bounded: each query holds a lock on each of them and of their indexes. */
+/* The range of a partition that an instant needs, whatever is there: a month around now, a year within ten years of it, and one
+range for all that is further back, one for all that is further ahead. Months while there are few partitions, so that their
+number stays bounded: each query holds a lock on each of them and of their indexes. */
 create function ops.partition_range(
     instant timestamptz, partitions bigint, as_of timestamptz, out from_at timestamptz, out until_at timestamptz
 )
@@ -59,9 +60,10 @@ $$;
 comment on function ops.partition_range is 'From when until when a new partition for an instant goes, where nothing else is.';
 
 
-/* Makes the partitions that these times need and that are not there. Each is a table first, with its indexes, and is attached then: that
-takes SHARE UPDATE EXCLUSIVE of the fact, which no reader and no writer holds up or waits for. Does nothing to a table without partitions,
-but for the bound that `landfall migrate` put on it before it was interrupted. Behind the model's lock. Returns how many it made. */
+/* Makes the partitions that these times need and that are not there. Each is a table first, with its indexes, and is attached
+then: that takes SHARE UPDATE EXCLUSIVE of the fact, which no reader and no writer holds up or waits for. Does nothing to a
+table without partitions, but for the bound that `landfall migrate` put on it before it was interrupted. Behind the model's
+lock. Returns how many it made. */
 create function ops.make_partitions(fact regclass, times timestamptz[]) returns integer
 language plpgsql
 set timezone = 'UTC'
@@ -139,12 +141,13 @@ begin
     end loop;
 end
 $$;
-comment on function ops.patiently is 'Executes a statement once its locks are free, without holding up others behind it. At most ten minutes.';
+comment on function ops.patiently is
+'Executes a statement once its locks are free, without holding up others behind it. At most ten minutes.';
 
 
-/* Takes those rows out of a batch, a temporary table, whose event key is in the fact, in whichever partition and with whichever time: the
-first landed stays. A key that is twice in the batch is refused. By the index of each partition, as the planner knows neither table when
-both are new. Behind the model's lock, so nobody adds keys meanwhile. Returns how many rows went. */
+/* Takes those rows out of a batch, a temporary table, whose event key is in the fact, in whichever partition and with whichever
+time: the first landed stays. A key that is twice in the batch is refused. By the index of each partition, as the planner
+knows neither table when both are new. Behind the model's lock, so nobody adds keys meanwhile. Returns how many rows went. */
 create function ops.take_out_known_keys(fact regclass, batch text) returns bigint
 language plpgsql
 set enable_hashjoin = off
@@ -158,7 +161,9 @@ begin
     if not exists (select from pg_class as c where c.oid = fact and c.relkind = 'p') then
         return 0;
     end if;
-    execute format('select min(event_key::text) from (select event_key from %I group by 1 having count(*) > 1) as doubled', batch)
+    execute format(
+        'select min(event_key::text) from (select event_key from %I group by 1 having count(*) > 1) as doubled', batch
+    )
     into twice;
     if twice is not null then
         raise exception using
@@ -170,25 +175,25 @@ begin
     return known;
 end
 $$;
-comment on function ops.take_out_known_keys is 'Takes the rows out of a batch of facts whose event key is there already, with whichever time.';
+comment on function ops.take_out_known_keys is
+'Takes the rows out of a batch of facts whose event key is there already, with whichever time.';
 
 
-/* As it was, and for a table in partitions: those that have grown, and the whole where it has grown by a quarter, of which the planner
-needs statistics of its own. */
+/* As it was, and for a table in partitions: those that have grown, and the whole where it has grown by a quarter, of which the
+planner needs statistics of its own. */
 create or replace function ops.analyze_when_grown(table_name regclass, written bigint) returns void
 language plpgsql
 as $$
 declare
     grown regclass;
 begin
-    if written < 1000 then
-        return;
-    end if;
     for grown in
         select c.oid
         from pg_partition_tree(table_name) as t
         inner join pg_class as c on c.oid = t.relid
-        where t.isleaf and pg_relation_size(c.oid) > 1.25 * c.relpages * current_setting('block_size')::integer
+        where
+            written >= 1000 and t.isleaf
+            and pg_relation_size(c.oid) > 1.25 * c.relpages * current_setting('block_size')::integer
     loop
         execute format('analyze %s', grown);
     end loop;
@@ -196,7 +201,7 @@ begin
         select from pg_class as c
         where
             c.oid = table_name and c.relkind = 'p'
-            and 1.25 * greatest(c.reltuples, 0) < (
+            and 1000 + 1.25 * greatest(c.reltuples, 0) < (
                 select sum(greatest(p.reltuples, 0))
                 from pg_partition_tree(table_name) as t
                 inner join pg_class as p on p.oid = t.relid
