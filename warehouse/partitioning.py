@@ -144,7 +144,6 @@ def has_bound(connection: Connection, relation: str, until: dt.datetime | None) 
 def take_turn(connection: Connection, relation: str) -> None:
     """As the table's model does: others wait until the transaction ends."""
     connection.execute("select ops.lock_model(%s, '{}')", (relation,))
-    connection.execute("select 1 from ops.model_progress where relation = %s order by source for update", (relation,))
 
 
 def patiently(connection: Connection, change: Callable[[], None]) -> None:
