@@ -12,6 +12,7 @@ from landing_stream.tables import ensure_tables
 from local_stack.stack import start_servers
 from local_stack.topics import create_topics
 from warehouse.backfill import backfill
+from warehouse.partitioning import partition_facts
 from warehouse.refresh import create_relations
 
 
@@ -34,7 +35,7 @@ def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
     """Bring the servers of `settings` to this release; returns what was done, in words.
 
     In order: roles, schemas and migrations; topics of the contracts; landing tables; empty relations of the models;
-    columns that facts gained, filled from landing.
+    facts of an earlier release in partitions; columns that facts gained, filled from landing.
     """
     contracts = list(load_contracts().values())
     done = [f"migration {name} applied" for name in migrate(settings)]
@@ -45,5 +46,6 @@ def prepare(settings: Settings, *, topics: bool, models: bool) -> list[str]:
         ensure_tables(landing, contracts)
     if models:
         create_relations(settings)
+        done += partition_facts(settings)
         done += [str(filled) for filled in backfill(settings)]
     return done

@@ -42,13 +42,15 @@ KEPT_TABLES = (
 class Table:
     """A table with its columns that may hold something of a person: their types by name.
 
-    `unique`: those in which, with others, no two rows are alike.
+    `unique`: those in which, with others, no two rows are alike. `is_partitioned`: Postgres holds that of each
+    partition alone; of facts no two have the same event key all the same.
     """
 
     schema: str
     name: str
     columns: Mapping[str, str]
     unique: frozenset[str] = frozenset()
+    is_partitioned: bool = False
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -323,10 +325,18 @@ def write_or_merge(connection: Connection, table: Table, oid: int, place: str, n
         return
     try:
         with connection.transaction():
+            if table.is_partitioned and "event_key" in new and has_event(connection, table, new["event_key"]):
+                raise psycopg.errors.UniqueViolation
             write(connection, table, oid, place, new)
     except psycopg.errors.UniqueViolation:
         delete = sql.SQL("delete from {} where tableoid = %s and ctid = %s::tid").format(table.identifier)
         connection.execute(delete, (oid, place))
+
+
+def has_event(connection: Connection, table: Table, key: UUID) -> bool:
+    """Whether a fact of this key is in one of the partitions."""
+    query = sql.SQL("select 1 from {} where event_key = %s limit 1").format(table.identifier)
+    return connection.execute(query, (key,)).fetchone() is not None
 
 
 def write(connection: Connection, table: Table, oid: int, place: str, new: Mapping[str, Any]) -> None:
@@ -355,7 +365,8 @@ def tables_of(connection: Connection, owner: str, kept: Iterable[str] = KEPT_TAB
                 where exists (
                     select from pg_index as i where i.indrelid = c.oid and i.indisunique and a.attnum = any(i.indkey)
                 )
-            )
+            ),
+            c.relkind = 'p'
         from pg_class as c
         inner join pg_namespace as n on n.oid = c.relnamespace
         inner join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -364,14 +375,14 @@ def tables_of(connection: Connection, owner: str, kept: Iterable[str] = KEPT_TAB
             and n.nspname <> 'pg_catalog' and n.nspname !~ '(^|_)(reference|snapshots)$'
             and not (n.nspname in ('ops', 'landing') and c.relname = any(%s))
             and format_type(a.atttypid, null) = any(%s) and a.attname <> 'topic_id'
-        group by 1, 2
+        group by 1, 2, c.relkind
         order by 1, 2
         """,
         (owner, list(kept), [*TEXTS, "uuid"]),
     )
     return [
-        Table(schema, name, dict(zip(names, kinds, strict=True)), frozenset(unique or ()))
-        for schema, name, names, kinds, unique in rows.fetchall()
+        Table(schema, name, dict(zip(names, kinds, strict=True)), frozenset(unique or ()), is_partitioned)
+        for schema, name, names, kinds, unique, is_partitioned in rows.fetchall()
     ]
 
 

@@ -19,6 +19,7 @@ def command(topics: bool, no_models: bool) -> None:
     LANDFALL_LANDING_DSN, LANDFALL_POSTGRES_DSN and (if you like) LANDFALL_BI_DSN name the logins to give the roles
     landing_writer, transformer and bi_reader; those that do not exist are made with the password of the DSN.
 
+    Facts of an earlier release are put into partitions, readable meanwhile, with their rows where they are.
     Columns that facts gained are filled for older events from what landing still has of them, in short transactions
     beside everything else. Interrupted, it goes on where it stopped when it is run again.
     """

@@ -30,7 +30,12 @@ where issue = any(%(issues)s) and newest_kafka_timestamp > %(since)s
 order by 1, 2, events desc, detail
 """
 # Of the planner's statistics, which autovacuum keeps: exact enough for a part of 5 %.
-EVENTS_EVER = "select greatest(reltuples, 0)::bigint from pg_class where oid = to_regclass(%(relation)s)"
+EVENTS_EVER = """
+select coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
+from pg_partition_tree(to_regclass(%(relation)s)) as t
+inner join pg_class as c on c.oid = t.relid
+where t.isleaf
+"""
 UNKNOWN = {
     "host": (
         "unmapped_hosts",

@@ -97,11 +97,14 @@ class Warehouse:
         return int(self.one(f"select coalesce(max(position), 0) from ops.model_progress where relation = '{relation}'"))
 
     def tables(self, *, with_positions: bool = True) -> dict[str, list[tuple[Any, ...]]]:
-        """Every table and view of intermediate and marts, but for those of how the system does; its rows sorted."""
+        """Every table and view of intermediate and marts but partitions and how the system does; its rows sorted."""
         names = self.rows(
             "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
             " from information_schema.columns where table_schema in ('intermediate', 'marts')"
-            " and (%s or table_name <> all(%s)) and table_name not like 'trust%%' group by 1, 2",
+            " and (%s or table_name <> all(%s)) and table_name not like 'trust%%'"
+            " and not (select c.relispartition from pg_class as c"
+            " where c.oid = format('%%I.%%I', table_schema, table_name)::regclass)"
+            " group by 1, 2",
             with_positions,
             LANDING_RELATIONS,
         )

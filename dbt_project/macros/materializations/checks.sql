@@ -28,6 +28,7 @@
     {% if strategy == 'add_up' and not meta.added %}
         {% do exceptions.raise_compiler_error(said ~ ' needs meta.added: the columns that its strategy add_up adds up.') %}
     {% endif %}
+    {% do check_partition_by(model, said) %}
 {% endmacro %}
 
 

@@ -22,7 +22,12 @@
         create table {{ relation }} (
             like {{ defer_relation }} including all excluding indexes,
             primary key ({{ primary_key(model) | join(', ') }})
-        );
+        ) {{ partition_clause() }};
+        {% if config.get('partition_by') %}
+            select ops.make_partitions('{{ progress_key(relation) }}', array(
+                select date_trunc('month', {{ config.get('partition_by') }}, 'UTC') from {{ defer_relation }} group by 1
+            ));
+        {% endif %}
         update ops.model_definition
         set
             definition_md5 = '',

@@ -90,7 +90,9 @@
         {% set existing = grow_table(relation, existing, filled_anew) %}
     {% endif %}
     {% if not existing %}
-        {% call statement('create_table') %} create table {{ relation }} {{ get_table_columns_and_constraints() }} {% endcall %}
+        {% call statement('create_table') %}
+            create table {{ relation }} {{ get_table_columns_and_constraints() }} {{ partition_clause() }}
+        {% endcall %}
     {% endif %}
     {# not before: a model may read its own table. What fails here is rolled back with the rest #}
     {% if changed %} {% do get_assert_columns_equivalent(sql) %} {% endif %}

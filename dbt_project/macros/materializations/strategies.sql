@@ -1,9 +1,11 @@
 {#
     insert_new: for facts, which never change. Rows whose key is there already are duplicates and left out; as loads are read in
     their order, the first one landed is the one that stays. What is known of a fact's user agent or address may change: see meta.changes
-    in scripts.sql. Events go in by time: what happened together then lies together, also after a backlog.
+    in scripts.sql. Events go in by time: what happened together then lies together, also after a backlog. Tables in partitions: see
+    partitions.sql.
 #}
 {% macro by_load_insert_new_sql(arguments) %}
+    {% if config.get('partition_by') %} {% do return(insert_into_partitions_sql(arguments)) %} {% endif %}
     {% set columns = arguments.dest_columns | join(', ') %}
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from ({{ arguments.sql }}) as new_rows

@@ -1,5 +1,6 @@
 {{ config(
     incremental_strategy='insert_new',
+    partition_by='event_at',
     indexes=[
         {'columns': ['changed_load_id']},
         {'columns': ['device_key', 'event_at']},
