@@ -12,6 +12,7 @@ COMMANDS = (
     "restart",
     "memory",
     "refresh",
+    "costs",
     "freshness",
     "disk",
     "recovery",

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from benchmarks.instruments.cpu import POSTGRES, cpu_seconds
 from benchmarks.instruments.figures import median
-from benchmarks.instruments.history import STREAM, History
+from benchmarks.instruments.history import EVENTS_A_DAY, STREAM, History
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
@@ -36,24 +36,37 @@ SLOWEST = 5
     "--history", "histories", multiple=True, type=int, default=HISTORIES, show_default=True,
     help="Events in the tables before; 100,000 a day. May be repeated.",
 )  # fmt: skip
+@click.option(
+    "--wide-day", type=int, metavar="N", help="One more history, the longest of these, in days of N events each."
+)
 @click.option("--events", default=10_000, show_default=True, help="New events of each measured refresh.")
 @click.option("--rounds", default=9, show_default=True, help="Refreshes of each kind, in turns.")
 @measured
-def command(histories: Sequence[int], events: int, rounds: int, say: Say) -> Part:
+def command(histories: Sequence[int], wide_day: int | None, events: int, rounds: int, say: Say) -> Part:
     """A warm refresh of the models: nothing new, some events, behind histories of different lengths.
 
     The models of the product views, in one process, as `landfall refresh --watch` runs them, and once through dbt."""
-    return measure(say, histories, events, rounds)
+    return measure(say, histories, events, rounds, wide_day)
 
 
-def measure(say: Say, histories: Sequence[int] = HISTORIES, events: int = 10_000, rounds: int = 9) -> Part:
-    """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history.
+def measure(
+    say: Say,
+    histories: Sequence[int] = HISTORIES,
+    events: int = 10_000,
+    rounds: int = 9,
+    wide_day: int | None = None,
+) -> Part:
+    """Seconds and WAL of a refresh with nothing new and with `events` new ones, for each length of history; and, with
+    `wide_day`, for the longest in days of so many events.
 
     Each length has servers of its own, so that the days that the new events fall into are as busy behind all of them;
     they take turns, so that a busy machine slows all of them alike.
     """
     with ExitStack() as stack:
-        found = [Behind(stack.enter_context(temporary_servers(models=True)), length) for length in sorted(histories)]
+        wanted = [(length, EVENTS_A_DAY) for length in sorted(histories)]
+        if wide_day is not None:
+            wanted.append((max(*histories, wide_day), wide_day))
+        found = [Behind(stack.enter_context(temporary_servers(models=True)), *each) for each in wanted]
         for behind in found:
             behind.catch_up(say)
         for seed in range(2, 2 + FIRST + rounds):
@@ -80,17 +93,18 @@ class Round:
 
 
 class Behind:
-    """The figures behind a history of one length."""
+    """The figures behind a history of one length, in days of so many events."""
 
-    def __init__(self, settings: Settings, length: int) -> None:
-        self.length = length
+    def __init__(self, settings: Settings, length: int, a_day: int = EVENTS_A_DAY) -> None:
+        self.length, self.a_day = length, a_day
+        self.name = f"{length:,}" if a_day == EVENTS_A_DAY else f"{length:,}, {a_day:,} a day"
         self.rounds: list[Round] = []
-        self._settings, self._session, self._history = settings, DbtSession(settings), History(settings)
+        self._settings, self._session, self._history = settings, DbtSession(settings), History(settings, a_day)
         self._refresher = Refresher(self._session)
 
     def catch_up(self, say: Say) -> None:
         """Land the history and fill the tables from it."""
-        say(f"refresh: history grows to {self.length:,} events")
+        say(f"refresh: history grows to {self.name} events")
         self._history.grow(self.length)
         outcome = well(self._session.run(pass_arguments([STREAM])))
         self.events_a_second, self.slowest_of_catch_up = self.length / outcome.seconds, slowest(outcome)
@@ -115,7 +129,7 @@ class Behind:
         self.rounds.append(done)
         self.slowest = slowest(hot)
         say(
-            f"refresh: behind {self.length:,}: nothing new {1000 * done.nothing_new:.0f} ms, {events:,} new events"
+            f"refresh: behind {self.name}: nothing new {1000 * done.nothing_new:.0f} ms, {events:,} new events"
             f" {done.new_events:.2f} + {done.cold:.2f} s, {done.wal / 1e6:.0f} MB of WAL, CPU {python_cpu:.2f} s here"
             f" and {postgres_cpu:.2f} s in Postgres; through dbt {done.through_dbt:.2f} s, CPU"
             f" {done.dbt_python_cpu:.2f} and {done.dbt_postgres_cpu:.2f} s"
@@ -192,26 +206,31 @@ def summary(events: int, rounds: int, found: Sequence[Behind]) -> Part:
     )
     for behind in found:
         table.rows.append((
-            f"{behind.length:,}", 1000 * behind.median("nothing_new"), behind.median("new_events"),
+            behind.name, 1000 * behind.median("nothing_new"), behind.median("new_events"),
             behind.median("new_events", first=True), behind.median("cold"), behind.median("wal") / 1e6,
             behind.median("wal", first=True) / 1e6, behind.events_a_second,
         ))  # fmt: skip
-    shortest, longest = found[0], found[-1]
+    usual = [behind for behind in found if behind.a_day == EVENTS_A_DAY]
+    shortest, longest = usual[0], usual[-1]
     if longest is not shortest:
         ratio = longest.median("new_events") / shortest.median("new_events")
         table.notes.append(f"New events, hot tables, longest history : shortest = {ratio:.2f}")
+    if found[-1] is not longest:
+        ratio = found[-1].median("new_events") / longest.median("new_events")
+        table.notes.append(f"New events, hot tables, wide days : days of {EVENTS_A_DAY:,} = {ratio:.2f}")
     doors = Table(
         f"The hot tables with {events:,} new events, without dbt and through it (median of {rounds}; seconds)",
         ["history, events", "without", "CPU here", "in Postgres", "through dbt", "CPU here", "in Postgres"],
     )
     for behind in found:
         figures = ("new_events", "python_cpu", "postgres_cpu", "through_dbt", "dbt_python_cpu", "dbt_postgres_cpu")
-        doors.rows.append((f"{behind.length:,}", *map(behind.median, figures)))
+        doors.rows.append((behind.name, *map(behind.median, figures)))
     models = Table(f"The slowest models of a refresh with {events:,} new events (seconds)", ["model", "seconds"])
     models.rows.extend(longest.slowest.items())
     raw = [
         {
             "history": behind.length,
+            "events_a_day": behind.a_day,
             "catch_up_events_s": behind.events_a_second,
             "slowest_of_catch_up": behind.slowest_of_catch_up,
             "rounds": [asdict(done) for done in behind.rounds],

@@ -42,8 +42,8 @@ class History:
     """The history of one database. Events of its first day were simulated; those of each day before it are copies with
     other keys, devices and times."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, events_a_day: int = EVENTS_A_DAY) -> None:
+        self._settings, self._events_a_day = settings, events_a_day
         self._now = time.time()
         self._days = 0
         self._first_load = 0
@@ -51,12 +51,12 @@ class History:
     def grow(self, events: int) -> None:
         """Up to this many events, in whole days, landed and enriched."""
         if not self._days:
-            self.land(EVENTS_A_DAY, seed=1)
+            self.land(self._events_a_day, seed=1)
             self._days = 1
         connection = connect(self._settings.as_writer, autocommit=True)
         self._first_load = self._first_load or _one(connection, "select min(load_id) from landing.product_views")
         writer = start_writer(connection, STREAM, "stream")
-        while self._days * EVENTS_A_DAY < events:
+        while self._days * self._events_a_day < events:
             load = draw_load(connection, writer)
             connection.execute(
                 self._copy_of_a_day(connection),

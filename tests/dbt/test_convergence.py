@@ -108,6 +108,28 @@ def test_an_hour_that_comes_out_empty_is_deleted(warehouse: Warehouse) -> None:
     assert warehouse.one("select count(*) from marts.kpi_jobs_hourly") == 0
 
 
+def test_a_count_is_changed_in_place_and_what_comes_out_as_it_was_is_not_touched(warehouse: Warehouse) -> None:
+    versions = "select job_id, clicks, xmin::text from intermediate.int_job_events__hourly order by 1"
+    click = {**job_events(1, seed=5)[0], "custom_track": "click", "job_id": "1", "publisher_id": None}
+    again, other = (
+        {**click, "create_time": str(click["create_time"]).replace("-000000000000", f"-00000000{end}"), "job_id": job}
+        for end, job in (("0abc", "1"), ("0abd", "2"))
+    )
+    warehouse.land("job_tracking", [click, other])
+    warehouse.run()
+    (first, _, written), untouched = warehouse.rows(versions)
+    warehouse.land("job_tracking", [again])
+    warehouse.run()
+    (changed, clicks, rewritten), left = warehouse.rows(versions)
+    assert (first, changed, clicks) == (1, 1, 2)
+    assert rewritten != written
+    assert left == untouched
+    counted = (
+        "select count(*) from pg_class where relname = 'int_job_events__hourly' and reloptions = '{fillfactor=80}'"
+    )
+    assert warehouse.one(counted) == 1
+
+
 def test_a_job_that_is_loaded_after_its_clicks_fills_in_its_company(warehouse: Warehouse) -> None:
     event = {**job_events(1, seed=6)[0], "custom_track": "click", "job_id": "188.0"}
     warehouse.land("job_tracking", [event])

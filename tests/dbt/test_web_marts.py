@@ -117,6 +117,20 @@ def request(number: int, seconds: float, **fields: str | None) -> Event:
     }
 
 
+def test_a_table_that_has_no_hours_yet_gets_those_of_its_windows(warehouse: Warehouse) -> None:
+    warehouse.land("web_logs", TRAFFIC[:100])
+    warehouse.run()
+    before = warehouse.tables()
+    warehouse.reader.execute("alter table intermediate.int_web_statuses__5min drop column hour_start cascade")
+    warehouse.reader.execute(
+        "update ops.model_definition set definition_md5 = '' where relation like '%statuses__5min'"
+    )
+    warehouse.run("run", "-s", "int_web_statuses__5min", "kpi_web_status_hourly")
+    after = warehouse.tables()
+    assert before["marts.kpi_web_status_hourly"] != []
+    assert [name for name in before if before[name] != after[name]] == []
+
+
 def test_the_eleventh_request_makes_bots_of_the_first_ten_and_of_their_users_sessions(warehouse: Warehouse) -> None:
     first_ten = [request(number, number, user_id=f"u{number}") for number in range(10)]
     warehouse.land("web_logs", first_ten)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import cli, drain, latency, memory
+from benchmarks import cli, costs, drain, latency, memory
 from benchmarks.instruments.cpu import DRIVER, JVM, KAFKA, PARTS, POSTGRES, WORKERS, cpu_seconds, difference
 from benchmarks.instruments.cpu import resident_bytes as resident
 from benchmarks.instruments.figures import percentile, percentiles
@@ -103,6 +103,22 @@ def test_latency_is_told_until_the_commit_and_until_the_load_may_be_read() -> No
     assert part.raw["committed"] == pytest.approx({"p50": 0.6, "p95": 0.69, "p99": 0.698, "max": 0.7})
     assert part.raw["readable"]["max"] == 0.8
     assert "together 20" in part.tables[0].as_text()
+
+
+def test_costs_are_told_by_model_and_by_table_with_its_indexes() -> None:
+    models = [costs.ModelCost("int_a", 0.5, 10), costs.ModelCost("fct_b", 1.5, 20)]
+    events = 1_000_000 - costs.FIRST
+    sizes = [
+        costs.Size("web_logs", "", 9_000_000),
+        costs.Size("fct_b", "", 5_000_000),
+        costs.Size("fct_b", "btree (a)", 2_000_000),
+    ]
+    streams = {"int_a": ["web_logs"], "fct_b": ["product_views", "web_logs"], "web_logs": ["web_logs"]}
+    cpu, disk = costs.summary(events, models, sizes, streams).tables
+    assert [row[:2] for row in cpu.rows] == [("fct_b", "product_views, web_logs"), ("int_a", "web_logs")]
+    assert "web_logs: 2.0 s per million events together" in cpu.notes
+    assert disk.rows[2:] == [("fct_b, with its indexes", 7.0), ("· the table", 5.0), ("· btree (a)", 2.0)]
+    assert "web_logs: landing 9, beneath the marts 7 bytes per event" in disk.notes
 
 
 def test_figures_are_aligned_under_their_header() -> None:

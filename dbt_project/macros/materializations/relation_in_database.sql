@@ -46,7 +46,7 @@
 
 {# md5 of all that makes a relation what it is: SQL, contract, keys, indexes, documentation; a database copied by name is the same. #}
 {% macro definition_of(model, sql) %}
-    {% set configured = in_reporting_timezone(config.get('indexes') | string ~ config.get('meta') | string) %}
+    {% set configured = in_reporting_timezone(config.get('indexes') | string ~ config.get('meta') | string) ~ storage_parameters() %}
     {% set parts = [sql, model.description, model.constraints | string, configured] %}
     {% for column in model.columns.values() %}
         {% do parts.append(column.name ~ column.data_type ~ column.description ~ column.constraints) %}

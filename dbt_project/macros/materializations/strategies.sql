@@ -16,10 +16,11 @@
 
 {#
     rebuild_buckets: for aggregates. unique_key names the columns of the bucket (an hour, a window). The model gives all rows of
-    every bucket that new events touch; a bucket without rows is one row whose other key columns are null: it is deleted and
-    nothing is put in its place. Rows that come out as they were are left alone: most of a bucket's do, and writing them again
-    would cost WAL and dead rows at each refresh. Rows go in by their key, so by time: who counts a day again reads and changes
-    few pages, also after a backlog.
+    every bucket that new events touch; a bucket without rows is one row whose other key columns are null: what it held is deleted,
+    and nothing is put in its place. Rows that come out as they were are left alone: most of a bucket's do, and writing them again
+    would cost WAL and dead rows at each refresh. Those that come out with other values are changed in place: where no index has such
+    a value, in their page and in no index. New rows go in by their key, so by time: who counts a day again reads and changes few
+    pages, also after a backlog.
 
     When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
     meta.event_day gives the day of a row.
@@ -44,15 +45,24 @@
             or ({{ in_reporting_timezone(config.get('meta').event_day) }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
             {% endif %}
         )
-        and not exists (
-            select from {{ rebuilt }} as r
-            where
-                {{ same_columns('r', 't', key) }}
-                {%- if values %}
-                and ({% for column in values %}r.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-                is not distinct from ({% for column in values %}t.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-                {%- endif %}
-        );
+        and not exists (select from {{ rebuilt }} as r where {{ same_columns('r', 't', key) }});
+
+    {# not by `on conflict do update`, which locks each row first, and logs that #}
+    {% if values %}
+    with changed as (
+        update {{ target }} as t
+        set {% for column in values %}{{ column }} = r.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ rebuilt }} as r
+        where
+            {{ same_columns('r', 't', key) }}
+            and ({% for column in values %}r.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+            is distinct from ({% for column in values %}t.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+        returning true
+    )
+
+    -- ops.execute_statements adds them to the rows of the last statement
+    select set_config('landfall.rows_changed', count(*)::text, true) from changed;
+    {% endif %}
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ rebuilt }} as r

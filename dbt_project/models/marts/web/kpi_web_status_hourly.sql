@@ -1,9 +1,5 @@
 with windows as (
-    select
-        *,
-        {{ reporting_hour('window_start', counted_timezone(ref('int_web_statuses__5min'))) }}
-        at time zone {{ counted_timezone(ref('int_web_statuses__5min')) }} as hour_start
-    from {{ ref('int_web_statuses__5min') }}
+    select * from {{ ref('int_web_statuses__5min') }}
 ),
 
 hours as (
