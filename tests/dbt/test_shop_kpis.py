@@ -160,6 +160,7 @@ def test_the_rules_over_whole_tables_hold_and_see_what_breaks_them(in_order: War
         "shop_marts_agree_on_the_views_of_production_shops",
         "sessions_hold_every_event_of_a_device",
         "revenue_adds_up_to_the_counted_order_lines",
+        "attribution_adds_up_to_the_revenue",
         "human_figures_are_at_most_all_figures",
         "shop_days_add_up_to_their_hours",
     }

@@ -38,7 +38,7 @@
     where
         (
             ({{ bucket | join(', ') }}) in (select distinct {{ bucket | join(', ') }} from {{ rebuilt }})
-            {% if recounts_days() %}
+            {% if recounts_days() and config.get('meta', {}).get('event_day') %}
             or ({{ in_reporting_timezone(config.get('meta').event_day) }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
             {% endif %}
         )
