@@ -30,19 +30,19 @@ _SEARCH = (
 )  # fmt: skip
 _SOCIAL = ("https://www.facebook.com/", "https://l.instagram.com/", "https://www.pinterest.com/")
 
-DIRECT = Source(21, ("",), 0.50, reminds=0.035)
+DIRECT = Source(21, ("",), 0.50, reminds=0.04)
 SOURCES = (
     DIRECT,
     Source(32, _SEARCH, 0.25),
     Source(11, _SOCIAL, 0.15, click_id="fbclid"),
-    Source(5, ("https://mail.yahoo.com/", "https://mail.google.com/"), 0.70, reminds=0.12),
+    Source(5, ("https://mail.yahoo.com/", "https://mail.google.com/"), 0.70, reminds=0.07),
     Source(3, ("https://chatgpt.com/",), 0.12),
     Source(6, ("https://www.hochzeit-blog.example/ringe?ref=lumera",), 0.12),
     Source(9, ("https://www.google.com/", "https://www.google.de/"), 0.15, ("google", "cpc"), "gclid"),
     Source(5, ("https://www.facebook.com/", "https://l.instagram.com/"), 0.10, ("facebook", "social"), "fbclid"),
-    Source(3, ("", "https://www.hochzeit-blog.example/"), 0.75, ("criteo", "retargeting"), reminds=0.12),
+    Source(3, ("", "https://www.hochzeit-blog.example/"), 0.75, ("criteo", "retargeting"), reminds=0.08),
     Source(2, ("https://www.idealo.de/",), 0.15, ("idealo", "psm")),
-    Source(3, ("", "https://mail.yahoo.com/"), 0.65, ("newsletter", "email"), reminds=0.08),
+    Source(3, ("", "https://mail.yahoo.com/"), 0.65, ("newsletter", "email"), reminds=0.06),
 )
 
 

@@ -50,6 +50,7 @@ CSS = """
   .grid-container .resizable-container { min-width: 0 !important; max-width: 358px !important; }
   .grid-container .dashboard-component-chart-holder { overflow-x: auto; }
   .grid-container .dashboard-component-header { max-width: 358px; }
+  .grid-container .pvtTable :is(th, td) { padding: 2px 4px !important; font-size: 11px; }
   .grid-container [data-test-viz-type="big_number_total"] .header-controls { display: none; }
   .grid-container [data-test-viz-type="big_number_total"] .header-title { font-size: 11px; overflow: visible; }
   .grid-container [data-test-viz-type="big_number_total"] .subtitle-line {

@@ -238,10 +238,10 @@ TABLES: dict[str, dict[str, str]] = {
             " from marts.kpi_acquisition_daily group by 1"
         ),
         "Revenue by channel and model": (
-            "select currency, channel, coalesce(to_char(100 * coalesce(sum(human_revenue) filter (where model = 'last'), 0)"
-            " / nullif(sum(sum(human_revenue) filter (where model = 'last')) over (partition by currency), 0), 'FM990.0')"
-            " || '%', 'N/A')"
-            " from marts.kpi_attribution_daily group by 1, 2"
+            "select currency, channel, coalesce("
+            "to_char(100 * given / nullif(sum(given) over (partition by currency), 0), 'FM990.0') || '%', 'N/A')"
+            " from (select currency, channel, coalesce(sum(human_revenue) filter (where model = 'last'), 0) as given"
+            " from marts.kpi_attribution_daily group by 1, 2) as last"
         ),
         "Retention": (
             "select '100.0' || case when is_complete then '' else ' …' end from marts.kpi_retention_weekly"

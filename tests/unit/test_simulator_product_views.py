@@ -15,7 +15,7 @@ from simulator.stores import ODD_ORIGINS, stores, written
 from simulator.walks import EVENT_TYPES
 
 START = 1_750_000_000.0
-COUNT = 60_000
+COUNT = 120_000
 
 
 @pytest.fixture(scope="module")
