@@ -82,11 +82,19 @@ revenue as (
     inner join {{ ref('int_orders') }} as orders
         on days.event_date = {{ reporting_day('orders.event_at') }} and days.until_at >= orders.event_at
     -- order by order: joined with the rest, the view's joins are too many for Postgres to begin with the orders
-    cross join lateral (
-        select * from {{ ref('fct_order_lines') }} as of_order
-        where orders.event_key = of_order.event_key
-        offset 0
-    ) as lines
+    cross join
+        lateral (
+            select
+                of_order.order_key,
+                of_order.country_name,
+                of_order.currency,
+                of_order.line_total,
+                of_order.is_bot
+            from {{ ref('fct_order_lines') }} as of_order
+            where orders.event_key = of_order.event_key
+            order by 1
+            offset 0
+        ) as lines
     group by 1, 2, 3
 ),
 
