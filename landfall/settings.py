@@ -103,7 +103,9 @@ class Settings:
         " [enrichment](enrichment/README.md)",
     )
     landing_retention_days: int = setting(
-        30, DAYS, "`landfall retention` drops landing partitions that are older than this many days"
+        30,
+        DAYS,
+        "`landfall retention` drops landing partitions that are older than this many days, and merges their loads",
     )
     quarantine_retention_days: int = setting(
         90, DAYS, "`landfall retention` deletes quarantined records that are older than this many days"

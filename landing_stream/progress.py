@@ -29,7 +29,7 @@ select
 from landing.horizons as h
 cross join lateral (
     select
-        count(*) as loads,
+        coalesce(sum(loads), 0)::bigint as loads,
         count(*) filter (where state = 'open') as open,
         count(*) filter (where state = 'sealed') as sealed,
         max(landed_at) as landed_at

@@ -24,7 +24,7 @@ LATENESS_BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 864
 
 HORIZONS = "select stream, hi from landing.horizons order by 1"
 STATES = """
-select state, count(*) from landing.loads
+select state, sum(loads)::bigint from landing.loads
 where stream = %s and load_id > %s and load_id <= %s and kind = 'events' group by 1
 """
 DURATIONS = """

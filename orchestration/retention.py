@@ -123,6 +123,7 @@ def old_landing(settings: Settings, *, dry_run: bool = False) -> Gone:
         "landing_partitions": len(done.dropped),
         "landing_rows": sum(partition.rows for partition in done.dropped),
         "landing_partitions_held": len(done.held),
+        "loads_merged": done.loads,
         "quarantined_records": done.quarantined,
         "addresses_shortened": done.addresses,
         "identifiers_shortened": done.identifiers,

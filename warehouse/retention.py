@@ -1,5 +1,5 @@
-"""Old data goes: landing partitions that every model has read, records in quarantine, the end of
-addresses, identifiers, and queries of pages.
+"""Old data goes: landing partitions that every model has read, the single loads of these in the ledger, records in
+quarantine, the end of addresses, identifiers, and queries of pages.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
+from warehouse.merging import merge_loads
 from warehouse.shorten import shorten_identifiers
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Reader:
 @dataclass(frozen=True)
 class Done:
     """What went, or would go. `held`: partitions that stay, each with the reader that has not read it whole.
-    `addresses`, `identifiers`, `pages`: how many were shortened.
+    `addresses`, `identifiers`, `pages`: how many were shortened; `loads`: how many were merged into others.
     """
 
     dropped: tuple[Partition, ...]
@@ -69,6 +70,7 @@ class Done:
     addresses: int
     identifiers: int = 0
     pages: int = 0
+    loads: int = 0
 
 
 def retain(settings: Settings, *, dry_run: bool = False) -> Done:
@@ -100,6 +102,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
             addresses=shorten_addresses(ops, settings.address_retention_days, dry_run=dry_run),
             identifiers=identifiers,
             pages=pages,
+            loads=merge_loads(ops, landing, dry_run=dry_run),
         )
 
 

@@ -11,14 +11,15 @@ def command(dry_run: bool) -> None:
     """Let go of what is older than the settings say.
 
     \b
-    LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day (30)
+    LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day, and its loads in the ledger (30)
     LANDFALL_QUARANTINE_RETENTION_DAYS   records in quarantine (90)
     LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
     LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
                                          counted on; addresses of pages: then without query and fragment (90)
 
-    A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. Facts
-    and marts keep everything. Once a partition has gone, a full refresh rebuilds the marts from the facts and leaves
+    A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. With
+    it go the single loads of its day in the ledger: they are merged, by partition, and their sums stay. Facts and marts
+    keep everything. Once a partition has gone, a full refresh rebuilds the marts from the facts and leaves
     the facts as they are.
     """
     # Imported here for start-up time.
@@ -36,6 +37,7 @@ def command(dry_run: bool) -> None:
             f"{partition.stream}: {partition.day} stays: {reader.name} has read to load {max(reader.position, 0)} of"
             f" {partition.last_load_id}; run `landfall refresh`, or drop that table when it is nobody's"
         )
+    click.echo(f"ledger: {done.loads:,} load(s) {would}merged into others")
     click.echo(f"quarantine: {done.quarantined:,} record(s) {would}deleted")
     click.echo(f"addresses: {done.addresses:,} {would}shortened")
     click.echo(f"identifiers: {done.identifiers:,}, addresses of pages: {done.pages:,} {would}shortened")

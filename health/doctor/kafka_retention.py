@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OUTAGE = """
 select coalesce(max(extract(epoch from least(l.landed_at - l.before, l.landed_at - s.first_record))), 0)::float8
 from (
-    select load_id, landed_at, lag(landed_at) over (order by load_id) as before
+    select load_id, landed_at, loads, lag(landed_at) over (order by load_id) as before
     from landing.loads
     where stream = %(stream)s and door = 'stream' and kind = 'events'
 ) as l
@@ -31,7 +31,7 @@ cross join lateral (
     from landing.slices as p
     where p.stream = %(stream)s and p.load_id = l.load_id
 ) as s
-where l.before is not null and l.landed_at - l.before > interval '10 seconds'
+where l.loads = 1 and l.before is not null and l.landed_at - l.before > interval '10 seconds'
 """
 # Bytes of a partition's busiest day, by the ledger's records and by what a row takes in Postgres.
 BUSIEST_DAY = """

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import subprocess
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -82,6 +83,51 @@ def test_old_partitions_go_and_facts_and_marts_stay_also_with_a_full_refresh(war
     warehouse.reader.execute("delete from intermediate.int_web_sessions; delete from intermediate.int_job_events")
     assert refresh(warehouse.settings, full_refresh=True).ok
     assert warehouse.tables() == before
+
+
+def test_loads_whose_rows_have_gone_are_merged_and_everything_adds_up_as_before(warehouse: Warehouse) -> None:
+    events = web_requests(60, seed=1)
+    for number, chosen in enumerate([events[:20], events[10:40], events[40:]]):  # ten come twice
+        warehouse.land("web_logs", chosen)
+        first = (0, 20, 50)[number]
+        slice_of(warehouse, number + 1, first, first + len(chosen), len(chosen))
+    warehouse.run()
+    age(warehouse, "web_logs", 40)
+    warehouse.land("web_logs", web_requests(5, seed=2))
+    slice_of(warehouse, 4, 70, 75, 5)
+    warehouse.run()
+    sums = (
+        "select sum(offsets), sum(landed), sum(winners), sum(rejected), sum(duplicates), sum(conflicting_duplicates),"
+        " sum(abs(unexplained_offsets)) + sum(abs(unexplained_rows)) from ops.reconciliation where stream = 'web_logs'"
+    )
+    before = warehouse.rows(sums)
+    assert before == [(75, 75, 65, 0, 10, 0, 0)]
+
+    assert retain(warehouse.settings, dry_run=True).loads == 0, "their rows are there still"
+    assert retain(warehouse.settings).loads == 2
+    assert warehouse.rows("select load_id, loads from landing.loads where stream = 'web_logs' order by 1") == [
+        (3, 3),
+        (4, 1),
+    ]
+    assert warehouse.rows("select load_id, from_offset, until_offset, landed from landing.slices order by 1") == [
+        (3, 0, 70, 70),
+        (4, 70, 75, 5),
+    ]
+    assert warehouse.rows(sums) == before
+    loads = "select load_id, winners, duplicates, unexplained_rows from ops.reconciliation where stream = 'web_logs'"
+    assert warehouse.rows(loads + " order by 1") == [(3, 60, 10, 0), (4, 5, 0, 0)]
+    assert retain(warehouse.settings).loads == 0
+    assert refresh(warehouse.settings, full_refresh=True).ok
+    assert warehouse.rows(sums) == before
+
+
+def slice_of(warehouse: Warehouse, load_id: int, first: int, until: int, count: int) -> None:
+    """The account of a load of web_logs."""
+    warehouse.landing.execute(
+        "insert into landing.slices (stream, load_id, topic_id, kafka_partition, from_offset, until_offset, landed,"
+        " quarantined, holes) values ('web_logs', %s, %s, 0, %s, %s, %s, 0, 0)",
+        (load_id, uuid.UUID(int=7), first, until, count),
+    )
 
 
 def test_the_commands_say_what_goes_and_that_facts_stay_as_they_are(
