@@ -37,7 +37,7 @@ class Person:
         self.devices = [device]
         self.most_devices = pick(rng, _MOST_DEVICES) if may_return else 1
         has_account = may_return and rng.random() < _ACCOUNT_SHARE
-        self.account = _login(rng, str(10_000 + int(rng.random() * 890_000))) if has_account else None
+        self.account = _login(rng, str(10_000 + int(rng.random() * 8_990_000))) if has_account else None
         self.last_seen = 0.0
 
     def login(self, rng: random.Random, *, logged_in: float, buys: bool) -> bytes:
