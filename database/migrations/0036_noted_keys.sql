@@ -1,5 +1,6 @@
 -- Keys whose rows a model has changed, noted in the transaction that changes them, so that models which read it count these
--- again and no others. Triggers on the model's table write them (dbt_project/macros/materializations/noted_keys.sql). Owned by transformer.
+-- again and no others. Triggers on the model's table write them (dbt_project/macros/materializations/noted_keys.sql). Owned by
+-- transformer.
 set local role transformer;
 
 create table ops.noted_keys (
@@ -19,7 +20,7 @@ comment on column ops.noted_keys.kind is 'What it is a key of, as meta.noted of 
 comment on column ops.noted_keys.load_id is 'Up to which load the model had read when the rows changed last.';
 
 
--- Before a model's statements: under which load they note keys. A table that is filled from its start notes none: so are its readers.
+-- Before a model's statements: under which load they note keys. A table filled from its start notes none: so are its readers.
 create function ops.begin_noting(model_relation text, "position" bigint, reads_to bigint) returns void
 language plpgsql
 as $$
@@ -42,7 +43,7 @@ comment on function ops.begin_noting is
 'Says under which load the changes of this transaction are noted, and forgets what every reader has read.';
 
 
--- Of the triggers on a model's table. tg_argv: the table as the model is called, and [{"kind", "key", "day", "number"}, …], each SQL.
+-- Of the triggers on a model's table. tg_argv: the model's relation, and [{"kind", "key", "day", "number"}, …], each SQL.
 create function ops.note_keys() returns trigger
 language plpgsql
 as $$
