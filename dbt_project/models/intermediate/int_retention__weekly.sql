@@ -7,20 +7,20 @@
 
 with touched as (
     {%- for cohort in cohorts %}
-    {{ 'union' if not loop.first }}
-    select
-        '{{ cohort }}' as cohort,
-        noted_day as cohort_week,
-        noted_number as weeks_since
-    from (
-        {{ noted(
-            ref('int_visitor_weeks'),
-            cohort,
-            day="case when cohort = '" ~ cohort ~ "' then cohort_week end",
-            number="case when cohort = '" ~ cohort ~ "' then weeks_since end",
-        ) }}
-    ) as noted_cells_{{ loop.index }}
-    where noted_day is not null
+        {{ 'union' if not loop.first }}
+        select
+            '{{ cohort }}' as cohort,
+            noted_day as cohort_week,
+            noted_number as weeks_since
+        from (
+            {{ noted(
+                ref('int_visitor_weeks'),
+                cohort,
+                day="case when cohort = '" ~ cohort ~ "' then cohort_week end",
+                number="case when cohort = '" ~ cohort ~ "' then weeks_since end",
+            ) }}
+        ) as noted_cells_{{ loop.index }}
+        where noted_day is not null
     {%- endfor %}
 ),
 

@@ -10,20 +10,17 @@ with touched as (
     from ({{ noted(ref('int_device_logins'), 'login', key='login_key') }}) as noted_logins
 ),
 
--- counted no further than needed: the device after the bound makes it wide, and the next ones change nothing
+-- looked for no further than needed: the device after the bound makes it wide, and the next ones change nothing
 final as (
     select
         touched.login_key,
-        case when counted.devices > {{ var('visitor_max_devices') }} then {{ var('visitor_max_devices') }}::bigint end as more_than_devices
+        case when beyond.device_key is not null then {{ var('visitor_max_devices') }}::bigint end as more_than_devices
     from touched
-    cross join lateral (
-        select count(*) as devices
-        from (
-            select logins.device_key from {{ ref('int_device_logins') }} as logins
-            where touched.login_key = logins.login_key
-            limit {{ var('visitor_max_devices') }} + 1
-        ) as first_devices
-    ) as counted
+    left join lateral (
+        select logins.device_key from {{ ref('int_device_logins') }} as logins
+        where touched.login_key = logins.login_key
+        limit 1 offset {{ var('visitor_max_devices') }}
+    ) as beyond on true
 )
 
 select * from final

@@ -127,7 +127,7 @@ wide_logins as (
         null::bigint as newest_load_id,
         null::timestamptz as newest_kafka_timestamp
     from {{ ref('int_wide_logins') }}
-    group by more_than_devices
+    group by 3
 ),
 
 shared_devices as (
