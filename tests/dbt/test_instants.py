@@ -81,6 +81,7 @@ def test_no_reader_breaks_on_what_a_mart_can_hold(warehouse: Warehouse, tmp_path
     # rows of a release that let them in, and whatever else a hand may have written
     for relation in ("intermediate.int_product_events", "intermediate.int_web_requests", "intermediate.int_job_events"):
         for time in ("infinity", "-infinity", "12000-01-01 00:00:00+00", "0044-03-15 00:00:00+00 BC"):
+            warehouse.reader.execute(f"select ops.make_partitions('{relation}', '{{{time}}}')".encode())
             one = f"(select event_key from {relation} where event_at between '2026-01-01' and '2027-01-01' limit 1)"
             times = f"event_at = '{time}', kafka_timestamp = '{time}', landed_at = '{time}'"
             warehouse.reader.execute(f"update {relation} set {times} where event_key = {one}".encode())
