@@ -144,3 +144,25 @@ def order(chance: random.Random, page: Page) -> Event:
     ]
     number = chance.choice(["", "720251727", "720251727.0", "720251728"])
     return {"order_id": number, "cart_products": chance.choice([json.dumps(lines), json.dumps(lines), '[{"broken'])}
+
+
+def purchase(moment: dt.datetime) -> list[Event]:
+    """Somebody who logs in, puts a thing into a cart, and buys it, ten seconds after each other from this moment on."""
+    line = {"product_id": 1, "amount": 1, "price": "100,00", "currency": "€"}
+    steps: list[Event] = [
+        {"collection": "view_product_detail"},
+        {"collection": "add_to_cart_action", "price": "100,00", "currency": "€"},
+        {"collection": "checkout_success", "order_id": "bought", "cart_products": json.dumps([line])},
+    ]
+    return [
+        {
+            "id": f"purchase-{number}",
+            "time_stamp": str(int(moment.timestamp()) + 10 * number),
+            "device_id": "device-of-a-buyer",
+            "user_id_db": "4711",
+            "email_address": "buyer@shop.example",
+            "current_url": "https://www.glamira.de/ring",
+            **step,
+        }
+        for number, step in enumerate(steps)
+    ]

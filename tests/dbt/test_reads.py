@@ -19,7 +19,7 @@ DAYS, STEP = 1095, 11
 SMALL = 500
 SHARE = 0.1
 """Of a table with more than so many rows, at most this part may be read for what the last days alone have."""
-TIMES = ("event_at", "started_at", "minute_start", "window_start", "hour_start", "event_date")
+TIMES = ("event_at", "started_at", "minute_start", "window_start", "hour_start", "event_date", "cohort_week")
 KEPT = ("topic_id",)
 LEFT_OUT = ("__newest", "__watermark", "__accounts", "__rejected", "__values")
 
@@ -40,6 +40,9 @@ OF_ALL = {
     "kpi_web_status_hourly.status_class": "ratios are of all classes of an hour",
     "kpi_funnel_daily.step_order": "steps are compared with those before them",
     "kpi_web_funnel_daily.step_order": "steps are compared with those before them",
+    "kpi_retention_weekly.cohort_type": "shares are of the cohort's first week; at most 108 rows beneath a week",
+    "kpi_retention_weekly.cohort_week": "shares are of the cohort's first week; at most 108 rows beneath a week",
+    "kpi_retention_weekly.weeks_since": "shares are of the cohort's first week; at most 108 rows beneath a week",
     "kpi_browser_os_hourly.browser": "what a user agent is may change, so the counts are by agent",
     "kpi_browser_os_hourly.os": "what a user agent is may change, so the counts are by agent",
 }
@@ -151,6 +154,14 @@ def fill(connection: Connection) -> None:
     for name, columns, kinds, key in tables:
         if name.endswith(LEFT_OUT):
             continue
+        if "event_at" in columns:
+            connection.execute(
+                sql.SQL(
+                    "select ops.make_partitions({0}, array(select generate_series("
+                    "min(event_at) - make_interval(days => {1}), max(event_at) + interval '1 month', '1 month')))"
+                    " from {2} having count(*) > 0"
+                ).format(sql.Literal(f"intermediate.{name}"), sql.Literal(DAYS), sql.Identifier("intermediate", name))
+            )
         connection.execute(
             sql.SQL("insert into {0} ({1}) select {2} from {0}, generate_series({3}, {4}, {3}) as days (ago)").format(
                 sql.Identifier("intermediate", name),
