@@ -6,9 +6,10 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ def witness(records: pa.RecordBatch, row: int) -> Witness:
 
 def last_of_each(records: pa.RecordBatch) -> Iterator[tuple[int, Witness]]:
     """(partition, its last record) of a batch in which offsets ascend within each partition."""
+    # Imported here: who asks the ledger reads no record.
+    import numpy as np
+    import pyarrow as pa
+
     rows = pa.table({"partition": records.column("kafka_partition"), "row": pa.array(np.arange(records.num_rows))})
     for found in rows.group_by("partition").aggregate([("row", "max")]).to_pylist():
         yield found["partition"], witness(records, found["row_max"])

@@ -87,7 +87,7 @@ def test_loads_are_merged_while_landing_goes_on_and_is_broken_off(make_stream: M
     number = 0
     with stream.landing(max_offsets=60):
         for days in (60, 50, 40):
-            for _ in range(3):
+            for _ in range(4):
                 stream.number(number, number + 59, partitions=3)
                 number += 60
                 wait_until(lambda: sum(stream.ledger().values()) == number, "it has landed")  # noqa: B023
