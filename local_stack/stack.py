@@ -19,7 +19,7 @@ def down(home: Path) -> list[str]:
     """Stop Kafka, then Postgres, cleanly; returns the names of those that ran. The state stays for the next `up`."""
     require_state(home)
     with locked(home):
-        stopped = ["Kafka"] if local_kafka(home).stop() else []
+        stopped = ["Kafka"] if kafka_of(home).stop() else []
         stopped += ["Postgres"] if Postgres(home / "postgres").stop() else []
         (home / FILE_NAME).unlink(missing_ok=True)
     return stopped
@@ -27,11 +27,11 @@ def down(home: Path) -> list[str]:
 
 def running(home: Path) -> list[str]:
     """Names of the servers of `home` that run now, in the order in which `down` stops them."""
-    found = ["Kafka"] if local_kafka(home).running() else []
+    found = ["Kafka"] if kafka_of(home).running() else []
     return found + (["Postgres"] if Postgres(home / "postgres").postmaster() is not None else [])
 
 
-def local_kafka(home: Path, brokers: int | None = None) -> Kafka | KafkaCluster:
+def kafka_of(home: Path, brokers: int | None = None) -> Kafka | KafkaCluster:
     """The Kafka of a state folder: of so many brokers; by default of as many as it was made with, or else of one.
 
     Raises UserError where it was made with another number.
@@ -56,7 +56,7 @@ def start_servers(home: Path, brokers: int | None = None) -> Endpoints:
 
     `brokers`: of Kafka; by default as many as there are, or else one. Raises UserError where there are others.
     """
-    kafka, postgres = local_kafka(home, brokers), Postgres(home / "postgres")
+    kafka, postgres = kafka_of(home, brokers), Postgres(home / "postgres")
     kafka_exists, postgres_exists = kafka.exists(), postgres.exists()
     words = passwords(home, LOGINS, create=not postgres_exists)
     if not kafka_exists:

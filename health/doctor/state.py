@@ -105,14 +105,14 @@ def wanted_ports(deployment: Deployment) -> Iterator[tuple[str, int, str]]:
     """Name, last port and what to do, of the local servers and services that do not run."""
     from landfall.services import read_records
     from local_stack.postgres import Postgres
-    from local_stack.stack import local_kafka
+    from local_stack.stack import kafka_of
 
     home = deployment.home
     advice = "Stop what has it, or let `landfall up` take another one: who connects by the old one has to be told."
     postgres = Postgres(home / "postgres")
     if deployment.has_local_postgres and postgres.postmaster() is None and (port := postgres.port()) is not None:
         yield "Postgres", port, advice
-    for node in local_kafka(home).nodes if deployment.has_local_kafka else ():
+    for node in kafka_of(home).nodes if deployment.has_local_kafka else ():
         if node.broker() is None:
             for name, port in zip(node.ports_named, node.ports(), strict=False):
                 yield f"Kafka's {name}", port, advice

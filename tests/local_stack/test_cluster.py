@@ -15,7 +15,7 @@ from landfall.errors import UserError
 from landfall.kafka_reach import ask, refusal
 from landfall.settings import Settings
 from local_stack.kafka_cluster import KafkaCluster
-from local_stack.stack import down, local_kafka, running
+from local_stack.stack import down, kafka_of, running
 from tests.local_stack.test_commands import landfall
 
 
@@ -31,7 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def brokers(home: Path) -> list[psutil.Process]:
     """Their processes."""
-    found = local_kafka(home)
+    found = kafka_of(home)
     assert isinstance(found, KafkaCluster)
     return [process for node in found.nodes if (process := node.broker()) is not None]
 
@@ -52,7 +52,7 @@ def test_nobody_else_is_let_in(home: Path) -> None:
     wrong = replace(kafka, sasl_password="wrong").client_config()
     _, said = ask(wrong, 10)
     assert "it does not take this login" in refusal(wrong, said).why
-    cluster = local_kafka(home)
+    cluster = kafka_of(home)
     internal = [f"127.0.0.1:{port}" for node in cluster.nodes for port in node.ports()[1:]]
     for address in internal:
         without = AdminClient(
