@@ -13,6 +13,8 @@ PARTITIONS = 6
 """Kafka partitions are the unit of scale: a Spark task lands those that are its share."""
 COPIES = 3
 """Most copies of a topic, unless a setting says otherwise: one may be lost while another is restarted."""
+TRIES, TRY_SECONDS = 4, 15.0
+"""To make topics, while a broker dies: the others say after some seconds that it is gone."""
 
 
 def create_topics(kafka: KafkaSettings, topics: Iterable[str], partitions: int = PARTITIONS) -> list[str]:
@@ -23,34 +25,51 @@ def create_topics(kafka: KafkaSettings, topics: Iterable[str], partitions: int =
     # Imported here for start-up time.
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
-    from confluent_kafka.cimpl import NewTopic
 
-    client = AdminClient({**kafka.client_config(), "log_level": 0})
     try:
-        metadata = client.list_topics(timeout=20)
+        metadata = AdminClient(_config(kafka)).list_topics(timeout=20)
         missing = [name for name in topics if name not in metadata.topics]
-        if not missing:
-            return []
-        copies, in_sync = replication(kafka, len(known_brokers(metadata)))
-        config = {"min.insync.replicas": str(in_sync)}
-        wanted = [
-            NewTopic(name, num_partitions=partitions, replication_factor=copies, config=config) for name in missing
-        ]
-        made = []
-        for name, future in client.create_topics(wanted, operation_timeout=30).items():
-            try:
-                future.result(timeout=40)
-                made.append(name)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise
-        return made
+        if missing:
+            copies, in_sync = replication(kafka, len(known_brokers(metadata)))
+            _create(kafka, missing, partitions, copies, in_sync)
+        return missing
     except KafkaException as error:
         said = error.args[0]
         refused = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
         advice = " `landfall acls topics` prints the commands that let it." if said.code() in refused else ""
         words = said.str().rstrip(".")
         raise UserError(f"Kafka at {kafka.bootstrap_servers} does not make topics: {words}.{advice}") from error
+
+
+def _create(kafka: KafkaSettings, names: Iterable[str], partitions: int, copies: int, in_sync: int) -> None:
+    """Raises KafkaException. A topic that somebody has made meanwhile is as good."""
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewTopic
+
+    config = {"min.insync.replicas": str(in_sync)}
+    waiting = {name: NewTopic(name, partitions, replication_factor=copies, config=config) for name in names}
+    for left in reversed(range(TRIES)):
+        # A client goes on asking the broker that it took for the controller, also when that one is gone: each try has
+        # one of its own.
+        client = AdminClient(_config(kafka))
+        asked = client.create_topics([*waiting.values()], operation_timeout=10, request_timeout=TRY_SECONDS)
+        for name, future in asked.items():
+            try:
+                future.result()
+            except KafkaException as error:
+                code = error.args[0].code()
+                if left and code in (KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT):
+                    continue
+                if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+            del waiting[name]
+        if not waiting:
+            return
+
+
+def _config(kafka: KafkaSettings) -> dict[str, Any]:
+    return {**kafka.client_config(), "log_level": 0}
 
 
 def known_brokers(metadata: Any) -> set[int]:
