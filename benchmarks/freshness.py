@@ -37,6 +37,11 @@ CATCH_UP_SECONDS = 120.0
 SLOWEST_PARTITION_SECONDS = 5.0
 """How much later than the newest record of a stream one of another partition may land."""
 # An event of a load is readable when the load is finished, and visible when every model has read the load.
+_POSITIONS = """
+select source, min(position) filter (where relation <> all(%(cold)s)), min(position)
+from ops.model_progress
+group by source
+"""
 _EVENTS = """
 select p.load_id, extract(epoch from p.kafka_timestamp)::float8, extract(epoch from l.finished_at)::float8
 from landing.{stream} as p
@@ -54,7 +59,8 @@ where p.kafka_timestamp >= to_timestamp(%(begin)s) and p.kafka_timestamp < to_ti
 def command(rate: float, seconds: float, warm_up: float, modes: Sequence[Mode], say: Say) -> Iterator[Part]:
     """From produced, and from landed, to visible in every hot mart of the stream, at a steady rate.
 
-    Hot are all but the tables of tag `cold` (sessions, funnels, data quality), which may be half a minute behind.
+    Hot are all but the tables of tag `cold` (sessions, funnels, visitors, data quality), which may be half a minute
+    behind; how far is shown too.
 
     \b
     warm     `landfall land` and `landfall refresh --watch`, with `dagster dev` beside
@@ -67,7 +73,7 @@ def command(rate: float, seconds: float, warm_up: float, modes: Sequence[Mode], 
 
 @dataclass
 class Progress:
-    """By stream: when (epoch seconds) every hot table had read up to a load. Both lists ascend."""
+    """By stream: when (epoch seconds) all of some tables had read up to a load. Both lists ascend."""
 
     loads: dict[str, list[int]] = field(default_factory=dict)
     times: dict[str, list[float]] = field(default_factory=dict)
@@ -80,7 +86,7 @@ class Progress:
             self.times.setdefault(stream, []).append(at)
 
     def visible_at(self, stream: str, load_id: int) -> float:
-        """When the load was in every hot table. Raises IndexError when it never was."""
+        """When the load was in all of them. Raises IndexError when it never was."""
         return self.times[stream][bisect.bisect_left(self.loads[stream], load_id)]
 
 
@@ -98,35 +104,34 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
         running.wait_until_started()
         server.wait()
         say(f"freshness, {mode}: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
-        with watched(settings) as progress, flowing(settings, rate, seed=1, streams=STREAMS):
+        with watched(settings) as (hot, every), flowing(settings, rate, seed=1, streams=STREAMS):
             time.sleep(warm_up)
             begin, memory, disk = time.time(), memory_of(groups), folder_bytes(settings.home / "dagster")
             time.sleep(seconds)
             end, memory_after, disk_after = time.time(), memory_of(groups), folder_bytes(settings.home / "dagster")
-            wait_for(running, progress, settings, end)
-        found = delays(settings, progress, begin, end)
+            wait_for(running, every, settings, end)
+        found = delays(settings, (hot, every), begin, end)
     return summary(mode, rate, seconds, found, (memory, memory_after), disk_after - disk)
 
 
 @contextmanager
-def watched(settings: Settings) -> Iterator[Progress]:
-    """Looks ten times a second how far the hot tables of each stream are."""
-    progress, stop = Progress(), threading.Event()
+def watched(settings: Settings) -> Iterator[tuple[Progress, Progress]]:
+    """Looks ten times a second how far the hot tables of each stream are, and how far all are."""
+    hot, every, stop = Progress(), Progress(), threading.Event()
     cold = cold_relations(read_manifest())
 
     def poll() -> None:
         with connect(settings.as_transformer, autocommit=True) as connection:
             while not stop.wait(POLL_SECONDS):
-                for stream, load_id in connection.execute(
-                    "select source, min(position) from ops.model_progress where relation <> all(%s) group by source",
-                    (cold,),
-                ):
-                    progress.note(stream, load_id, time.time())
+                for stream, of_hot, of_every in connection.execute(_POSITIONS, {"cold": cold}):
+                    now = time.time()
+                    hot.note(stream, of_hot, now)
+                    every.note(stream, of_every, now)
 
     thread = threading.Thread(target=poll, name="progress")
     thread.start()
     try:
-        yield progress
+        yield hot, every
     finally:
         stop.set()
         thread.join()
@@ -153,15 +158,23 @@ def wait_for(running: Landing, progress: Progress, settings: Settings, end: floa
         time.sleep(POLL_SECONDS)
 
 
-def delays(settings: Settings, progress: Progress, begin: float, end: float) -> dict[str, list[tuple[float, float]]]:
-    """By stream: (visible minus produced, visible minus landed), in seconds, of each event that landed as a row."""
+def delays(
+    settings: Settings, seen: tuple[Progress, Progress], begin: float, end: float
+) -> dict[str, list[tuple[float, float, float]]]:
+    """By stream: visible in the hot tables minus produced, the same minus landed, and visible in all tables minus
+    landed, in seconds, of each event that landed as a row. `seen`: of the hot tables, and of all."""
+    hot, every = seen
     found = {}
     with connect(settings.as_transformer, autocommit=True) as connection:
         for stream in STREAMS:
             rows = connection.execute(_EVENTS.format(stream=stream).encode(), {"begin": begin, "end": end}).fetchall()
-            visible = {load_id: progress.visible_at(stream, load_id) for load_id in {row[0] for row in rows}}
+            loads = {row[0] for row in rows}
+            visible = {
+                load_id: (hot.visible_at(stream, load_id), every.visible_at(stream, load_id)) for load_id in loads
+            }
             found[stream] = [
-                (visible[load_id] - produced, visible[load_id] - finished) for load_id, produced, finished in rows
+                (visible[load_id][0] - produced, visible[load_id][0] - finished, visible[load_id][1] - finished)
+                for load_id, produced, finished in rows
             ]
     return found
 
@@ -175,7 +188,7 @@ def summary(
     mode: Mode,
     rate: float,
     seconds: float,
-    found: dict[str, list[tuple[float, float]]],
+    found: dict[str, list[tuple[float, float, float]]],
     memory: tuple[dict[str, int], dict[str, int]],
     grown: int,
 ) -> Part:
@@ -186,7 +199,7 @@ def summary(
         ["", *PERCENTILES],
     )
     raw: dict[str, object] = {"events": len(together), "dagster_folder_grew_bytes": grown}
-    for index, name in ((0, "produced → visible"), (1, "landed → visible")):
+    for index, name in enumerate(("produced → visible", "landed → visible", "landed → visible in the cold tables too")):
         for stream, values in (*found.items(), ("all", together)):
             shown = percentiles([value[index] for value in values])
             table.rows.append((f"{name}, {stream}", *shown.values()))
