@@ -150,6 +150,18 @@ def test_the_payment_provider_does_not_get_the_sale(warehouse: Warehouse) -> Non
     assert list(found.values()) == [{"paid": 100}] * 4
 
 
+def test_of_a_path_of_more_than_a_hundred_touches_the_newest_count(warehouse: Warehouse) -> None:
+    visits = [event(f"v{number}", "A", 2, number, came="social") for number in range(98)]
+    bring(warehouse, event("first", "A", 1, came="search"), *visits, order("o", "A", 7))
+    cut = "select issue, detail, events from ops.data_quality where issue = 'path_cut'"
+    assert credited(warehouse)["first"] == {"search": 100}, "a hundred with the order's own session"
+    assert warehouse.rows(cut) == []
+    warehouse.land("product_views", [event("one more", "A", 6.5, came="social")])
+    warehouse.run()
+    assert credited(warehouse)["first"] == {"social": 100}
+    assert warehouse.rows(cut) == [("path_cut", "more than 100", 1)]
+
+
 def test_the_report_that_happened_first_has_the_order_whatever_landed_first(warehouse: Warehouse) -> None:
     reports = [order("1", "A", 1, 12), order("2", "A", 1, 12 + 1 / 30), order("3", "A", 1, 10)]
     for each in reports:

@@ -2,7 +2,10 @@
     tags=['cold'],
     incremental_strategy='rebuild_buckets',
     unique_key=['order_key'],
-    meta={'noted': [{'kind': 'day', 'day': reporting_day('event_at')}]},
+    meta={
+        'noted': [{'kind': 'day', 'day': reporting_day('event_at')}],
+        'partial_indexes': [{'columns': ['order_key'], 'where': 'is_cut'}],
+    },
 ) }}
 
 -- sessions that came, went, or are another touch now
@@ -47,7 +50,7 @@ orders as (
     inner join {{ ref('int_visitor_orders') }} as orders on touched.order_key = orders.order_key
 ),
 
--- the newest sessions of the visitor within the look-back, both ends included
+-- the newest sessions of the visitor within the look-back, both ends included, and one more, which says that there are more
 paths as (
     select
         orders.order_key,
@@ -63,7 +66,7 @@ paths as (
             and sessions.started_at
             between orders.event_at - interval '{{ var("attribution_lookback_hours") }} hours' and orders.event_at
         order by sessions.started_at desc, sessions.first_event_key desc
-        limit {{ var('attribution_max_touches') }}
+        limit {{ var('attribution_max_touches') }} + 1
     ) as path on true
     union all
     -- none of them: the order's own session alone
@@ -85,17 +88,22 @@ paths as (
         )
 ),
 
+numbered as (
+    select
+        *,
+        row_number() over (partition by order_key order by started_at desc, first_event_key desc) as newest_first,
+        count(*) over (partition by order_key) > {{ var('attribution_max_touches') }} as is_cut
+    from paths
+),
+
 with_channels as (
     select
-        paths.order_key,
-        paths.event_at,
-        paths.started_at,
-        paths.first_event_key,
+        numbered.*,
         rules.touch_channel as channel,
-        bool_or(rules.touch_channel <> 'direct') over (partition by paths.order_key) as has_known,
-        row_number() over (partition by paths.order_key order by paths.started_at desc, paths.first_event_key desc) = 1 as is_last
-    from paths
-    inner join {{ ref('int_product_sessions__with_rules') }} as rules on paths.session_key = rules.session_key
+        bool_or(rules.touch_channel <> 'direct') over (partition by numbered.order_key) as has_known
+    from numbered
+    inner join {{ ref('int_product_sessions__with_rules') }} as rules on numbered.session_key = rules.session_key
+    where numbered.newest_first <= {{ var('attribution_max_touches') }}
 ),
 
 known as (
@@ -103,6 +111,7 @@ known as (
         order_key,
         event_at,
         channel,
+        is_cut,
         row_number() over (partition by order_key order by started_at, first_event_key) as place,
         count(*) over (partition by order_key) as touches
     from with_channels
@@ -116,15 +125,17 @@ credits as (
         event_at,
         'last' as model,
         channel,
+        is_cut,
         1::numeric as credit
     from with_channels
-    where is_last
+    where newest_first = 1
     union all
     select
         known.order_key,
         known.event_at,
         models.model,
         known.channel,
+        known.is_cut,
         case models.model
             when 'first' then case when known.place = 1 then 1 end
             when 'last_non_direct' then case when known.place = known.touches then 1 end
@@ -144,6 +155,7 @@ credits as (
         orders.event_at,
         models.model,
         '(none)' as channel,
+        false as is_cut,
         1::numeric as credit
     from orders
     cross join (values ('last'), ('first'), ('last_non_direct'), ('linear'), ('position')) as models (model)
@@ -156,7 +168,8 @@ final as (
         model,
         channel,
         event_at,
-        sum(credit) as credit
+        sum(credit) as credit,
+        bool_or(is_cut) as is_cut
     from credits
     where credit is not null
     group by order_key, model, channel, event_at
@@ -167,7 +180,8 @@ final as (
         null as model,
         null as channel,
         null as event_at,
-        null as credit
+        null as credit,
+        null as is_cut
     from touched
 )
 

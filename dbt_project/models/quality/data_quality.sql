@@ -117,7 +117,7 @@ unknown_currencies as (
         )
 ),
 
--- what bounds of identity leave out; counted as logins and devices
+-- what bounds of identity and of paths leave out; counted as logins, devices and orders
 wide_logins as (
     select
         'product_views' as stream,
@@ -143,6 +143,19 @@ shared_devices as (
     having count(*) > 0
 ),
 
+cut_paths as (
+    select
+        'product_views' as stream,
+        'path_cut' as issue,
+        'more than {{ var("attribution_max_touches") }}' as detail,
+        count(distinct order_key) as events,
+        null::bigint as newest_load_id,
+        null::timestamptz as newest_kafka_timestamp
+    from {{ ref('int_order_credits') }}
+    where is_cut
+    having count(*) > 0
+),
+
 findings as (
     select * from rejected
     union all
@@ -162,6 +175,8 @@ findings as (
     select * from wide_logins
     union all
     select * from shared_devices
+    union all
+    select * from cut_paths
 ),
 
 final as (
