@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def work_done(processes: Iterable[psutil.Process], logs: Iterable[Path]) -> tupl
     return int(seconds), size
 
 
-def gone(processes: list[psutil.Process]) -> bool:
+def gone(processes: Sequence[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not any(alive(process) for process in processes)
 

@@ -6,12 +6,12 @@ import base64
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -234,35 +234,12 @@ class Kafka:
 
     def ended_or_answers(self) -> Callable[[], bool]:
         """Asks whether the broker has ended, or answers a client."""
-        # Imported here for start-up time.
-        from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient
-
-        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0, "reconnect.backoff.max.ms": 500})
-
-        def asked() -> bool:
-            if self.broker() is None:
-                return True
-            try:
-                return bool(client.list_topics(timeout=2).brokers)
-            except KafkaException:
-                return False
-
-        return asked
+        client = asking(self.settings.client_config())
+        return lambda: self.broker() is None or answering(client) > 0
 
     def stop(self) -> bool:
         """Stop the broker, its logs flushed and closed. Returns whether it ran."""
-        processes = processes_with(str(self.config))
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGTERM)
-        if not wait_until(lambda: gone(processes), STOP_SECONDS):
-            # Safe: what was acknowledged is in the files, and is checked at the next start.
-            for process in processes:
-                if alive(process):
-                    process.kill()
-            wait_until(lambda: gone(processes), 10)
-        return bool(processes)
+        return stop_all(processes_with(str(self.config)), STOP_SECONDS)
 
     def _java(self) -> list[str]:
         return [
@@ -284,3 +261,36 @@ def cluster_id() -> str:
     while (drawn := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return drawn
+
+
+def stop_all(processes: Sequence[psutil.Process], seconds: float) -> bool:
+    """Stop brokers, and kill those that run after `seconds` still. Returns whether there were any.
+
+    A kill is safe: what was acknowledged is in the files, and is checked at the next start.
+    """
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    if not wait_until(lambda: gone(processes), seconds):
+        for process in filter(alive, processes):
+            process.kill()
+        wait_until(lambda: gone(processes), 10)
+    return bool(processes)
+
+
+def asking(config: Mapping[str, Any]) -> Any:
+    """A client that asks again soon, for a broker that is about to answer."""
+    # Imported here for start-up time.
+    from confluent_kafka.admin import AdminClient
+
+    return AdminClient({**config, "log_level": 0, "reconnect.backoff.max.ms": 500})
+
+
+def answering(client: Any) -> int:
+    """How many brokers the cluster says it has; 0 where it says nothing."""
+    from confluent_kafka import KafkaException
+
+    try:
+        return len(client.list_topics(timeout=2).brokers)
+    except KafkaException:
+        return 0

@@ -6,22 +6,20 @@ administers them, show a certificate of the cluster's own authority instead.
 
 from __future__ import annotations
 
-import contextlib
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from landfall.errors import UserError
 from landfall.kafka_rights import NEEDED
 from landfall.kafka_settings import LOGIN_MODULES, KafkaSettings
-from landfall.processes import alive, wait_until, wait_while_it_moves
+from landfall.processes import wait_until, wait_while_it_moves
 from landfall.state import damaged, write_private
 from local_stack.certificates import make_certificates
-from local_stack.kafka import Kafka, cluster_id
+from local_stack.kafka import Kafka, answering, asking, cluster_id, stop_all
 
 LOGIN, MECHANISM = "landfall", "SCRAM-SHA-512"
 NUMBER = "brokers"
@@ -163,15 +161,8 @@ class KafkaCluster:
 
         The last ones wait for a quorum that is gone: they are killed, which loses nothing, as files are the kernel's.
         """
-        processes = [process for node in self.nodes if (process := node.broker()) is not None]
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        if not wait_until(lambda: not any(map(alive, processes)), STOP_SECONDS):
-            for process in filter(alive, processes):
-                process.kill()
-            wait_until(lambda: not any(map(alive, processes)), 10)
-        return bool(processes)
+        running = (node.broker() for node in self.nodes)
+        return stop_all([process for process in running if process is not None], STOP_SECONDS)
 
     @property
     def _password(self) -> Path:
@@ -191,18 +182,14 @@ class KafkaCluster:
 
     def _admin(self) -> Any:
         """A client that may do everything: it shows the brokers' certificate."""
-        from confluent_kafka.admin import AdminClient
-
         internal = ",".join(f"127.0.0.1:{node.ports()[2]}" for node in self.nodes)
-        return AdminClient(
+        return asking(
             {
                 "bootstrap.servers": internal,
                 "security.protocol": "SSL",
                 "ssl.ca.location": str(self.certificates / "ca.pem"),
                 "ssl.certificate.location": str(self.certificates / "broker.pem"),
                 "ssl.key.location": str(self.certificates / "broker.key"),
-                "log_level": 0,
-                "reconnect.backoff.max.ms": 500,
             }
         )
 
@@ -220,7 +207,6 @@ class KafkaCluster:
             AclBinding,
             AclOperation,
             AclPermissionType,
-            AdminClient,
             ResourcePatternType,
             ResourceType,
             ScramCredentialInfo,
@@ -233,23 +219,12 @@ class KafkaCluster:
         password = str(self.settings.sasl_password).encode()
         for future in admin.alter_user_scram_credentials([UserScramCredentialUpsertion(LOGIN, how, password)]).values():
             future.result(timeout=30)
-        names = {"Read": "READ", "Write": "WRITE", "Create": "CREATE", "Describe": "DESCRIBE"}
-        names["DescribeConfigs"] = "DESCRIBE_CONFIGS"
         every_topic = (ResourceType.TOPIC, "*", ResourcePatternType.LITERAL, f"User:{LOGIN}", "*")
-        operations = {operation for named, _ in NEEDED.values() for operation in named}
-        rules = [AclBinding(*every_topic, AclOperation[names[each]], AclPermissionType.ALLOW) for each in operations]
+        named = {operation for operations, _ in NEEDED.values() for operation in operations}
+        operations = {re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper() for operation in named}
+        rules = [AclBinding(*every_topic, AclOperation[each], AclPermissionType.ALLOW) for each in operations]
         for future in admin.create_acls(rules).values():
             future.result(timeout=30)
-        client = AdminClient({**self.settings.client_config(), "log_level": 0, "reconnect.backoff.max.ms": 500})
+        client = asking(self.settings.client_config())
         if not wait_until(lambda: answering(client) == self.brokers, 60):
             raise UserError(f"Kafka at {self.address} does not let {LOGIN} in after 60 s. {self.nodes[0].said()}")
-
-
-def answering(client: Any) -> int:
-    """How many brokers the cluster says it has; 0 where it says nothing."""
-    from confluent_kafka import KafkaException
-
-    try:
-        return len(client.list_topics(timeout=2).brokers)
-    except KafkaException:
-        return 0
