@@ -28,14 +28,15 @@ logger = logging.getLogger(__name__)
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 DBT = "turn_of_dbt"
-"""Held while dbt writes models: one run at a time, whatever of ours started it. Behind it, for a `dbt build` that is
-typed by hand, there is each model's own row lock."""
+"""Held while models are written: one run of dbt at a time, whatever of ours started it, or passes without dbt, which
+share it. Behind it, for those and for a `dbt build` that is typed by hand, there is each model's own row lock."""
 FOLLOWER = "turn_of_follower"
 """Held by whoever refreshes the models after each load: `landfall refresh --watch`, or else a run of Dagster."""
 SECONDS_UNTIL_SAID = 5.0
 """Who waits longer says for whom: an ordinary pass over the models takes less."""
 SECONDS_BETWEEN = 60.0
 """Pause before it is said again; the wait then begins anew behind others who wait."""
+ALONE, SHARED = sql.SQL("exclusive"), sql.SQL("row exclusive")
 LONGEST_WAIT_SECONDS = 6 * 3600.0
 """Then it is an error: a full refresh of everything that ever landed takes an hour or two."""
 
@@ -75,11 +76,15 @@ def connection_for_a_lock(settings: Settings, application_name: str) -> Connecti
     return connect(settings.as_transformer, application_name=application_name, idle_in_transaction_ms=0)
 
 
-def take(connection: Connection, name: str, longest_wait: float = LONGEST_WAIT_SECONDS) -> None:
-    """Take the lock until the connection's transaction ends. Raises UserError after `longest_wait` seconds."""
+def take(
+    connection: Connection, name: str, longest_wait: float = LONGEST_WAIT_SECONDS, *, shared: bool = False
+) -> None:
+    """Take the lock until the connection's transaction ends; `shared`: beside others who take it so, and nobody else.
+
+    Raises UserError after `longest_wait` seconds."""
     began = time.monotonic()
     pause = SECONDS_UNTIL_SAID
-    while not _taken(connection, name, min(pause, longest_wait)):
+    while not _taken(connection, name, min(pause, longest_wait), SHARED if shared else ALONE):
         waited, holder = time.monotonic() - began, holder_of(connection, name)
         if waited >= longest_wait:
             raise UserError(f"Waited {waited:.0f} s for {holder or 'others who were first'}: see `landfall status`.")
@@ -89,11 +94,11 @@ def take(connection: Connection, name: str, longest_wait: float = LONGEST_WAIT_S
 
 def try_to_take(connection: Connection, name: str) -> bool:
     """Take the lock until the connection's transaction ends; False when somebody else has it."""
-    return _taken(connection, name, 0)
+    return _taken(connection, name, 0, ALONE)
 
 
-def _taken(connection: Connection, name: str, seconds: float) -> bool:
-    statement = sql.SQL("lock table {} in exclusive mode").format(sql.Identifier("ops", name))
+def _taken(connection: Connection, name: str, seconds: float, mode: sql.SQL) -> bool:
+    statement = sql.SQL("lock table {} in {} mode").format(sql.Identifier("ops", name), mode)
     try:
         stay(connection, max(1, int(seconds * 1000)))
         if seconds > 0:
@@ -118,7 +123,7 @@ def holder_of(connection: Connection, name: str) -> str | None:
         select a.application_name, l.pid, a.usename, a.xact_start
         from pg_locks as l
         inner join pg_stat_activity as a on a.pid = l.pid
-        where l.granted and l.mode = 'ExclusiveLock' and l.locktype = 'relation'
+        where l.granted and l.mode in ('ExclusiveLock', 'RowExclusiveLock') and l.locktype = 'relation'
             and l.relation = to_regclass(%s)
             and l.database = (select oid from pg_database where datname = current_database())
         """,

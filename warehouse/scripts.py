@@ -59,7 +59,9 @@ class Look:
 
 
 class Scripts:
-    """Runs the scripts of the tables of a session's project. One pass at a time; connections stay open between."""
+    """Runs the scripts of the tables of a session's project. One pass at a time; connections stay open between.
+
+    Another one may run other tables of the same session meanwhile, in another thread."""
 
     def __init__(self, session: DbtSession, *, at_once: int = TABLES_AT_ONCE) -> None:
         self._session, self._at_once = session, at_once
@@ -188,11 +190,11 @@ class Scripts:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """The turn of those who write models, as a run of dbt has it."""
+        """The turn of those who write models, shared with other passes: each table has a lock of its own."""
         if self._lock is None or self._lock.closed:
             self._lock = connection_for_a_lock(self._session.settings, f"landfall refresh {self._session.started_by}")
         try:
-            take(self._lock, DBT)
+            take(self._lock, DBT, shared=True)
             yield
         finally:
             if not self._lock.closed:

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 MOST_ROUNDS = 8
 """Models are some levels deep, and what a failed one holds back is tried only when that is well."""
+TABLES_BESIDE = 2
+"""Cold tables that are refreshed at once beside hot ones, which are to get most of two cores."""
 SECONDS_UNTIL_TRIED_AGAIN = 600.0
 """A model that is beyond help is left alone for this many seconds: to narrow it down takes minutes, and others wait."""
 NAME = "landfall refresh"
@@ -83,7 +86,9 @@ class Refresher:
 
     def __init__(self, session: DbtSession) -> None:
         self._session = session
-        self._scripts = Scripts(session)
+        self._scripts, self._beside = Scripts(session), Scripts(session, at_once=TABLES_BESIDE)
+        self._thread = futures.ThreadPoolExecutor(1, thread_name_prefix="cold")
+        self._cold: tuple[str, futures.Future[Outcome | None], PassPlan] | None = None
         self._tables = model_tables(session.manifest)
         self._left_alone_until: dict[str, float] = {}
         self._compiled: dict[str, str] = {}
@@ -102,13 +107,31 @@ class Refresher:
         """One pass over the cold tables of a stream. See _pass."""
         return self._pass(self._scripts.plan([stream], hot=False, cold=True), cold_arguments(stream))
 
+    def begin_cold_pass(self, stream: str) -> None:
+        """Begin one in a thread of its own, beside passes over hot tables; one at a time."""
+        plan = self._beside.plan([stream], hot=False, cold=True)
+        self._cold = (stream, self._thread.submit(self._beside.run, plan), plan)
+
+    def cold_pass_begun(self, *, wait: bool) -> tuple[str, Outcome] | None:
+        """The stream of the pass that was begun and what became of it, once; None while it goes on, or without one.
+
+        What of it takes dbt is done now, in this thread. Raises psycopg.OperationalError when Postgres went away.
+        """
+        if self._cold is None or not (wait or self._cold[1].done()):
+            return None
+        (stream, running, plan), self._cold = self._cold, None
+        return stream, self._finished(running.result(), plan, cold_arguments(stream))
+
     def _pass(self, plan: PassPlan, arguments: Sequence[str]) -> Outcome:
-        """Without dbt where each table was built by this project; else by dbt, with these arguments.
+        return self._finished(self._scripts.run(plan), plan, arguments)
+
+    def _finished(self, outcome: Outcome | None, plan: PassPlan, arguments: Sequence[str]) -> Outcome:
+        """What scripts made of a pass, and the rest of it: without dbt where each table was built by this project; else
+        by dbt, with these arguments.
 
         What only dbt can refresh, a user's `incremental` and what reads it, dbt does afterwards. Where a table fails,
         dbt does the whole pass again, and what it still fails on is set apart. See Scripts.run and DbtSession.run.
         """
-        outcome = self._scripts.run(plan)
         if outcome is None:
             outcome = self._run(arguments)
         elif outcome.failed:
@@ -118,8 +141,12 @@ class Refresher:
         return self._with_days(outcome)
 
     def close(self) -> None:
-        """Close the connections of the scripts."""
+        """Close the connections of the scripts, when the pass beside has ended; what became of it is lost."""
+        if self._cold is not None:
+            futures.wait([self._cold[1]])
+            self._cold = None
         self._scripts.close()
+        self._beside.close()
 
     def _with_days(self, outcome: Outcome) -> Outcome:
         """And count the days again of which facts were taken away."""

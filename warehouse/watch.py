@@ -52,17 +52,16 @@ class Horizon:
 
 
 class Turns:
-    """Whose turn it is: the hot tables of all streams that have news, or the cold tables of one stream.
+    """Whose turn it is: the hot tables of all streams that have news, and beside them the cold tables of one stream.
 
-    Hot tables wait for the cold ones of a single stream at most, and those until nothing else is new, or
-    SECONDS_OF_COLD.
+    Cold tables wait until nothing else is new, or SECONDS_OF_COLD; the hot ones never wait for them.
     """
 
     def __init__(self) -> None:
         self._hot: dict[str, int] = {}
         self._cold: dict[str, int] = {}
         self._cold_at: dict[str, float] = {}
-        self._was_cold = False
+        self._under_way: tuple[str, int] | None = None
         self._backoffs: dict[tuple[str, bool], Backoff] = {}
         self._waits_until: dict[tuple[str, bool], float] = {}
 
@@ -72,7 +71,7 @@ class Turns:
         return not self._hot
 
     def next(self, horizons: Mapping[str, Horizon], now: float) -> tuple[Collection[str], str | None]:
-        """(streams whose hot tables are next, or the one whose cold tables are); neither where nothing is new."""
+        """(streams whose hot tables are next, the stream whose cold tables are, unless some are under way)."""
         fresh = [
             stream for stream in streams_with_news(self._hot, horizons) if not self._waits(stream, now, cold=False)
         ]
@@ -81,10 +80,9 @@ class Turns:
             for stream, hi in self._hot.items()
             if hi > self._cold.get(stream, 0) and not self._waits(stream, now, cold=True)
         ]
-        coldest = min(stale, key=self._begun, default=None)
-        if coldest and (not fresh or (not self._was_cold and now - self._begun(coldest) >= SECONDS_OF_COLD)):
-            return (), coldest
-        return fresh, None
+        coldest = min(stale, key=self._begun, default=None) if not self._under_way else None
+        is_due = coldest is not None and (not fresh or now - self._begun(coldest) >= SECONDS_OF_COLD)
+        return fresh, coldest if is_due else None
 
     def hot_done(self, horizons: Mapping[str, Horizon]) -> None:
         """The hot tables of these streams have read up to these."""
@@ -92,16 +90,29 @@ class Turns:
         for stream in horizons:
             self._backoffs.pop((stream, False), None)
 
-    def begins(self, cold: Collection[str], now: float) -> None:
-        """A pass begins, over the cold tables of these streams. Should it fail, hot tables do not wait for the next."""
-        self._cold_at.update(dict.fromkeys(cold, now))
-        self._was_cold = bool(cold)
-
-    def cold_done(self, streams: Collection[str]) -> None:
-        """The cold tables of these streams have read what their hot tables had."""
-        self._cold.update({stream: self._hot[stream] for stream in streams})
-        for stream in streams:
+    def all_done(self, horizons: Mapping[str, Horizon], began: float) -> None:
+        """All tables of these streams have read up to these, in a pass that began then."""
+        self.hot_done(horizons)
+        self._cold |= {stream: horizon.hi for stream, horizon in horizons.items()}
+        self._cold_at |= dict.fromkeys(horizons, began)
+        for stream in horizons:
             self._backoffs.pop((stream, True), None)
+
+    def cold_begins(self, stream: str, now: float) -> None:
+        """A pass over its cold tables begins, up to where its hot ones are."""
+        self._cold_at[stream] = now
+        self._under_way = (stream, self._hot[stream])
+
+    def cold_done(self) -> None:
+        """It went well."""
+        if self._under_way is not None:
+            stream, self._cold[stream] = self._under_way
+            self._backoffs.pop((stream, True), None)
+        self._under_way = None
+
+    def cold_lost(self) -> None:
+        """It did not, or what became of it is not known."""
+        self._under_way = None
 
     def failed(self, streams: Collection[str], now: float, *, cold: bool) -> None:
         """A model of these streams failed. They are tried again after a pause that doubles, and hold no other up."""
@@ -164,6 +175,7 @@ class Follower:
                     while not over(stop, until):
                         lock.execute("select 1")  # the lock is gone when this session was ended by somebody
                         arguments = self._once(connection, stop, arguments)
+                    self._note_cold(stop, wait=True)
             except Exception as error:
                 self.went_well = False
                 failure = self._recovery.failed(error)
@@ -171,6 +183,7 @@ class Follower:
                     raise
                 self.why = failure.sentence
                 self._refresher.close()
+                self._turns.cold_lost()
                 stop.wait(self._recovery.pause)
         self._refresher.close()
         if stop.is_set():  # else somebody follows again soon
@@ -181,20 +194,50 @@ class Follower:
         started = time.monotonic()
         horizons = read_horizons(connection)
         self._enrich_what_waits(horizons)
-        fresh, cold = ((), None) if first else self._turns.next(horizons, started)
-        with_cold = [cold] if cold else [*horizons] if first or self._turns.are_new else []
-        if not (first or cold or fresh):
+        self._note_cold(stop, wait=False)
+        fresh, cold = self._turns.next(horizons, started)
+        whole = first is not None or (self._turns.are_new and bool(fresh))
+        if not (whole or fresh or cold):
             self._recovery.well()
             stop.wait(POLL_SECONDS)
             return None
         self._say_what_was_edited(started)
-        self._turns.begins(with_cold, started)
-        if first:
-            outcome = self._refresher.run(first)
-        elif cold:
-            outcome = self._refresher.cold_pass(cold)
+        if cold and not whole:
+            self._turns.cold_begins(cold, started)
+            self._refresher.begin_cold_pass(cold)
+        if not (whole or fresh):
+            return None
+        streams = [*horizons] if whole else fresh
+        outcome = self._refresher.run(first) if first else self._refresher.hot_pass(streams, cold=whole)
+        failed = self._failed(outcome, stop)
+        if failed is None:
+            return first
+        self._turns.failed(failed, time.monotonic(), cold=False)
+        read = {stream: horizons[stream] for stream in streams if stream not in failed}
+        if whole:
+            self._turns.all_done(read, started)
         else:
-            outcome = self._refresher.hot_pass(fresh, cold=bool(with_cold))
+            self._turns.hot_done(read)
+        stop.wait(rest(time.monotonic() - started, self._pause_seconds))
+        return None
+
+    def _note_cold(self, stop: threading.Event, *, wait: bool) -> None:
+        """What became of the cold tables that are refreshed beside, if that is known."""
+        done = self._refresher.cold_pass_begun(wait=wait)
+        if done is None:
+            return
+        stream, outcome = done
+        failed = self._failed(outcome, stop)
+        if failed:
+            self._turns.failed([stream], time.monotonic(), cold=True)
+        if outcome.ok:
+            self._turns.cold_done()
+        else:
+            self._turns.cold_lost()
+
+    def _failed(self, outcome: Outcome, stop: threading.Event) -> set[str] | None:
+        """Streams of which a model failed in a pass, which is reported; None, after a pause, where it failed in
+        something that belongs to no stream."""
         self.went_well = outcome.ok
         failed = self._refresher.streams_of_failures(outcome)
         if not outcome.ok and not failed:
@@ -203,17 +246,10 @@ class Follower:
                 self._report(outcome)
             self._recovery.failed(PassFailed(self.why))
             stop.wait(self._recovery.pause)
-            return first
+            return None
         self._report(outcome)
         self._recovery.well()
-        self._turns.failed(failed, time.monotonic(), cold=bool(cold))
-        if not cold:
-            read = horizons if with_cold else fresh
-            self._turns.hot_done({stream: horizons[stream] for stream in read if stream not in failed})
-        self._turns.cold_done([stream for stream in with_cold if stream not in failed])
-        if not cold:
-            stop.wait(rest(time.monotonic() - started, self._pause_seconds))
-        return None
+        return failed
 
     def _say_what_was_edited(self, now: float) -> None:
         """Once a file: a process refreshes what it read when it began, and the tables as they were built since."""

@@ -25,7 +25,7 @@ from warehouse import dbt_session
 from warehouse.dbt_arguments import pass_arguments, refresh_arguments
 from warehouse.dbt_session import DbtSession
 from warehouse.refresh import first_trouble
-from warehouse.set_apart import Refresher
+from warehouse.set_apart import Refresher, together
 
 BLOCKED = "intermediate.int_product_events"
 """Where the killed refresh is held: by then some models have been refreshed and others have not."""
@@ -103,9 +103,15 @@ def _shuffled(
         if part == parts // 2:
             say("convergence: a refresh is killed half-way")
             _killed_refresh(settings)
-        # as `landfall refresh --watch` does it; each fourth as a dbt that is typed by hand
-        by_hand = part % 4 == 3
-        done = session.run(pass_arguments(hands)) if by_hand else refresher.hot_pass(hands, cold=True)
+        # as `landfall refresh --watch` does it, with the cold tables of a stream beside; each fourth as a dbt that is
+        # typed by hand
+        if part % 4 == 3:
+            done = session.run(pass_arguments(hands))
+        else:
+            refresher.begin_cold_pass(sorted(hands)[part % len(hands)])
+            done = refresher.hot_pass(hands, cold=part % 2 == 0)
+            if beside := refresher.cold_pass_begun(wait=True):
+                done = together(done, beside[1])
         spent.append(_well(done))
         say(f"convergence: refresh {part + 1} of {parts} took {spent[-1]:.1f} s")
     refresher.close()

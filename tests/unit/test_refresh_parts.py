@@ -29,32 +29,29 @@ def at(**horizons: int) -> dict[str, Horizon]:
     return {stream: Horizon(hi, hi) for stream, hi in horizons.items()}
 
 
-def test_hot_tables_wait_for_the_cold_ones_of_one_stream_at_most() -> None:
+def test_cold_tables_of_one_stream_are_refreshed_beside_hot_ones_half_a_minute_after_their_last_turn() -> None:
     turns = Turns()
     assert turns.are_new
     assert turns.next(at(a=0, b=0), 0.0) == ([], None)
     order = []
-    for second in range(8):
+    for second in range(6):
         news = at(a=second + 1, b=second + 1)
         fresh, cold = turns.next(news, float(second))
-        order.append(cold or "+".join(fresh))
-        turns.begins([cold] if cold else [], float(second))
+        order.append((fresh, cold))
+        turns.hot_done(news)
         if cold:
-            turns.cold_done([cold])
-        else:
-            turns.hot_done(news)
-    assert order == ["a+b", "a", "a+b", "b", "a+b", "a+b", "a+b", "a+b"], "never behind, both are due"
+            turns.cold_begins(cold, float(second))
+        if second in (2, 4):  # what has begun a second before ends
+            turns.cold_done()
+    assert order == [(["a", "b"], cold) for cold in (None, "a", None, "b", None, None)], "never behind, both are due"
     assert turns.next(at(a=9, b=9), SECONDS_OF_COLD) == (["a", "b"], None)
-    assert turns.next(at(a=9, b=9), SECONDS_OF_COLD + 1) == ((), "a")
+    assert turns.next(at(a=9, b=9), SECONDS_OF_COLD + 1) == (["a", "b"], "a")
 
 
 def test_a_first_pass_over_hot_and_cold_tables_is_the_turn_of_both() -> None:
     turns = Turns()
-    turns.begins(["a", "b"], 0.0)
-    turns.hot_done(at(a=1, b=1))
-    turns.cold_done(["a", "b"])
+    turns.all_done(at(a=1, b=1), 0.0)
     assert turns.next(at(a=2, b=1), 1.0) == (["a"], None)
-    turns.begins([], 1.0)
     turns.hot_done(at(a=2, b=1))
     assert turns.next(at(a=3, b=1), 2.0) == (["a"], None), "the cold ones are due half a minute after that pass"
 
@@ -62,37 +59,34 @@ def test_a_first_pass_over_hot_and_cold_tables_is_the_turn_of_both() -> None:
 def test_cold_tables_are_next_when_nothing_else_is_new() -> None:
     turns = Turns()
     turns.hot_done(at(a=1, b=1))
-    turns.begins(["a"], 0.0)
-    turns.cold_done(["a"])
-    assert turns.next(at(a=1, b=1), 1.0) == ((), "b")
-    turns.begins(["b"], 1.0)
-    turns.cold_done(["b"])
-    assert turns.next(at(a=1, b=1), 2.0) == ([], None)
-    turns.begins([], 2.0)
-    turns.hot_done(at(a=2, b=1))
-    assert turns.next(at(a=3, b=1), 3.0) == (["a"], None)
-    assert turns.next(at(a=3, b=1), SECONDS_OF_COLD) == ((), "a")
-    assert turns.next(at(a=2, b=1), 3.0) == ((), "a"), "nothing else is new"
+    turns.cold_begins("a", 0.0)
+    turns.cold_done()
+    assert turns.next(at(a=1, b=1), 1.0) == ([], "b")
+    turns.cold_begins("b", 1.0)
+    assert turns.next(at(a=1, b=2), 1.5) == (["b"], None)
+    turns.hot_done(at(a=1, b=2))
+    turns.cold_done()
+    assert turns.next(at(a=1, b=2), 2.0) == ([], "b"), "what its hot tables read after it began is not in them"
+    turns.cold_begins("b", 2.0)
+    turns.cold_done()
+    assert turns.next(at(a=1, b=2), 3.0) == ([], None)
 
 
 def test_hot_tables_go_on_where_cold_ones_fail() -> None:
     turns = Turns()
     turns.hot_done(at(a=1))
-    turns.begins(["a"], 1.0)
+    turns.cold_begins("a", 1.0)
+    turns.cold_lost()
     assert turns.next(at(a=2), 2.0) == (["a"], None)
-    turns.begins([], 2.0)
     turns.hot_done(at(a=2))
-    assert turns.next(at(a=3), 3.0) == (["a"], None)
-    assert turns.next(at(a=3), 1.0 + SECONDS_OF_COLD) == ((), "a"), "another attempt"
-    assert turns.next(at(a=2), 3.0) == ((), "a")
+    assert turns.next(at(a=3), 1.0 + SECONDS_OF_COLD) == (["a"], "a"), "another attempt"
+    assert turns.next(at(a=2), 3.0) == ([], "a")
 
 
 def test_a_stream_whose_model_fails_waits_longer_and_longer_and_holds_no_other_up() -> None:
     turns = Turns()
-    turns.begins([], 0.0)
-    turns.hot_done(at(b=1))
+    turns.all_done(at(b=1), 0.0)
     turns.failed(["a"], 0.0, cold=False)
-    turns.cold_done(["b"])
     assert turns.next(at(a=1, b=2), 0.5) == (["b"], None)
     assert turns.next(at(a=1, b=2), 1.0) == (["a", "b"], None)
     turns.failed(["a"], 1.0, cold=False)
@@ -102,7 +96,7 @@ def test_a_stream_whose_model_fails_waits_longer_and_longer_and_holds_no_other_u
     turns.failed(["a"], 4.0, cold=True)
     assert turns.next(at(a=2, b=1), 4.5) == (["a"], None), "its cold tables hold its hot ones up no more"
     assert turns.next(at(a=1, b=1), 4.5) == ([], None)
-    assert turns.next(at(a=1, b=1), 5.0) == ((), "a")
+    assert turns.next(at(a=1, b=1), 5.0) == ([], "a")
 
 
 @pytest.mark.parametrize(
