@@ -79,7 +79,7 @@ begin
     execute format(
         'with gone as (delete from %I as n where n.event_at < $1 returning n.*)'
         ' insert into ops.late_events select late.* from gone cross join lateral jsonb_populate_record(null::ops.late_events,'
-        ' to_jsonb(gone) || jsonb_build_object(''stream'', $2, ''kept_from'', $1)) as late',
+        ' to_jsonb(gone) || jsonb_build_object(''stream'', $2, ''kept_from'', $1)) as late on conflict do nothing',
         batch
     ) using bound, of_stream;
 end

@@ -38,14 +38,14 @@
 
 {#
     Whether an event belongs to a session that stays as it was: the event is of a day before the bound, or lies within the session of its
-    `key` that had begun before and went on over it. `event`: a relation with `key` and event_at.
+    `key` that had begun before and went on over it. `event`: a relation with `key` and event_at; `sessions`: the table of them, else this.
 #}
-{% macro is_of_let_go_session(stream, event, key) -%}
+{% macro is_of_let_go_session(stream, event, key, sessions=none) -%}
     (
         {{ something_is_let_go([stream]) }} and (
             {{ is_of_let_go_days(reporting_day(event ~ '.event_at'), [stream]) }}
             or exists (
-                select from {{ this }} as begun
+                select from {{ sessions or this }} as begun
                 where
                     begun.{{ key }} = {{ event }}.{{ key }}
                     and begun.ended_at >= {{ event }}.event_at
