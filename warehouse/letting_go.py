@@ -41,7 +41,8 @@ where
     pg_get_userbyid(c.relowner) = current_user and t.until_at <= clock_timestamp() - make_interval(days => %s) - %s
     -- what was made of a stream's landing, and so of no other facts
     and exists (
-        select from ops.model_scripts as s where s.relation = p.relation and s.statements like '%%ops.make_partitions(%%'
+        select from ops.model_scripts as s
+        where s.relation = p.relation and s.statements like '%%ops.make_partitions(%%'
     )
 order by 1, 4, 2
 """
@@ -144,8 +145,9 @@ def move_bound(ops: Connection, stream: str, bound: dt.datetime, facts: list[str
             if why := why_held(ops, stream, bound, facts):
                 return why
             ops.execute(
-                "insert into ops.fact_bounds as b (stream, kept_from) values (%s, %s) on conflict (stream) do update"
-                " set kept_from = excluded.kept_from, moved_at = clock_timestamp() where b.kept_from < excluded.kept_from",
+                "insert into ops.fact_bounds as b (stream, kept_from) values (%s, %s)"
+                " on conflict (stream) do update set kept_from = excluded.kept_from, moved_at = clock_timestamp()"
+                " where b.kept_from < excluded.kept_from",
                 (stream, bound),
             )
             return None
@@ -198,8 +200,8 @@ def drop(ops: Connection, partition: FactPartition) -> None:
         except psycopg.errors.LockNotAvailable as error:
             if attempt == DROP_TRIES:
                 raise UserError(
-                    f"{partition.relation} was read without a pause, so {partition.name} could not be dropped: try again"
-                    " later."
+                    f"{partition.relation} was read without a pause, so {partition.name} could not be dropped: try"
+                    " again later."
                 ) from error
             logger.info("waiting for readers to let %s go (try %d)", partition.name, attempt)
             time.sleep(1)

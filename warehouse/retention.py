@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -73,7 +73,7 @@ class Done:
     identifiers: int = 0
     pages: int = 0
     loads: int = 0
-    facts: LetGo = LetGo()
+    facts: LetGo = field(default_factory=LetGo)
 
 
 def retain(settings: Settings, *, dry_run: bool = False) -> Done:

@@ -88,8 +88,8 @@ def command(
     if full_refresh:
         for stream, bound in bounds_of_facts(settings).items():
             click.echo(
-                f"landfall: facts of {stream} from before {bound:%Y-%m-%d} were let go: days before it stay as they were"
-                " counted, and so do the facts.",
+                f"landfall: facts of {stream} from before {bound:%Y-%m-%d} were let go: days before it stay as they"
+                " were counted, and so do the facts.",
                 err=True,
             )
     if retry_set_apart:

@@ -42,10 +42,10 @@ def command(dry_run: bool) -> None:
             f" {partition.last_load_id}; run `landfall refresh`, or drop that table when it is nobody's"
         )
     for stream, bound in done.facts.bounds:
-        gone = [each for each in done.facts.dropped if each.stream == stream]
+        facts = [each for each in done.facts.dropped if each.stream == stream]
         click.echo(
-            f"{stream}: {counted(sum(each.facts for each in gone), 'fact')} of {counted(len(gone), 'partition')}"
-            f" {would}let go, up to {gone[-1].until:%Y-%m-%d}; events from before {bound:%Y-%m-%d} {become} no facts"
+            f"{stream}: {counted(sum(each.facts for each in facts), 'fact')} of {counted(len(facts), 'partition')}"
+            f" {would}let go, up to {facts[-1].until:%Y-%m-%d}; events from before {bound:%Y-%m-%d} {become} no facts"
         )
     for stream, why in done.facts.held:
         click.echo(f"{stream}: old facts stay: {why}")
