@@ -127,7 +127,7 @@ def rebuild_job(models: Collection[str]) -> dg.JobDefinition:
         name="rebuild_model",
         description="Full refresh of one model and of what follows from it: emptied and filled anew, in place, so that"
         " readers see the old rows until the new ones are there. Facts whose landing was dropped by retention stay as"
-        " they are.",
+        " they are, and so do days whose facts were let go.",
     )
     def rebuild_model() -> None:
         rebuild_op()
