@@ -33,13 +33,15 @@ DROP_LOCK_TIMEOUT = "2s"
 DROP_TRIES = 30
 
 PARTITIONS = """
-select p.source, p.relation, t.partition::text, t.until_at
+select p.source, p.relation, n.nspname || '.' || old.relname, t.until_at
 from ops.model_progress as p
 inner join pg_class as c on c.oid = to_regclass(p.relation) and c.relkind = 'p'
 cross join lateral ops.partitions_of(c.oid) as t
+inner join pg_class as old on old.oid = t.partition
+inner join pg_namespace as n on n.oid = old.relnamespace
 where
     pg_get_userbyid(c.relowner) = current_user and t.until_at <= clock_timestamp() - make_interval(days => %s) - %s
-    -- what was made of a stream's landing, and so of no other facts
+    and not exists (select from ops.model_progress as o where o.relation = p.relation and o.source <> p.source)
     and exists (
         select from ops.model_scripts as s
         where s.relation = p.relation and s.statements like '%%ops.make_partitions(%%'
@@ -189,8 +191,9 @@ def count(ops: Connection, partition: FactPartition) -> int:
 def drop(ops: Connection, partition: FactPartition) -> None:
     """Keep the keys of a partition, and drop it between its readers. Raises UserError when they never let it go."""
     # First, and committed: what is dropped is known by then. No fact can come into it any more.
-    ops.execute("select ops.keep_keys(%s, %s::regclass)", (partition.stream, partition.name))
-    statement = sql.SQL("drop table {}").format(sql.Identifier(*partition.name.split(".")))
+    name = sql.Identifier(*partition.name.split("."))
+    ops.execute("select ops.keep_keys(%s, %s::regclass)", (partition.stream, name.as_string()))
+    statement = sql.SQL("drop table {}").format(name)
     for attempt in range(1, DROP_TRIES + 1):
         try:
             with ops.transaction():
