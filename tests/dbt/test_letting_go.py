@@ -20,6 +20,8 @@ from warehouse.retention import retain
 
 SHOP = "intermediate.int_product_events"
 FACTS = ("int_product_events", "int_product_events__with_rules", "int_job_events", "int_web_requests")
+ADDRESSES = ("int_pages", "int_referrers")
+"""Retention cuts the queries of those that no fact names any more."""
 VIEWS_OF_FACTS = ("fct_product_events", "fct_order_lines", "fct_job_events", "fct_web_requests")
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 MONTH_ENDS = (NOW - dt.timedelta(days=150)).replace(day=1, hour=0, minute=0, second=0)
@@ -70,11 +72,11 @@ def keeping(warehouse: Warehouse) -> Settings:
 
 
 def counts(warehouse: Warehouse) -> Rows:
-    """All tables and views but the facts."""
+    """All tables and views but the facts and addresses of pages."""
     return {
         name: rows
         for name, rows in warehouse.tables().items()
-        if name.partition(".")[2] not in (*FACTS, *VIEWS_OF_FACTS)
+        if name.partition(".")[2] not in (*FACTS, *VIEWS_OF_FACTS, *ADDRESSES)
     }
 
 
