@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +12,16 @@ import psycopg
 
 from database.connect import connect
 from database.session_settings import session_settings, set_statement
-from exports.day_files import day_path, existing_files, read_manifest, remove, write_days, write_manifest, write_text
+from exports.day_files import (
+    PARTITION,
+    day_path,
+    existing_files,
+    read_manifest,
+    remove,
+    write_days,
+    write_manifest,
+    write_text,
+)
 from exports.marts import Mart, read_marts
 from exports.redshift import load_script
 from exports.snapshot import Day, DayContent, open_snapshot, read_days, read_rows
@@ -22,6 +32,7 @@ from warehouse.catalogue import catalogue_of
 from warehouse.dbt_arguments import EventDays
 
 REDSHIFT = "redshift"
+FRESHNESS = "marts.trust_freshness"
 # A snapshot waits for the network between two queries; a minute may be too short for a large file.
 IDLE_IN_TRANSACTION_MS = 900_000
 
@@ -72,9 +83,10 @@ def export(
     done = []
     with connect(settings.as_reader, application_name="landfall export") as connection:
         marts = read_marts(connection, catalogue, tables)
+        kept = read_kept(connection)
         connection.rollback()
         for mart in marts:
-            done.append(_export_mart(connection, root, mart, days))
+            done.append(_export_mart(connection, root, mart, days, kept.get(mart.name)))
             connection.rollback()
             if redshift:
                 script = load_script(mart, root, done[-1].files)
@@ -83,7 +95,9 @@ def export(
     return done
 
 
-def _export_mart(connection: psycopg.Connection, root: Location, mart: Mart, days: EventDays | None) -> Exported:
+def _export_mart(
+    connection: psycopg.Connection, root: Location, mart: Mart, days: EventDays | None, kept: dt.date | None
+) -> Exported:
     table, has_days = root.at(mart.name), mart.day_column is not None
     open_snapshot(connection)
     # In this transaction: behind a pooler a session's own settings are those of another of the server's processes.
@@ -92,7 +106,7 @@ def _export_mart(connection: psycopg.Connection, root: Location, mart: Mart, day
     connection.execute(set_statement({**settings, "default_transaction_read_only": "on"}, local=True))
     contents = read_days(connection, mart, days)
     manifest = read_manifest(table)
-    plan = plan_files(contents, manifest, existing_files(table), days if has_days else None, has_days)
+    plan = plan_files(contents, manifest, existing_files(table), days if has_days else None, has_days, kept)
     files = dict(plan.keep)
     if files != manifest:
         write_manifest(table, mart.name, files)  # broken off from here on, it vouches for no file that is other now
@@ -130,9 +144,11 @@ def plan_files(
     existing: dict[str, int],
     days: EventDays | None,
     has_days: bool,
+    kept: dt.date | None = None,
 ) -> Plan:
     """What to write: days whose digest or file differs from what the manifest says. What to remove: files of days that
-    the mart has no more; with `days`, the others are left as they are."""
+    the mart has no more; with `days`, the others are left as they are, and so are those before `kept`, whose rows were
+    let go."""
     paths = {day_path(day, has_days): day for day in contents}
     write = [
         day
@@ -142,10 +158,26 @@ def plan_files(
     inside = set(existing) | set(manifest)
     if days is not None:
         inside = {path for path in inside if _is_within(path, days)}
-    gone = sorted(path for path in inside if path not in paths)
+    gone = sorted(path for path in inside if path not in paths and not _is_before(path, kept))
     changed = {day_path(day, has_days) for day in write}
     keep = {path: entry for path, entry in manifest.items() if path not in changed and path not in gone}
     return Plan(sorted(write, key=lambda day: (day is None, day)), [path for path in gone if path in existing], keep)
+
+
+def read_kept(connection: psycopg.Connection) -> dict[str, dt.date]:
+    """By mart, the day (UTC) before which facts were let go of which it is made; none where none were."""
+    query = "select exists (select from pg_attribute where attrelid = to_regclass(%s) and attname = 'facts_kept_from')"
+    if connection.execute(query, (FRESHNESS,)).fetchall() != [(True,)]:
+        return {}
+    rows = connection.execute(
+        f"select mart, (max(facts_kept_from) at time zone 'UTC')::date from {FRESHNESS}"
+        " where facts_kept_from is not null group by mart"
+    ).fetchall()
+    return dict(rows)
+
+
+def _is_before(path: str, kept: dt.date | None) -> bool:
+    return kept is not None and path.startswith(PARTITION) and path.removeprefix(PARTITION) < kept.isoformat()
 
 
 def _is_within(path: str, days: EventDays) -> bool:

@@ -65,6 +65,16 @@ DSNS = {
 DSN_VARIABLES = {role: variable.names[0] for role, variable in DSNS.items()}
 DEMO_GEO_FILE = Path(__file__).parent.parent / "enrichment" / "demo_geo.mmdb"
 DAYS = whole(1, 36_525)  # a hundred years
+LEAST_FACT_DAYS = 62
+"""Attribution looks back 30 days from an order, and partitions are months."""
+
+
+def fact_days(named: str) -> int:
+    """The bound of facts; a sentence where figures would still change behind it."""
+    try:
+        return whole(LEAST_FACT_DAYS, 36_525)(named)
+    except ValueError as error:
+        raise ValueError(f"{error}: what is counted looks back up to 30 days, and facts go by months") from error
 
 
 def geo_file(named: str) -> Path:
@@ -118,6 +128,12 @@ class Settings:
         DAYS,
         "where events are older than this many days, `landfall retention` keeps in facts the keys of users and devices"
         " without the raw ids, and referrers without their queries",
+    )
+    fact_retention_days: int | None = setting(
+        None,
+        fact_days,
+        "`landfall retention` lets facts go whose events are older than this many days and a month more, and no older"
+        " event becomes a fact; unset, facts stay for ever ([what follows](docs/how-to/let-facts-go.md))",
     )
     run_retention_days: int = setting(
         7, DAYS, "finished runs of Dagster that are older than this many days go, except those that assets are shown by"

@@ -22,6 +22,7 @@ from orchestration.models import DBT_POOL
 from orchestration.rebuilt import outcome_metadata, rebuilt, refuse_failure
 from orchestration.translator import OWNER
 from warehouse.dbt_arguments import EventDays, day_of
+from warehouse.letting_go import bounds_of_facts
 from warehouse.refresh import rebuild, recount, streams_without_full_landing
 from warehouse.reporting_timezone import zone_set
 
@@ -112,6 +113,10 @@ def rebuild_job(models: Collection[str]) -> dg.JobDefinition:
                 context.log.warning(
                     "landing of %s was dropped up to %s: facts that were filled from it stay as they are", stream, day
                 )
+            for stream, bound in bounds_of_facts(settings).items():
+                context.log.warning(
+                    "facts of %s from before %s were let go: days before it stay as they were counted", stream, bound
+                )
             outcome = rebuild(settings, model, downstream=config.downstream)
         # Yielded and not logged: what a step logs is lost when it fails.
         yield from rebuilt(settings, outcome)
@@ -122,7 +127,7 @@ def rebuild_job(models: Collection[str]) -> dg.JobDefinition:
         name="rebuild_model",
         description="Full refresh of one model and of what follows from it: emptied and filled anew, in place, so that"
         " readers see the old rows until the new ones are there. Facts whose landing was dropped by retention stay as"
-        " they are.",
+        " they are, and so do days whose facts were let go.",
     )
     def rebuild_model() -> None:
         rebuild_op()

@@ -72,10 +72,29 @@ def retry_set_apart_events(settings: Settings) -> int:
 def recount(settings: Settings, days: EventDays) -> Outcome:
     """A refresh that counts the marts of these event days again: what a changed rule, seed or setting asks for.
 
-    Facts stay as they are; what people read is right after each table's own transaction.
+    Facts stay as they are; what people read is right after each table's own transaction. Raises UserError for days
+    whose facts were let go.
     """
+    refuse_days_let_go(settings, days)
     enrich(settings)
     return Refresher(DbtSession(settings, started_by="refresh")).run(recount_arguments(days))
+
+
+def refuse_days_let_go(settings: Settings, days: EventDays) -> None:
+    """Days that cannot be counted again, as `landfall retention` has let their facts go, or is about to."""
+    with connect(settings.as_transformer, autocommit=True, application_name="landfall refresh") as connection:
+        query = (
+            "select stream, (kept_from at time zone coalesce(zone.name, 'UTC'))::date as first from ops.fact_bounds"
+            " cross join lateral (select min(reporting_timezone) as name from ops.model_definition) as zone"
+            " where (kept_from at time zone coalesce(zone.name, 'UTC'))::date > %s order by 2 desc limit 1"
+        )
+        row = connection.execute(query, (days.first,)).fetchone()
+    if row is not None:
+        stream, first = row
+        raise UserError(
+            f"{days.first} cannot be counted again: facts of {stream} from before {first} were let go (`landfall"
+            f" retention`), and its marts stay as they were counted. Name {first} or a later day with --from."
+        )
 
 
 def rebuild(settings: Settings, model: str, *, downstream: bool = True) -> Outcome:

@@ -1,5 +1,5 @@
 """Old data goes: landing partitions that every model has read, the single loads of these in the ledger, records in
-quarantine, the end of addresses, identifiers, and queries of pages.
+quarantine, the end of addresses, identifiers, and queries of pages; where asked for, old facts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
+from warehouse.letting_go import LetGo, let_facts_go
 from warehouse.merging import merge_loads
 from warehouse.shorten import shorten_identifiers
 
@@ -62,6 +63,7 @@ class Reader:
 class Done:
     """What went, or would go. `held`: partitions that stay, each with the reader that has not read it whole.
     `addresses`, `identifiers`, `pages`: how many were shortened; `loads`: how many were merged into others.
+    `facts`: old facts.
     """
 
     dropped: tuple[Partition, ...]
@@ -71,6 +73,7 @@ class Done:
     identifiers: int = 0
     pages: int = 0
     loads: int = 0
+    facts: LetGo = field(default_factory=LetGo)
 
 
 def retain(settings: Settings, *, dry_run: bool = False) -> Done:
@@ -92,6 +95,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
         if not dry_run:
             for partition in dropped:
                 drop(landing, partition)
+        facts = let_facts_go(settings, ops, dry_run=dry_run)
         quarantined = delete_quarantined(landing, settings.quarantine_retention_days, dry_run=dry_run)
         days = settings.identifier_retention_days
         identifiers, pages = shorten_identifiers(ops, load_contracts(), days, dry_run=dry_run)
@@ -103,6 +107,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
             identifiers=identifiers,
             pages=pages,
             loads=merge_loads(ops, landing, dry_run=dry_run),
+            facts=facts,
         )
 
 

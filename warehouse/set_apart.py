@@ -339,9 +339,12 @@ def set_apart_lately(connection: Connection, table: ModelTable) -> int:
 
 
 def has_lost_landing(connection: Connection, table: ModelTable) -> bool:
-    """Whether landing of its stream was dropped, so that a full refresh leaves it as it is."""
-    query = "select 1 from ops.dropped_landing where stream = %s limit 1"
-    return connection.execute(query, (table.stream,)).fetchone() is not None
+    """Whether landing or facts of its stream have gone, so that a full refresh leaves it as it is."""
+    query = (
+        "select 1 from ops.dropped_landing where stream = %(stream)s"
+        " union all select 1 from ops.fact_bounds where stream = %(stream)s limit 1"
+    )
+    return connection.execute(query, {"stream": table.stream}).fetchone() is not None
 
 
 def days_of(arguments: Sequence[str]) -> tuple[str, str] | None:

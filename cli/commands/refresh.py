@@ -54,7 +54,8 @@ def command(
 
     After a rule was changed (a seed, a var of dbt_project.yml), --from and --to count the marts of these event days
     again, in reporting_timezone, from the facts, which stay as they are. So do they with --full-refresh, once
-    `landfall retention` has dropped some of the landing. After a change of LANDFALL_REPORTING_TIMEZONE only
+    `landfall retention` has dropped some of the landing. Days whose facts it has let go stay as they were counted:
+    --from refuses them, --full-refresh leaves them. After a change of LANDFALL_REPORTING_TIMEZONE only
     --full-refresh runs: no table is ever counted in two zones.
 
     An event on which a model fails, whatever it says, is found, set apart (ops.events_set_apart, `landfall status`)
@@ -69,6 +70,7 @@ def command(
     """
     # Imported here for start-up time.
     from warehouse.dbt_arguments import EventDays
+    from warehouse.letting_go import bounds_of_facts
     from warehouse.refresh import recount, refresh, retry_set_apart_events, streams_without_full_landing, summary
 
     days = EventDays.parse(first_day, last_day)
@@ -83,6 +85,13 @@ def command(
             " and the marts are filled anew from them.",
             err=True,
         )
+    if full_refresh:
+        for stream, bound in bounds_of_facts(settings).items():
+            click.echo(
+                f"landfall: facts of {stream} from before {bound:%Y-%m-%d} were let go: days before it stay as they"
+                " were counted, and so do the facts.",
+                err=True,
+            )
     if retry_set_apart:
         click.echo(f"To be read again: {counted(retry_set_apart_events(settings), 'event')}.")
     if keep_going:

@@ -1,8 +1,9 @@
-"""Drop old landing partitions and quarantined records, and shorten old addresses and identifiers."""
+"""Drop old landing partitions and quarantined records, shorten old addresses and identifiers, let old facts go."""
 
 import click
 
 from landfall.settings import Settings
+from landfall.wording import counted
 
 
 @click.command(name="retention")
@@ -16,17 +17,20 @@ def command(dry_run: bool) -> None:
     LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
     LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
                                          counted on; addresses of pages: then without query and fragment (90)
+    LANDFALL_FACT_RETENTION_DAYS         facts, partition by partition, a month later; an event that is older when it
+                                         lands is in no mart, but in ops.late_events (unset: facts stay for ever)
 
     A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. With
-    it go the single loads of its day in the ledger: they are merged, by partition, and their sums stay. Facts and marts
-    keep everything. Once a partition has gone, a full refresh rebuilds the marts from the facts and leaves
-    the facts as they are.
+    it go the single loads of its day in the ledger: they are merged, by partition, and their sums stay. Once a
+    partition has gone, a full refresh rebuilds the marts from the facts and leaves the facts as they are.
+
+    Marts keep everything: days whose facts were let go stay as they were counted, whatever comes.
     """
     # Imported here for start-up time.
     from warehouse.retention import retain
 
     done = retain(Settings.load(), dry_run=dry_run)
-    would = "would be " if dry_run else ""
+    would, become = ("would be ", "would become") if dry_run else ("", "become")
     for stream in sorted({partition.stream for partition in done.dropped}):
         gone = [partition for partition in done.dropped if partition.stream == stream]
         rows = sum(partition.rows for partition in gone)
@@ -37,6 +41,14 @@ def command(dry_run: bool) -> None:
             f"{partition.stream}: {partition.day} stays: {reader.name} has read to load {max(reader.position, 0)} of"
             f" {partition.last_load_id}; run `landfall refresh`, or drop that table when it is nobody's"
         )
+    for stream, bound in done.facts.bounds:
+        facts = [each for each in done.facts.dropped if each.stream == stream]
+        click.echo(
+            f"{stream}: {counted(sum(each.facts for each in facts), 'fact')} of {counted(len(facts), 'partition')}"
+            f" {would}let go, up to {facts[-1].until:%Y-%m-%d}; events from before {bound:%Y-%m-%d} {become} no facts"
+        )
+    for stream, why in done.facts.held:
+        click.echo(f"{stream}: old facts stay: {why}")
     click.echo(f"ledger: {done.loads:,} load(s) {would}merged into others")
     click.echo(f"quarantine: {done.quarantined:,} record(s) {would}deleted")
     click.echo(f"addresses: {done.addresses:,} {would}shortened")

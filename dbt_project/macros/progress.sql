@@ -153,7 +153,8 @@
 {#
     First statements of a model's transaction, in one round trip: take its turn (ops.lock_model), so that runs follow one another, and see
     what is there. Each statement sees what was committed when it began.
-    Returns {relation: none or {kind, columns}, definition_md5, reporting_timezone, script_md5, project}.
+    Returns {relation: none or {kind, columns}, definition_md5, reporting_timezone, script_md5, project, let_go}. let_go: of the streams
+    whose facts were let go, from which day on (UTC) they are kept; `landfall retention` waits for the turn before it sets that.
     A relation that it reads and of which no position is known would count as empty: it ends there.
 #}
 {% macro take_turn(relation, upstreams) %}
@@ -168,7 +169,12 @@
             'definition_md5', d.definition_md5,
             'reporting_timezone', d.reporting_timezone,
             'script_md5', s.script_md5,
-            'project', s.project
+            'project', s.project,
+            'let_go', (
+                select coalesce(json_object_agg(b.stream, to_char(b.kept_from at time zone 'UTC', 'YYYY-MM-DD')), '{}')
+                from ops.fact_bounds as b
+                where jsonb_exists({{ reads }}, b.stream)
+            )
         )::text
         from ops.model_definition as d
         left join ops.model_scripts as s on s.relation = d.relation

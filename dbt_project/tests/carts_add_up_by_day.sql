@@ -8,6 +8,7 @@ with carts as (
         count(*) filter (where outcome = 'open') as open,
         coalesce(sum(value), 0) as value
     from {{ ref('fct_carts') }}
+    where not {{ is_of_let_go_days(reporting_day('opened_at'), ['product_views']) }}
 ),
 
 days as (
@@ -19,6 +20,7 @@ days as (
         coalesce(sum(open), 0) as open,
         coalesce(sum(value), 0) as value
     from {{ ref('kpi_carts_daily') }}
+    where not {{ is_of_let_go_days('event_date', ['product_views']) }}
 )
 
 select

@@ -7,7 +7,9 @@ with fact as (
         count(*) filter (where custom_track = 'qualified') as qualified,
         count(*) filter (where custom_track = 'unqualified') as unqualified
     from {{ ref('int_job_events') }}
-    where load_id <= {{ position_in(ref('int_job_events__hourly'), 'job_tracking') }}
+    where
+        load_id <= {{ position_in(ref('int_job_events__hourly'), 'job_tracking') }}
+        and not {{ is_of_let_go_days(reporting_day('event_at'), ['job_tracking']) }}
 ),
 
 mart as (
@@ -18,6 +20,7 @@ mart as (
         coalesce(sum(qualified), 0) as qualified,
         coalesce(sum(unqualified), 0) as unqualified
     from {{ ref('kpi_jobs_hourly') }}
+    where not {{ is_of_let_go_days('event_date', ['job_tracking']) }}
 )
 
 select

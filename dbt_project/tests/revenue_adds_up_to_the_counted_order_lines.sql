@@ -7,7 +7,7 @@ with lines as (
         count(*) filter (where line_total is null) as unreadable_prices,
         count(*) filter (where amount is null) as unreadable_amounts
     from {{ ref('fct_order_lines') }}
-    where is_counted
+    where is_counted and not {{ is_of_let_go_days(reporting_day('event_at'), ['product_views']) }}
     group by 1
 ),
 
@@ -19,6 +19,7 @@ mart as (
         sum(unreadable_prices) as unreadable_prices,
         sum(unreadable_amounts) as unreadable_amounts
     from {{ ref('kpi_revenue_daily') }}
+    where not {{ is_of_let_go_days('event_date', ['product_views']) }}
     group by 1
 )
 

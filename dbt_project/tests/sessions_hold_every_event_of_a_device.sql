@@ -1,5 +1,6 @@
 -- Each event of a device in a production shop is in one session, and a device's sessions are more than session_gap apart.
 {{ sessions_at_fault(
+    'product_views',
     ref('fct_product_sessions'),
     'device_key',
     ref('fct_product_events'),

@@ -56,4 +56,6 @@ select
     marts.human_views as mart_human_views
 from expected
 full join marts on expected.mart = marts.mart and expected.event_date = marts.event_date
-where (expected.views, expected.human_views) is distinct from (marts.views, marts.human_views)
+where
+    (expected.views, expected.human_views) is distinct from (marts.views, marts.human_views)
+    and not {{ is_of_let_go_days('coalesce(expected.event_date, marts.event_date)', ['product_views']) }}

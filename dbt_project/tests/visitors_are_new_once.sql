@@ -32,4 +32,6 @@ where
         (visitors.visitors, visitors.human_visitors) is distinct from (days.visitors, days.human_visitors)
         or (visitors.visitors, visitors.human_visitors) is distinct from (channels.visitors, channels.human_visitors)
     )
+    -- a login joins visitors of before, whose days stay as they were counted
+    and not {{ something_is_let_go(['product_views']) }}
     and {{ are_as_far('product_views', [ref('int_audience__daily'), ref('int_visitors'), ref('int_visitor_sessions')]) }}

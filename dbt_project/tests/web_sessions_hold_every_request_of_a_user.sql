@@ -1,5 +1,6 @@
 -- Each request of a user is in one session, and a user's sessions are more than session_gap apart.
 {{ sessions_at_fault(
+    'web_logs',
     ref('fct_web_sessions'),
     'user_key',
     ref('fct_web_requests'),

@@ -105,7 +105,10 @@ def judge_unknown(stream: str, check: str, issue: str, advice: str, seen: Sequen
 
 
 def judge_rejected(stream: str, relation: str, landed: int, rejected: int, limits: Limits) -> Finding:
-    """The part of the newest landed records that have no key or no usable time; `relation` holds them."""
+    """The part of the newest landed records that have no key or no usable time, or came too late.
+
+    `relation` holds the former, ops.late_events the others.
+    """
     part = rejected / landed if landed else 0.0
     judged = landed >= limits.least_records
     severity = graded(part, limits.rejected_share_warn, limits.rejected_share_error) if judged else "ok"
@@ -114,8 +117,12 @@ def judge_rejected(stream: str, relation: str, landed: int, rejected: int, limit
         subject=stream,
         asset=("landing", stream),
         severity=severity,
-        message=recently(rejected, landed, part, "had no key or no usable time", limits),
-        advice=("" if severity == "ok" else f"{relation} says why; they are in no mart. Tell the producer."),
+        message=recently(rejected, landed, part, "had no key, no usable time, or came too late", limits),
+        advice=(
+            ""
+            if severity == "ok"
+            else f"{relation} and ops.late_events say why; they are in no mart. Tell the producer."
+        ),
         value=round(part, 6) if landed else None,
         unit="ratio",
     )

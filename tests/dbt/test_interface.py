@@ -112,7 +112,8 @@ MARTS = {
     "dim_publisher": "publisher_id",
     "dim_group": "group_id",
     "trust_clock": "reporting_timezone",
-    "trust_freshness": "mart, stream, kind, loads_behind, lag_seconds, newest_event_at, newest_landed_at",
+    "trust_freshness": "mart, stream, kind, loads_behind, lag_seconds, newest_event_at, newest_landed_at,"
+    " facts_kept_from",
     "trust_loads": (
         "stream, load_id, offsets, landed, quarantined, holes, winners, rejected, duplicates, not_read_yet,"
         " unexplained_offsets, unexplained_rows, landed_at"

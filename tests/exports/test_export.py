@@ -332,6 +332,8 @@ def test_what_is_written_follows_from_digests_and_from_what_is_there(
     noted = {path: {"digest": digest, "bytes": size, "rows": 1} for path, (digest, size) in manifest.items()}
     plan = plan_files({dt.date(2026, 3, 28): DayContent(1, "d", 0)}, noted, existing, None, True)
     assert (plan.write, plan.remove) == (written, removed)
+    let_go = plan_files({dt.date(2026, 3, 28): DayContent(1, "d", 0)}, noted, existing, None, True, dt.date(2026, 3, 2))
+    assert (let_go.write, let_go.remove) == (written, []), "files of days whose facts were let go stay"
 
 
 def test_the_command(

@@ -145,6 +145,7 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
         ("LANDFALL_TRIGGER_SECONDS", "soon", "LANDFALL_TRIGGER_SECONDS is 'soon': write a number of at least 0"),
         ("LANDFALL_MAX_OFFSETS_PER_TRIGGER", "0", "write a whole number of at least 1"),
         ("LANDFALL_LANDING_RETENTION_DAYS", "0", "write a whole number from 1 to 36525"),
+        ("LANDFALL_FACT_RETENTION_DAYS", "30", "from 62 to 36525: what is counted looks back up to 30 days"),
         ("LANDFALL_ADDRESS_RETENTION_DAYS", "1.5", "LANDFALL_ADDRESS_RETENTION_DAYS is '1.5': write a whole number"),
         ("LANDFALL_SLACK_WEBHOOK_URL", "hooks.slack.com/x", "^LANDFALL_SLACK_WEBHOOK_URL does not fit: write https"),
         ("LANDFALL_ALERT_SEVERITY", "info", "write one of warn, error"),

@@ -5,7 +5,8 @@
     - it is never swapped: a full refresh deletes and inserts in one transaction, so readers and the views above it see the old
       rows until the new ones are there;
     - what exists is asked from the database behind the lock, so two first builds follow one another;
-    - what was filled from landing that `landfall retention` has dropped is the archive: a full refresh leaves it as it is.
+    - what was filled from landing that `landfall retention` has dropped is the archive: a full refresh leaves it as it is;
+    - days whose facts were let go stay as they were counted, also in a full refresh (let_go.sql).
     A model needs a contract with a primary key, and one of the strategies of strategies.sql. What it executes is Postgres' to run
     (scripts.sql), so that a pass needs dbt only where a model has changed.
 #}
@@ -18,7 +19,8 @@
     {% set turn = take_turn(relation, upstreams) %}
     {{ run_hooks(pre_hooks, inside_transaction=true) }}
 
-    {% set filled_anew = should_full_refresh() and not reads_dropped_landing(model) %}
+    {% do check_buckets_have_days(model, turn.let_go) %}
+    {% set filled_anew = should_full_refresh() and not is_archive(model, turn.let_go) %}
     {% do check_counted_timezone(relation, turn, filled_anew) %}
     {% set from_start = prepare_table(relation, sql, turn, upstreams, filled_anew) %}
     {% do run_script(script_of(relation, sql, upstreams), turn, from_start) %}
@@ -37,6 +39,15 @@
         {% do return(constraint.columns) %}
     {% endfor %}
     {% do return([]) %}
+{% endmacro %}
+
+
+{#
+    Whether a full refresh leaves a table as it is: what it was filled from is not all there any more. Counts of days are filled anew as far
+    as the facts go. `let_go`: see take_turn.
+#}
+{% macro is_archive(node, let_go) %}
+    {% do return(reads_dropped_landing(node) or (let_go and node.config.incremental_strategy != 'rebuild_buckets')) %}
 {% endmacro %}
 
 
@@ -68,6 +79,7 @@
                 ~ ' they are; the marts are filled anew from them.'
             ) %}
         {% endfor %}
+        {% do warn_of_let_go_facts() %}
     {% endif %}
 {% endmacro %}
 
@@ -84,10 +96,12 @@
         {% set existing = none %}
     {% endif %}
     {% if existing and filled_anew %}
-        {% call statement('empty_table') %} delete from {{ relation }} {% endcall %}
+        {% call statement('empty_table') %}
+            delete from {{ relation }} {% if turn.let_go and is_counted_by_day(model) %} where not {{ is_let_go_row() }} {% endif %}
+        {% endcall %}
     {% endif %}
     {% if existing and changed %}
-        {% set existing = grow_table(relation, existing, filled_anew) %}
+        {% set existing = grow_table(relation, existing, filled_anew, turn.let_go) %}
     {% endif %}
     {% if not existing %}
         {% call statement('create_table') %}
@@ -124,7 +138,7 @@
     Adds the columns that the contract has gained. Other differences need a full refresh, which then makes the table anew, and the
     views above it with their models. Returns what exists, or none when the table was dropped.
 #}
-{% macro grow_table(relation, existing, filled_anew) %}
+{% macro grow_table(relation, existing, filled_anew, let_go) %}
     {% set kept = [] %}
     {% set added = [] %}
     {% for column in model.columns.values() %}
@@ -141,6 +155,12 @@
             {% do request_backfill(relation, added) %}
         {% endif %}
         {% do return(existing) %}
+    {% endif %}
+    {% if filled_anew and let_go and is_counted_by_day(model) %}
+        {% do exceptions.raise_compiler_error(
+            relation ~ ': columns were removed or retyped since it was made, and facts that it was counted from were let go. Change its'
+            ~ ' columns by hand (alter table), as its contract has them.'
+        ) %}
     {% endif %}
     {% if filled_anew %}
         {% do exceptions.warn(relation ~ ': columns were removed or retyped, so it and the views above it are made anew') %}

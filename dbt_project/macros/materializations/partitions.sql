@@ -5,8 +5,8 @@
 
     Postgres holds a key of each partition alone, so the primary key of the contract ends with that time, and one row per event key over
     all partitions is held where rows go in: behind the model's lock, which all who write the table take, rows whose key is there
-    already are taken out of the batch. A table that was made before and that `landfall migrate` has not moved yet holds its old key,
-    and refuses by that.
+    already are taken out of the batch, as are those whose fact was let go, and events from before what is kept (let_go.sql). A table
+    that was made before and that `landfall migrate` has not moved yet holds its old key, and refuses by that.
 #}
 {% macro insert_into_partitions_sql(arguments) %}
     {% set target, time = arguments.target_relation, config.get('partition_by') %}
@@ -16,6 +16,8 @@
     select {{ columns }} from ({{ arguments.sql }}) as new_rows;
 
     select ops.take_out_known_keys('{{ progress_key(target) }}', '{{ batch }}');
+
+    select ops.take_out_let_go('{{ upstream_positions(model) | sort | first }}', '{{ batch }}');
 
     select ops.make_partitions(
         '{{ progress_key(target) }}', array(select date_trunc('month', {{ time }}, 'UTC') from {{ batch }} group by 1)

@@ -20,6 +20,7 @@
             'reads_to': reads_to(stream),
             'min_landed_at': landed_at_of_new_loads(stream, 'min'),
             'max_landed_at': landed_at_of_new_loads(stream, 'max'),
+            'facts_kept_from': facts_kept_from(stream),
         }}) %}
     {% endfor %}
     {# without the name of the database: a copy of it under another name runs the same #}

@@ -23,7 +23,7 @@
     pages, also after a backlog.
 
     When days are counted again (recounted_days.sql), rows of these days whose bucket no event touches any more go too;
-    meta.event_day gives the day of a row.
+    meta.event_day gives the day of a row. Rows of days whose facts were let go (let_go.sql) stay as they are, whatever the model gives.
 #}
 {% macro by_load_rebuild_buckets_sql(arguments) %}
     {% set target = arguments.target_relation %}
@@ -33,6 +33,15 @@
     {% set key = primary_key(model) %}
     {% set values = arguments.dest_columns | reject('in', key) | list %}
     create temporary table {{ rebuilt }} on commit drop as {{ arguments.sql }};
+
+    {% if is_counted_by_day(model) %}
+    delete from {{ rebuilt }} as r
+    where
+        {{ something_is_let_go(upstream_positions(model)) }} and (
+            {{ is_let_go_row() }}
+            or exists (select from {{ target }} as t where {{ same_columns('r', 't', key) }} and {{ is_let_go_row() }})
+        );
+    {% endif %}
 
     {# a temporary table has no statistics of its own accord #}
     analyze {{ rebuilt }};
@@ -45,7 +54,10 @@
             or ({{ in_reporting_timezone(config.get('meta').event_day) }}) between date '{{ var("from_day") }}' and date '{{ var("to_day") }}'
             {% endif %}
         )
-        and not exists (select from {{ rebuilt }} as r where {{ same_columns('r', 't', key) }});
+        and not exists (select from {{ rebuilt }} as r where {{ same_columns('r', 't', key) }})
+        {%- if is_counted_by_day(model) %}
+        and not {{ is_let_go_row() }}
+        {%- endif %};
 
     {# not by `on conflict do update`, which locks each row first, and logs that #}
     {% if values %}

@@ -1,6 +1,7 @@
 {#
     What became of each record that landed: it is the winner of its key, whose position the fact stores, or rejected, or a duplicate
-    of a key held at another position. Whatever is none of these is lost: `landed` less the three is shown as unexplained.
+    of a key held at another position, or of one that is known and has no fact: it was let go. Whatever came too late to become a fact
+    (ops.late_events) is among the rejected. What is none of these is lost: `landed` less the three is shown as unexplained.
     A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
 
     Nearly every record is the one that its fact was made of, which its position says before any of its other fields is cast. Facts are
@@ -35,6 +36,7 @@ counted as (
             where
                 (facts.event_key is not null and not ({{ same_columns('records', 'facts', position) }}))
                 or {{ repeats_what_was_set_apart(stream) }}
+                or {{ repeats_what_was_let_go(stream, position) }}
         ) as duplicates,
         count(*) filter (
             where
@@ -43,6 +45,7 @@ counted as (
                 and ({% for column in compared %}{{ as_kept(column) }}{{ ', ' if not loop.last }}{% endfor %})
                 is distinct from ({% for column in compared %}facts.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
         ) as conflicting_duplicates,
+        count(*) filter (where {{ came_too_late(stream, position) }}) as late,
         max(records.event_at) filter (where facts.event_key is not null and not facts.is_from_future) as newest_event_at,
         max({{ record_time('records') }}) as newest_kafka_timestamp
     from records
@@ -55,7 +58,7 @@ final as (
         counted.load_id,
         counted.landed,
         counted.winners,
-        coalesce(rejected.rejected, 0) as rejected,
+        coalesce(rejected.rejected, 0) + counted.late as rejected,
         counted.duplicates,
         counted.conflicting_duplicates,
         counted.newest_event_at,
@@ -74,6 +77,26 @@ select * from final
             select from ops.events_set_apart as apart
             where apart.stream = '{{ stream }}' and apart.event_key = records.event_key
         )
+    )
+{%- endmacro %}
+
+{# Whether a record is the first of its key, and came when its time was before the bound of facts (let_go.sql). #}
+{% macro came_too_late(stream, position) -%}
+    (
+        {{ something_is_let_go([stream]) }} and facts.event_key is null and records.rejected_reason is null and exists (
+            select from ops.late_events as late
+            where
+                late.stream = '{{ stream }}' and late.event_key = records.event_key
+                and {{ same_columns('late', 'records', position) }}
+        )
+    )
+{%- endmacro %}
+
+{# Whether it has the key of a fact that was let go, or of an earlier one that came too late. #}
+{% macro repeats_what_was_let_go(stream, position) -%}
+    (
+        {{ something_is_let_go([stream]) }} and facts.event_key is null and records.rejected_reason is null
+        and ops.was_let_go('{{ stream }}', records.event_key) and not {{ came_too_late(stream, position) }}
     )
 {%- endmacro %}
 

@@ -71,6 +71,9 @@
             'reporting_timezone is ' ~ zone ~ ', which Postgres does not know: write a name like Europe/Berlin.'
         ) %}
     {% endif %}
+    {% if others and flags.FULL_REFRESH %}
+        {% do check_all_days_can_be_counted(others.values() | first, zone) %}
+    {% endif %}
     {% set left = [] %}
     {% for relation in others if not flags.FULL_REFRESH or counted[relation] not in selected_resources %}
         {% do left.append(relation) %}
@@ -87,8 +90,24 @@
 {% endmacro %}
 
 
+{# Days whose facts were let go stay in the zone in which they were counted. #}
+{% macro check_all_days_can_be_counted(of, zone) %}
+    {% for row in run_query(
+        "select stream, to_char(kept_from at time zone 'UTC', 'YYYY-MM-DD') from ops.fact_bounds order by kept_from desc limit 1"
+    ).rows %}
+        {% do exceptions.raise_compiler_error(
+            'The marts are counted in ' ~ of ~ ', and reporting_timezone is ' ~ zone ~ ': facts of ' ~ row[0] ~ ' before ' ~ row[1]
+            ~ ' were let go, so their days cannot be counted in another zone: set LANDFALL_REPORTING_TIMEZONE=' ~ of ~ '.'
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
 {# The same behind the lock of one table: a run that began in another zone may have overtaken this one. #}
 {% macro check_counted_timezone(relation, turn, filled_anew) %}
+    {% if filled_anew and turn.let_go and turn.reporting_timezone not in (none, reporting_timezone()) %}
+        {% do check_all_days_can_be_counted(turn.reporting_timezone, reporting_timezone()) %}
+    {% endif %}
     {% if turn.relation and is_counted_by_day(model) and not filled_anew and not flags.EMPTY %}
         {% if turn.reporting_timezone and turn.reporting_timezone != reporting_timezone() %}
             {% do exceptions.raise_compiler_error(

@@ -1,12 +1,12 @@
 {#
     What is wrong with sessions of `visitor`: events of the fact that fulfil `condition` are not as many as those in sessions, or two
-    sessions of one visitor are no more than session_gap apart. A whole test; no row where all is well.
+    sessions of one visitor are no more than session_gap apart. Not of days whose facts were let go. A whole test; no row where all is well.
 #}
-{% macro sessions_at_fault(sessions, visitor, fact, condition) -%}
+{% macro sessions_at_fault(stream, sessions, visitor, fact, condition) -%}
 with fact as (
     select count(*) as events
-    from {{ fact }}
-    where {{ condition }}
+    from {{ fact }} as event
+    where {{ condition }} and not {{ is_of_let_go_session(stream, 'event', visitor, sessions) }}
 ),
 
 sessions as (
@@ -14,6 +14,7 @@ sessions as (
         events,
         started_at - lag(ended_at) over (partition by {{ visitor }} order by started_at) <= interval '{{ var("session_gap") }}' as is_too_near
     from {{ sessions }}
+    where not {{ is_of_let_go_days(reporting_day('started_at'), [stream]) }}
 ),
 
 found as (

@@ -121,6 +121,7 @@ events as (
             touched.device_key = readable.device_key
             and readable.event_at between touched.starts_at and touched.ends_at
             and readable.is_production
+            and not {{ is_of_let_go_session('product_views', 'readable', 'device_key') }}
             and {{ readable_loads('product_views', 'readable.load_id') }}
         order by readable.event_at, readable.event_key
     ) as found on true

@@ -70,6 +70,7 @@ requests as (
         on
             spans.user_key = found.user_key
             and found.event_at between spans.first_at and spans.last_at
+            and not {{ is_of_let_go_session('web_logs', 'found', 'user_key') }}
             and {{ readable_loads('web_logs', 'found.load_id') }}
 ),
 

@@ -6,6 +6,18 @@ accounts as (
     {{ rows_of_every_stream('accounts', ['load_id', 'conflicting_duplicates', 'newest_kafka_timestamp']) }}
 ),
 
+-- in no mart: their time was before the bound of facts when they landed
+late as (
+    select
+        stream,
+        'late_event' as issue,
+        '(none)' as detail,
+        1::bigint as events,
+        load_id as newest_load_id,
+        {{ record_time() }} as newest_kafka_timestamp
+    from {{ source('progress', 'late_events') }}
+),
+
 -- asked by kind, which the key of these tables begins with
 seen as not materialized (
     {{ rows_of_every_stream('values', ['kind', 'value', 'events', 'newest_load_id', 'newest_kafka_timestamp']) }}
@@ -160,6 +172,8 @@ findings as (
     select * from rejected
     union all
     select * from conflicting
+    union all
+    select * from late
     union all
     select * from bad_casts
     union all
