@@ -34,8 +34,8 @@
     {% set values = arguments.dest_columns | reject('in', key) | list %}
     create temporary table {{ rebuilt }} on commit drop as {{ arguments.sql }};
 
-    {# a temporary table has no statistics of its own accord #}
-    analyze {{ rebuilt }};
+    {# a temporary table has no statistics of its own accord; of the columns that it is joined by alone #}
+    select ops.analyze_batch('{{ rebuilt }}', '{{ (bucket + key) | unique | join(', ') }}');
 
     delete from {{ target }} as t
     where
