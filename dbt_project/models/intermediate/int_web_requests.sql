@@ -15,12 +15,6 @@ with requests as (
     where {{ new_landings('web_logs') }} and rejected_reason is null
 ),
 
-first_landed as (
-    select distinct on (event_key) *
-    from requests
-    order by event_key, load_id, topic_id, kafka_partition, kafka_offset
-),
-
 final as (
     select
         event_key,
@@ -45,7 +39,7 @@ final as (
         topic_id,
         kafka_partition,
         kafka_offset
-    from first_landed
+    from requests
 )
 
 select * from final
