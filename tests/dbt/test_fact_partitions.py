@@ -186,8 +186,8 @@ def test_of_one_key_in_a_batch_the_first_landed_stays_and_two_rows_of_one_record
             "create temporary table batch (event_key uuid, load_id bigint, topic_id uuid, kafka_partition integer,"
             " kafka_offset bigint) on commit drop"
         )
-        for place in places:
-            connection.execute("insert into batch values (md5('a')::uuid, %s, %s, %s, %s)", (place[0], TOPIC, *place[1:]))
+        for load, *place in places:
+            connection.execute("insert into batch values (md5('a')::uuid, %s, %s, %s, %s)", (load, TOPIC, *place))
         assert connection.execute("select ops.keep_first_landed(%s, 'batch')", (SHOP,)).fetchone() == (3,)
         kept = connection.execute("select load_id, kafka_partition, kafka_offset from batch").fetchall()
         assert kept == [(1, 0, 9)]
