@@ -11,7 +11,7 @@ from psycopg import sql
 from cli.prepare import prepare
 from database.connect import connect
 from landfall.errors import UserError
-from tests.dbt.conftest import Warehouse
+from tests.dbt.conftest import TOPIC, Warehouse
 from tests.dbt.events import Event, job_events
 from tests.dbt.shop_events import shop_visits
 from warehouse import partitioning
@@ -177,14 +177,23 @@ def test_who_asks_for_some_days_reads_their_partitions_alone(warehouse: Warehous
     assert len(partitions(warehouse, SHOP)) == 7
 
 
-def test_a_model_that_gives_two_rows_of_a_key_is_refused(warehouse: Warehouse) -> None:
+def test_of_one_key_in_a_batch_the_first_landed_stays_and_two_rows_of_one_record_are_refused(
+    warehouse: Warehouse,
+) -> None:
+    places = [(2, 0, 1), (1, 1, 0), (1, 0, 9), (1, 0, 10)]
     with connect(warehouse.settings.as_transformer) as connection:
         connection.execute(
-            "create temporary table twice on commit drop as"
-            " select md5('a')::uuid as event_key from generate_series(1, 2)"
+            "create temporary table batch (event_key uuid, load_id bigint, topic_id uuid, kafka_partition integer,"
+            " kafka_offset bigint) on commit drop"
         )
+        for load, *place in places:
+            connection.execute("insert into batch values (md5('a')::uuid, %s, %s, %s, %s)", (load, TOPIC, *place))
+        assert connection.execute("select ops.keep_first_landed(%s, 'batch')", (SHOP,)).fetchone() == (3,)
+        kept = connection.execute("select load_id, kafka_partition, kafka_offset from batch").fetchall()
+        assert kept == [(1, 0, 9)]
+        connection.execute("insert into batch select * from batch")
         with pytest.raises(psycopg.errors.UniqueViolation, match="one row per event key"):
-            connection.execute("select ops.take_out_known_keys(%s::regclass, 'twice')", (SHOP,))
+            connection.execute("select ops.keep_first_landed(%s, 'batch')", (SHOP,))
 
 
 def test_an_upgrade_puts_facts_into_partitions_and_a_kill_in_its_midst_loses_nothing(

@@ -39,9 +39,9 @@
     {%- if reads_everything() -%}
         {{ all_rows }}
     {%- else -%}
-        select n.noted_key, n.noted_day, n.noted_number from ops.noted_keys as n
+        select distinct n.noted_key, n.noted_day, n.noted_number from ops.noted_keys as n
         where
-            n.relation = '{{ progress_key(relation) }}' and n.kind = '{{ kind }}'
+            n.noter = (select noter from ops.noters where relation = '{{ progress_key(relation) }}' and kind = '{{ kind }}')
             and n.load_id >= {{ position_of(stream) }}{{ '' if recounts_days() else ' + 1' }} and n.load_id <= {{ reads_to(stream) }}
         union all
         {{ all_rows }}

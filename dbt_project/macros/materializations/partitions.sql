@@ -13,19 +13,23 @@
     {% set batch = target.identifier ~ '_new' %}
     {% set columns = arguments.dest_columns | join(', ') %}
     create temporary table {{ batch }} on commit drop as
-    select {{ columns }} from ({{ arguments.sql }}) as new_rows;
+    select {{ columns }} from ({{ arguments.sql }}) as new_rows order by {{ time }};
+
+    select ops.keep_first_landed('{{ progress_key(target) }}', '{{ batch }}');
 
     select ops.take_out_known_keys('{{ progress_key(target) }}', '{{ batch }}');
 
     select ops.take_out_let_go('{{ upstream_positions(model) | sort | first }}', '{{ batch }}');
 
     select ops.make_partitions(
-        '{{ progress_key(target) }}', array(select date_trunc('month', {{ time }}, 'UTC') from {{ batch }} group by 1)
+        '{{ progress_key(target) }}',
+        array(select date_trunc('month', {{ time }}, 'UTC') from {{ batch }} group by 1),
+        '{{ batch }}',
+        '{{ columns }}'
     );
 
     insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ batch }} order by {{ time }}
-    on conflict do nothing
+    select {{ columns }} from {{ batch }}
 {% endmacro %}
 
 

@@ -43,8 +43,8 @@
         );
     {% endif %}
 
-    {# a temporary table has no statistics of its own accord #}
-    analyze {{ rebuilt }};
+    {# a temporary table has no statistics of its own accord; of the columns that it is joined by alone #}
+    select ops.analyze_batch('{{ rebuilt }}', '{{ (bucket + key) | unique | join(', ') }}');
 
     delete from {{ target }} as t
     where

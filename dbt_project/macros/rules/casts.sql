@@ -68,9 +68,15 @@
     end
 {%- endmacro %}
 
-{# What a text is as JSON: array, object, string, number, boolean or null, as json_typeof names them; null where it is no JSON. #}
+{#
+    What a text is as JSON: array, object, string, number, boolean or null, as json_typeof names them; null where it is no JSON. Of what is
+    JSON its first sign tells, so that it is not parsed once more.
+#}
 {% macro json_kind(text) -%}
-    case when {{ is_json(text) }} then json_typeof({{ text }}::json) end
+    case
+        when {{ is_json(text) }}
+            then case left({{ text }}, 1) when '[' then 'array' when '{' then 'object' else json_typeof({{ text }}::json) end
+    end
 {%- endmacro %}
 
 {#

@@ -6,6 +6,7 @@
 {% macro read_price(text) -%}
     {%- set grouping = "[.,''’ \u00a0\u202f\u2009]" -%}
     case
+        when length({{ text }}) <= 18 and {{ text }} ~ '^[0-9]+([.,][0-9][0-9]?)?$' then replace({{ text }}, ',', '.')::numeric
         when {{ text }} ~ '^[0-9]{1,18}([.,][0-9]{1,2})?$' then replace({{ text }}, ',', '.')::numeric
         when {{ text }} ~ '^[1-9][0-9]{0,2}({{ grouping }}[0-9]{2,3}){0,4}{{ grouping }}[0-9]{3}([.,][0-9]{1,2})?$'
             then

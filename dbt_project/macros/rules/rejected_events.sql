@@ -40,15 +40,30 @@ where rejected_reason is not null
 
 
 {#
-    Joins what several columns of a staging view need, worked out once a record and not where each of them uses it: `limit all` keeps
-    Postgres from putting the expressions in their place. Null for what was set apart. `columns`: {name: expression}, shown as once.name.
+    The same as a join, `apart.of_topic is not null`: for views that are read whole. With is_set_apart inside worked_out_once Postgres' workers
+    could not share the casts. `record`: as above.
 #}
-{% macro worked_out_once(columns) -%}
-    cross join lateral (
+{% macro join_set_apart(stream, record) -%}
+    left join (
         select
-            {%- for name, expression in columns.items() %}
-            case when not is_set_apart then {{ expression }} end as {{ name }}{{ ',' if not loop.last }}
-            {%- endfor %}
-        limit all
-    ) as once
+            topic_id as of_topic,
+            kafka_partition as of_partition,
+            kafka_offset as at_offset
+        from ops.events_set_apart
+        where stream = '{{ stream }}'
+    ) as apart
+        on
+            {{ record }}.topic_id = apart.of_topic
+            and {{ record }}.kafka_partition = apart.of_partition
+            and {{ record }}.kafka_offset = apart.at_offset
+{%- endmacro %}
+
+
+{#
+    What several columns of a staging view need, worked out once a record and not where each of them uses it: Postgres puts no function that
+    gives rows in another's place. Its workers can share that, which they could not with a lateral subquery, and bounds on other columns reach
+    what is beneath. Null for what was set apart. It stands alone in the list of a subquery, which has is_set_apart beneath.
+#}
+{% macro worked_out_once(expression) -%}
+    unnest(array[case when not is_set_apart then {{ expression }} end])
 {%- endmacro %}

@@ -47,33 +47,34 @@
 
 {#
     Chosen options in one shape, `[{"label", "value", "value_id", "quality"}, …]`, from an array of objects (options of a product) or
-    an object (filters of a listing); `kind`: its json_kind. What was not chosen is left out; null where nothing was, or where the text is
-    neither.
+    an object (filters of a listing). What was not chosen is left out; null where nothing was, or where the text is neither.
 #}
-{% macro chosen_options(text, kind) -%}
+{% macro chosen_options(text) -%}
     case
-        when {{ nothing_is_chosen(text) }} then null
-        when {{ kind }} = 'array' then (
-            select
-                jsonb_agg(
-                    jsonb_strip_nulls(jsonb_build_object(
-                        'label', nullif(chosen.option_label, ''),
-                        'value', nullif(chosen.value_label, ''),
-                        'value_id', nullif(chosen.value_id, ''),
-                        'quality', nullif(chosen.quality, '')
-                    )) order by item.place
+        when not {{ nothing_is_chosen(text) }}
+            then case {{ json_kind(text) }}
+                when 'array' then (
+                    select
+                        jsonb_agg(
+                            jsonb_strip_nulls(jsonb_build_object(
+                                'label', nullif(chosen.option_label, ''),
+                                'value', nullif(chosen.value_label, ''),
+                                'value_id', nullif(chosen.value_id, ''),
+                                'quality', nullif(chosen.quality, '')
+                            )) order by item.place
+                        )
+                    from json_array_elements({{ text }}::json) with ordinality as item (json, place)
+                    -- each object is parsed once, and not for each of its fields
+                    cross join lateral json_to_record(case when json_typeof(item.json) = 'object' then item.json end)
+                        as chosen (option_label text, value_label text, value_id text, quality text)
+                    where chosen.value_label <> '' or chosen.value_id <> ''
                 )
-            from json_array_elements({{ text }}::json) with ordinality as item (json, place)
-            -- each object is parsed once, and not for each of its fields
-            cross join lateral json_to_record(case when json_typeof(item.json) = 'object' then item.json end)
-                as chosen (option_label text, value_label text, value_id text, quality text)
-            where chosen.value_label <> '' or chosen.value_id <> ''
-        )
-        when {{ kind }} = 'object' then (
-            select jsonb_agg(jsonb_build_object('label', item.label, 'value', item.value) order by item.label, item.value)
-            from json_each_text({{ text }}::json) as item (label, value)
-            where item.value <> ''
-        )
+                when 'object' then (
+                    select jsonb_agg(jsonb_build_object('label', item.label, 'value', item.value) order by item.label, item.value)
+                    from json_each_text({{ text }}::json) as item (label, value)
+                    where item.value <> ''
+                )
+            end
     end
 {%- endmacro %}
 
@@ -82,16 +83,25 @@
     keys `value_…`, or of an object's keys, when those of an empty text are taken away. A backslash could hide a key.
 #}
 {% macro nothing_is_chosen(text) -%}
-    strpos({{ text }}, '\') = 0
-    and strpos(replace(replace({{ text }}, '"value_label":""', ''), '"value_id":""', ''), '"value_') = 0
-    and (starts_with({{ text }}, '[') or strpos(replace({{ text }}, '":""', ''), ':') = 0)
+    (
+        strpos({{ text }}, '\') = 0
+        and strpos(replace(replace({{ text }}, '"value_label":""', ''), '"value_id":""', ''), '"value_') = 0
+        and (starts_with({{ text }}, '[') or strpos(replace({{ text }}, '":""', ''), ':') = 0)
+    )
 {%- endmacro %}
 
-{# True where a text can be read as options: as an object, or as an array of nothing but objects. Null where it cannot. #}
-{% macro has_readable_options(text, kind) -%}
-    case {{ kind }}
-        when 'array' then nullif(not jsonb_path_exists({{ text }}::jsonb, 'strict $[*] ? (@.type() != "object")'), false)
+{#
+    True where a text can be read as options: as an object, or as an array of nothing but objects. Null where it cannot. Of an array that
+    begins with an object, in which each `}` is followed by the next object or the end, nothing else can be an element: it need not be parsed.
+#}
+{% macro has_readable_options(text) -%}
+    case {{ json_kind(text) }}
         when 'object' then true
+        when 'array'
+            then case
+                when starts_with({{ text }}, '[{') and strpos(replace(replace({{ text }}, '},{', ''), '}]', ''), '}') = 0 then true
+                else nullif(not jsonb_path_exists({{ text }}::jsonb, 'strict $[*] ? (@.type() != "object")'), false)
+            end
     end
 {%- endmacro %}
 

@@ -9,12 +9,6 @@ with events as (
     where {{ new_landings('job_tracking') }} and rejected_reason is null
 ),
 
-first_landed as (
-    select distinct on (event_key) *
-    from events
-    order by event_key, load_id, topic_id, kafka_partition, kafka_offset
-),
-
 final as (
     select
         event_key,
@@ -44,7 +38,7 @@ final as (
         kafka_partition,
         kafka_offset,
         load_id as changed_load_id
-    from first_landed
+    from events
 )
 
 select * from final

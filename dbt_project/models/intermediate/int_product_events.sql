@@ -27,8 +27,8 @@ with staged as (
     where {{ new_landings('product_views') }} and rejected_reason is null
 ),
 
--- long texts end here, before the sort
-events as (
+final as (
+    -- long texts end here, before the sort
     select
         event_key,
         event_id,
@@ -74,21 +74,9 @@ events as (
         load_id,
         topic_id,
         kafka_partition,
-        kafka_offset
-    from staged
-),
-
-first_landed as (
-    select distinct on (event_key) *
-    from events
-    order by event_key, load_id, topic_id, kafka_partition, kafka_offset
-),
-
-final as (
-    select
-        *,
+        kafka_offset,
         load_id as changed_load_id
-    from first_landed
+    from staged
 )
 
 select * from final

@@ -47,11 +47,11 @@ select
 from (
     select
         texts.*,
-        once.event_at
+        {{ worked_out_once(uuid_v1_time('create_time_text')) }} as event_at
     from (
         select
-            *,
-            {{ is_set_apart('job_tracking', 'landed') }} as is_set_apart,
+            landed.*,
+            apart.of_topic is not null as is_set_apart,
             {{ landed('create_time') }} as create_time_text,
             {{ landed('bid') }} as bid_text,
             {{ landed('job_id') }} as job_id_text,
@@ -61,6 +61,6 @@ from (
             {{ landed('ed') }} as event_data_text,
             {{ landed('rl') }} as referrer_url
         from {{ source('landing', 'job_tracking') }} as landed
+        {{ join_set_apart('job_tracking', 'landed') }}
     ) as texts
-    {{ worked_out_once({'event_at': uuid_v1_time('create_time_text')}) }}
 ) as read

@@ -37,7 +37,7 @@ select
     {{ campaign_text('utm_medium_text') }} as utm_medium,
     time_stamp_text,
     -- nested
-    {{ chosen_options('option_text', 'option_kind') }} as options,
+    {{ chosen_options('option_text') }} as options,
     cart_text as cart_products,
     -- numbers and flags
     {{ read_price('price_text') }} as price,
@@ -59,7 +59,7 @@ select
             ', ',
             {{ bad_casts({
                 'show_recommendation': leading_flag('show_recommendation_text'),
-                'option': has_readable_options('option_text', 'option_kind'),
+                'option': has_readable_options('option_text'),
                 'cart_products': json_array('cart_text'),
                 'price': read_price('price_text'),
                 'utm_source': is_false_or_campaign('utm_source_text'),
@@ -81,12 +81,11 @@ select
 from (
     select
         texts.*,
-        once.event_at,
-        once.option_kind
+        {{ worked_out_once(epoch_time('time_stamp_text')) }} as event_at
     from (
         select
-            *,
-            {{ is_set_apart('product_views', 'landed') }} as is_set_apart,
+            landed.*,
+            apart.of_topic is not null as is_set_apart,
             coalesce({{ landed('id') }}, {{ landed('_id') }}) as event_id,
             {{ landed('time_stamp') }} as time_stamp_text,
             {{ landed('collection') }} as event_type,
@@ -98,6 +97,6 @@ from (
             {{ landed('utm_medium') }} as utm_medium_text,
             {{ landed('is_paypal') }} as is_paypal_text
         from {{ source('landing', 'product_views') }} as landed
+        {{ join_set_apart('product_views', 'landed') }}
     ) as texts
-    {{ worked_out_once({'event_at': epoch_time('time_stamp_text'), 'option_kind': json_kind('option_text')}) }}
 ) as read

@@ -34,17 +34,17 @@ select
 from (
     select
         texts.*,
-        once.event_at
+        {{ worked_out_once(iso_time('timestamp_text')) }} as event_at
     from (
         select
-            *,
-            {{ is_set_apart('web_logs', 'landed') }} as is_set_apart,
+            landed.*,
+            apart.of_topic is not null as is_set_apart,
             {{ landed('event_id') }} as sent_event_id,
-            topic_id || '/' || kafka_partition || '/' || kafka_offset as place,
+            landed.topic_id || '/' || landed.kafka_partition || '/' || landed.kafka_offset as place,
             {{ landed('timestamp') }} as timestamp_text,
             {{ landed('response_time') }} as response_time_text,
             {{ landed('status_code') }} as status_code_text
         from {{ source('landing', 'web_logs') }} as landed
+        {{ join_set_apart('web_logs', 'landed') }}
     ) as texts
-    {{ worked_out_once({'event_at': iso_time('timestamp_text')}) }}
 ) as read

@@ -10,7 +10,7 @@ select
     requests.ip_key as ip_hash,
     requests.action,
     {{ web_action_kind('requests.action') }} as action_kind,
-    requests.user_agent,
+    coalesce(requests.user_agent, user_agents.user_agent) as user_agent,
     requests.user_agent_key,
     requests.response_seconds,
     requests.status_code,
