@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from database.connect import libpq_variables
 from jvm.jars import spark_jars
 from jvm.java import java_home
 from landfall.errors import UserError
@@ -16,7 +17,6 @@ from landfall.state import open_state
 from landfall.surroundings import UTF8_MODE
 from local_stack.postgres import package_folder
 from orchestration.instance import READ_ONLY_VARIABLE, write_instance
-from warehouse.dbt_session import libpq_variables
 
 
 def shell_variables(settings: Settings) -> dict[str, str]:

@@ -18,7 +18,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Servers": ("up", "down", "status", "doctor", "env", "migrate", "acls"),
     "Events and reference data": ("simulate", "replay", "reference", "new-stream"),
     "Landing and models": ("serve", "land", "package", "ingest", "refresh", "quarantine", "report"),
-    "History and people": ("retention", "erase"),
+    "History and people": ("backup", "restore", "retention", "erase"),
     "Seen from outside": ("dashboards", "metrics", "export", "explain"),
 }
 

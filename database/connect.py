@@ -8,6 +8,7 @@ Every connection of our own is opened here. dbt, psql and the like get the same 
 from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from database.instants import read_any_instant
@@ -75,3 +76,12 @@ def address(login: Login) -> str:
     parts = conninfo_to_dict(login.dsn)
     database = parts.get("dbname") or parts.get("user") or ""
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{database}"
+
+
+def libpq_variables(login: Login) -> dict[str, str]:
+    """A login as the variables that libpq reads (PGHOST, PGSSLMODE, …): dbt's profile knows no DSN, and a command line
+    is no place for one.
+    """
+    names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+    parts = conninfo_to_dict(login.dsn)
+    return {names[key]: str(value) for key, value in parts.items() if key in names and value is not None}

@@ -5,38 +5,31 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from database.connect import connect
+from erasure.everywhere import Sessions, draw_changes, read_salt, replace_everywhere, sessions
 from erasure.identifiers import (
     KINDS,
     Identifier,
-    Replacer,
     can_log_in,
     is_email,
     is_placeholder,
     normal,
     salted_key,
     shape_of,
-    text_key,
 )
+from erasure.journal import Journal, account_of
 from erasure.person import Links, Person, Word, find_person
-from erasure.sweep import Renamed, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 from landfall.errors import UserError
-from landfall.login import TRANSFORMER, WRITER, Login
 from landfall.plain_text import printable
 from landfall.settings import Settings
 from landing_stream.contract import Contract, load_contracts
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-LOCK_TIMEOUT_MS = 300_000
-"""How long to wait for models that are being filled, and for the enricher."""
 TOKEN = "erased-{}"
 
 
@@ -70,76 +63,30 @@ def erase(
 
     `given`: identifiers by kind (user, device, email). With them go those that stand in the same records: see
     `find_person`. Returns None when nothing of such a person is there. Safe beside landing and refreshes, which wait;
-    facts take the number of a change load, so the next refresh brings what is counted after them.
-
-    Each role changes its own tables in a session of its login: a trigger on them, whoever made it, can do no more than
-    it could before. The landing is changed last, so after a failure between the two the same call ends the work.
+    facts take the number of a change load, so the next refresh brings what is counted after them. The journal of
+    erasures, which no backup of the database holds, knows it first.
 
     Raises UserError when a user is a placeholder, which is nobody, when more than `most_links` others would go along
-    (and changes nothing; a dry run tells them), and when models or the enricher do not come to an end within the lock
-    timeout.
+    (and changes nothing; a dry run tells them), when the journal cannot be written, and when models or the enricher do
+    not come to an end within the lock timeout.
     """
     contracts = load_contracts()
-    with (
-        session(settings.as_transformer) as guard,
-        session(settings.as_transformer) as models,
-        session(settings.as_writer) as landing,
-    ):
-        try:
-            hold_readers(guard)
-            ignored = read_ignored_logins(models)
-            refuse_placeholders(given, ignored)
-            person = find_person(landing, models, contracts, given, read_salt(models), links, ignored)
-            check_links(person, links, most_links, dry_run=dry_run)
-            done = _erase(landing, models, contracts, person)
-        except psycopg.errors.LockNotAvailable as error:
-            roll_back(landing, models)
-            raise UserError("A refresh or the enricher is at work and did not end: try again when it has.") from error
-        except BaseException:
-            roll_back(landing, models)
-            raise
-        if dry_run or done is None:
-            roll_back(landing, models)
+    journal = None if dry_run else Journal.of(settings)
+    if journal is not None:
+        journal.check_writable()
+    with sessions(settings) as at:
+        ignored = read_ignored_logins(at.models)
+        refuse_placeholders(given, ignored)
+        salt = read_salt(at.models)
+        person = find_person(at.landing, at.models, contracts, given, salt, links, ignored)
+        check_links(person, links, most_links, dry_run=dry_run)
+        done = _erase(at, contracts, salt, person)
+        if journal is None or done is None:
             return done
-        models.commit()
-        try:
-            landing.commit()
-        except psycopg.Error as error:
-            raise UserError("The models forgot the person and the landing did not: run the same once more.") from error
-        guard.commit()
-        for connection, owns in ((landing, True), (models, False)):
-            forget_statistics(connection, [table for table in done.rows if table.startswith("landing.") is owns])
+        # Before it is done: what the journal does not know, a restore would bring back.
+        journal.add(account_of(at.models, salt))
+        at.commit(done.rows)
         return done
-
-
-def session(login: Login) -> Connection:
-    """A session that is nobody but this role's login. It waits for the other one as long as that takes."""
-    return connect(
-        login,
-        application_name="landfall erase",
-        lock_timeout_ms=LOCK_TIMEOUT_MS,
-        idle_in_transaction_ms=0,
-    )
-
-
-def roll_back(*connections: Connection) -> None:
-    """Leave everything as it was; a connection that is gone has done so."""
-    for connection in connections:
-        with suppress(psycopg.Error):
-            connection.rollback()
-
-
-def hold_readers(guard: Connection) -> None:
-    """Models write a row here first of all: those under way end, and others wait for this, as enrichers do."""
-    guard.execute("lock table ops.model_progress in exclusive mode")
-    guard.execute("select 1 from enrichment.progress order by stream for update")
-
-
-def read_salt(models: Connection) -> str:
-    """The secret that keys are made with."""
-    row = models.execute("select salt from ops.pseudonym_salt").fetchone()
-    assert row is not None
-    return str(row[0])
 
 
 def read_ignored_logins(models: Connection) -> set[str]:
@@ -173,31 +120,13 @@ def check_links(person: Person, links: Links, most_links: int, *, dry_run: bool)
     )
 
 
-def _erase(landing: Connection, models: Connection, contracts: Mapping[str, Contract], person: Person) -> Erased | None:
-    salt = read_salt(models)
-    token, identifiers = name_identifiers(models, person)
-    replacer, renamed = Replacer(identifiers), Renamed(salt)
-    renamed.add_identifiers(replacer)
-    rows: Counter[str] = Counter()
-    for contract in contracts.values():
-        rows[f"landing.{contract.stream}"] += sweep_landing(landing, contract, replacer, renamed)
-        rows["landing.quarantine"] += sweep_quarantine(landing, contract, replacer)
-    for contract in contracts.values():
-        rows[f"landing.{contract.stream}"] += sweep_renamed(landing, contract, renamed)
-    ledger = tables_of(landing, WRITER, kept=[*contracts, "quarantine"])
-    for connection, tables in ((landing, ledger), (models, tables_of(models, TRANSFORMER))):
-        for table in tables:
-            swept = sweep_table(connection, table, contracts, replacer, renamed)
-            rows[f"{table.schema}.{table.name}"] += swept
-    models.execute(
-        "update enrichment.ip_address set ip_address = null where ip_key = any(%s) and ip_address is not null",
-        (list(renamed.keys.values()),),
-    )
-    changed = {name: count for name, count in rows.items() if count}
+def _erase(at: Sessions, contracts: Mapping[str, Contract], salt: str, person: Person) -> Erased | None:
+    token, identifiers = name_identifiers(at.models, person)
+    changed = replace_everywhere(at, contracts, salt, identifiers)
     if not changed:
         return None
-    keep_account(models, salt, token, identifiers, changed)
-    draw_changes(models, salt, identifiers, changed)
+    keep_account(at.models, salt, token, identifiers, changed)
+    draw_changes(at.models, salt, identifiers, changed)
     return Erased(token, dict(Counter(each.kind for each in identifiers)), changed, tuple(person.linked()))
 
 
@@ -259,45 +188,20 @@ def keep_account(
     )
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into ops.erased_identifiers (kind, key, token, replacement, folded_key, shape, is_given)"
-            " values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            "insert into ops.erased_identifiers"
+            " (kind, key, token, replacement, folded_key, shape, device_hash, is_given)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
             [
                 (
                     *(each.kind, each.key, token, each.replacement),
                     salted_key(salt, each.value.lower()) if each.is_sought_in_any_case and each.value else None,
                     shape_of(each.value) if each.is_sought_everywhere and each.kind != "email" else None,
+                    salted_key(salt, str(each.device_key)) if each.device_key else None,
                     each.given,
                 )
                 for each in identifiers
             ],
         )
-
-
-def draw_changes(connection: Connection, salt: str, identifiers: Iterable[Identifier], changed: Iterable[str]) -> None:
-    """A change load for each stream of which a table has changed: it names the new keys, whose facts and what is
-    counted by them the models look at again. Last: drawing it holds the landing of the stream up.
-    """
-    keys = [("user", salted_key(salt, each.replacement)) for each in identifiers if each.kind == "user"]
-    keys += [("email", salted_key(salt, each.replacement)) for each in identifiers if each.kind == "email"]
-    keys += [("device", text_key(each.replacement)) for each in identifiers if each.kind == "device"]
-    streams = connection.execute(
-        "select distinct source from ops.model_progress where relation = any(%s) order by source", (list(changed),)
-    )
-    for (stream,) in streams.fetchall() if keys else []:
-        drawn = connection.execute("select landing.draw_change(%s)", (stream,)).fetchone()
-        assert drawn is not None
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "insert into ops.changes (stream, load_id, kind, key) values (%s, %s, %s, %s) on conflict do nothing",
-                [(stream, drawn[0], kind, key) for kind, key in keys],
-            )
-
-
-def forget_statistics(connection: Connection, tables: Iterable[str]) -> None:
-    """Let the planner look again at what has changed: its statistics name common values, and so may name the person."""
-    connection.autocommit = True
-    for table in tables:
-        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(*table.split("."))))
 
 
 def given_identifiers(users: Iterable[str], devices: Iterable[str], emails: Iterable[str]) -> dict[str, set[str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -95,42 +97,75 @@ def words_of(reader: Connection, contract: Contract, after: int, upto: int) -> I
     """
     loads = sql.SQL("load_id > {} and load_id <= {}").format(sql.Literal(after), sql.Literal(upto))
     kinds = kinds_of(contract)
-    shapes = reader.execute("select distinct shape from ops.erased_identifiers where shape is not null").fetchall()
-    shaped = pattern_of_shapes(shape for (shape,) in shapes) if shapes else None
-    compiled = re.compile(shaped) if shaped else None
-    sought = sql.Literal("|".join(filter(None, [MAYBE_EMAIL, shaped])))
-
-    def words_in(text: str) -> Iterator[Word]:
-        yield from (("email", email) for email in emails_in_words(text))
-        if compiled is not None:
-            yield from (("text", word) for word in words_of_shape(text, compiled))
-
-    values = [
-        sql.SQL("({}, {})").format(sql.Literal(kind), compared(kind, field_of(item)))
-        for item in contract.fields
-        if (kind := kinds.get(item.name))
-    ]
+    shapes = Shapes.of(reader)
+    values = [(kind, field_of(item)) for item in contract.fields if (kind := kinds.get(item.name))]
     texts: list[sql.Composable] = [sql.Identifier(item.column) for item in contract.fields if item.name not in kinds]
-    for text in (*texts, sql.SQL("extra::text"), sql.SQL("encode(kafka_key, 'escape')")):
-        values.append(sql.SQL("('text', case when {0} ~ {1} then {0} end)").format(text, sought))
-    query = sql.SQL(
-        "select distinct v.kind, v.value from landing.{} cross join lateral (values {}) as v (kind, value)"
-        " where v.value is not null and {}"
-    ).format(sql.Identifier(contract.stream), sql.SQL(", ").join(values), loads)
-    for kind, value in in_parts(reader, query):
-        yield from (words_in(value) if kind == "text" else [(kind, value)])
+    values += [("text", text) for text in (*texts, sql.SQL("extra::text"), sql.SQL("encode(kafka_key, 'escape')"))]
+    yield from words_in_columns(reader, sql.Identifier("landing", contract.stream), values, shapes, loads)
     query = sql.SQL("select value from landing.quarantine where stream = {} and value is not null and {}").format(
         sql.Literal(contract.stream), loads
     )
     for (record,) in in_parts(reader, query):
         yield from identifiers_in(record, kinds)
-        yield from words_in(open_record(record).text)
+        yield from shapes.words_in(open_record(record).text)
     query = sql.SQL(
         "select f.name from landing.files as f where f.stream = {} and exists (select from landing.slices as s"
         " where s.stream = f.stream and s.topic_id = f.topic_id and {})"
     ).format(sql.Literal(contract.stream), loads)
     for (name,) in in_parts(reader, query):
-        yield from words_in(name)
+        yield from shapes.words_in(name)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What is looked for in texts: e-mails, and words built like an identifier that was erased. `pattern`: of these."""
+
+    pattern: str | None
+
+    @classmethod
+    def of(cls, reader: Connection) -> Shapes:
+        """Those of the erased identifiers."""
+        shapes = reader.execute("select distinct shape from ops.erased_identifiers where shape is not null").fetchall()
+        return cls(pattern_of_shapes(shape for (shape,) in shapes) if shapes else None)
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str] | None:
+        return re.compile(self.pattern) if self.pattern else None
+
+    @property
+    def sought(self) -> sql.Composable:
+        """What a text matches (by Postgres' `~`) that may hold one."""
+        return sql.Literal("|".join(filter(None, [MAYBE_EMAIL, self.pattern])))
+
+    def words_in(self, text: str) -> Iterator[Word]:
+        """Those of a text."""
+        yield from (("email", email) for email in emails_in_words(text))
+        if self.compiled is not None:
+            yield from (("text", word) for word in words_of_shape(text, self.compiled))
+
+
+def words_in_columns(
+    reader: Connection,
+    table: sql.Composable,
+    values: Iterable[tuple[str, sql.Composable]],
+    shapes: Shapes,
+    where: sql.Composable,
+) -> Iterator[Word]:
+    """(kind, text) of what may be an identifier in a table. `values`: what to look at, each with its kind; of kind
+    `text` it is searched, of another one it is an identifier as a whole.
+    """
+    asked = [
+        sql.SQL("('text', case when {0} ~ {1} then {0} end)").format(value, shapes.sought)
+        if kind == "text"
+        else sql.SQL("({}, {})").format(sql.Literal(kind), compared(kind, value))
+        for kind, value in values
+    ]
+    query = sql.SQL(
+        "select distinct v.kind, v.value from {} cross join lateral (values {}) as v (kind, value)"
+        " where v.value is not null and {}"
+    ).format(table, sql.SQL(", ").join(asked), where)
+    for kind, value in in_parts(reader, query):
+        yield from (shapes.words_in(value) if kind == "text" else [(kind, value)])
 
 
 def in_parts(reader: Connection, query: sql.Composed) -> Iterator[tuple[Any, ...]]:

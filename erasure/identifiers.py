@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -40,7 +40,7 @@ _WORDS = re.compile(r"[^\W_]+")
 # match, the next quote would begin another one (28 s for a record of 100 KB).
 _JSON_SCALARS = re.compile(r'"(?:[^"\\]|\\.)*+"?|(?<![\w.+-])-?\d[\d.eE+-]*(?![\w.])', re.DOTALL)
 _SCALAR_OF_FIELD = r'"\s*+:\s*+("(?:[^"\\]|\\.)*+"?|-?\d[\d.]*+)'
-_ESCAPES = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_ESCAPES = re.compile(r"\\{1,4}u([0-9A-Fa-f]{4})")
 # An e-mail is looked for outward from its "@", within its bounds: a pattern that begins with the local part tries each
 # letter of a long word as its first (1.7 s for 20,000 of them).
 _LOCAL_BACKWARDS = re.compile(r"[^\s@<>()\[\],;:\"\\]*+")
@@ -60,6 +60,7 @@ class Identifier:
 
     `key`: its salted hash. `value`: as it is compared (see `normal`); empty where only its key is known. `given`:
     somebody named it to be erased; else it stood in a record of the person, which a stranger may have sent.
+    `known_device_key`: the key that models have of a device, where that is known and the device is not.
     """
 
     kind: str
@@ -67,6 +68,12 @@ class Identifier:
     value: str
     replacement: str
     given: bool = True
+    known_device_key: UUID | None = None
+
+    @property
+    def device_key(self) -> UUID | None:
+        """The key that models make of a device, without salt; None of other kinds."""
+        return text_key(self.value) if self.kind == "device" and self.value else self.known_device_key
 
     @cached_property
     def is_sought_everywhere(self) -> bool:
@@ -148,7 +155,7 @@ def spellings(value: str) -> str:
 def _spellings_of(character: str) -> str:
     encoded = quote(character, safe="") if quote(character, safe="") != character else f"%{ord(character):02X}"
     units = character.encode("utf-16-be").hex()
-    escaped = "".join(rf"\\u{units[n : n + 4]}" for n in range(0, len(units), 4))
+    escaped = "".join(rf"\\{{1,4}}u{units[n : n + 4]}" for n in range(0, len(units), 4))  # also of a JSON within
     codes = [encoded, encoded.replace("%", "%25"), escaped]
     ways = [re.escape(character), *codes, *(code.replace("%", "\0").lower().replace("\0", "%") for code in codes)]
     return f"(?:{'|'.join(dict.fromkeys(ways))})"
@@ -265,7 +272,7 @@ class Replacer:
         def scalar(match: re.Match[str]) -> str:
             old = match[0]
             if old.startswith('"'):
-                return replaced(old, sought)
+                return replaced_in_string(old, sought)
             new = replaced(without_zero_fraction(old), sought)
             return json.dumps(new) if NUMBER.fullmatch(new) is None else old
 
@@ -307,6 +314,28 @@ def replaced(value: str, sought: Iterable[Sought]) -> str:
     for each in sought:
         value = each.pattern.sub(each.replacement, value)
     return value
+
+
+def replaced_in_string(old: str, sought: Sequence[Sought]) -> str:
+    """The same within a JSON string, which stays one: a backslash before an identifier may have made its first letter
+    another sign (`\\b`), or be the escape of a JSON within.
+    """
+    new = replaced(old, sought)
+    if new == old or is_json(new):
+        return new
+    try:
+        return json.dumps(replaced(json.loads(old, strict=False), sought))
+    except ValueError:  # it was none before
+        return new
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON, with line breaks and the like in its strings or without."""
+    try:
+        json.loads(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 NUMBER = re.compile(r"-?\d[\d.eE+-]*")

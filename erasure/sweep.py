@@ -25,6 +25,7 @@ Change = Callable[[Mapping[str, Any]], dict[str, Any]]
 WAREHOUSE_KINDS = {"user_id": "user", "device_id": "device", "ip_address": "address"}
 # What `landfall retention` makes of an identifier begins so; its key follows.
 SHORTENED = "key:"
+IS_SHORTENED = r"^key:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 TEXTS = ("text", "character varying", "json", "jsonb", "bytea")
 PERSONS_KEYS = {"user_key", "device_key", "email_key"}
 AUTHORITY = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
@@ -98,8 +99,8 @@ class Renamed:
             self.texts[f"{SHORTENED}{each.key}"] = f"{SHORTENED}{new_key}"
             if each.kind in ("user", "email"):
                 self.add_visitor(each.kind, each.key, new_key)
-            if each.kind == "device" and each.value:
-                old_key, new_key = text_key(each.value), text_key(each.replacement)
+            if old_key := each.device_key:
+                new_key = text_key(each.replacement)
                 self.device_keys[old_key] = new_key
                 self.texts[f"{SHORTENED}{old_key}"] = f"{SHORTENED}{new_key}"
                 self.add_visitor("device", old_key, new_key)

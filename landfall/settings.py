@@ -55,8 +55,8 @@ DSNS = {
     WRITER: Variable(text, "the login of the landing stream", names=("LANDFALL_LANDING_DSN",)),
     ADMIN: Variable(
         text,
-        "a login that owns the database and may create roles (no superuser); only `migrate` uses it, and no child"
-        " inherits it",
+        "a login that owns the database and may create roles (no superuser); `migrate`, `backup` and `restore` use it,"
+        " and no service inherits it",
         names=("LANDFALL_ADMIN_DSN",),
     ),
     READER: Variable(text, "optional: a login that reads the marts and nothing else", names=("LANDFALL_BI_DSN",)),
@@ -134,6 +134,13 @@ class Settings:
         fact_days,
         "`landfall retention` lets facts go whose events are older than this many days and a month more, and no older"
         " event becomes a fact; unset, facts stay for ever ([what follows](docs/how-to/let-facts-go.md))",
+    )
+    erasure_journal: Path | None = setting(
+        None,
+        path,
+        "the file in which `landfall erase` writes down, without naming anybody, who was erased, for a"
+        " [restore](docs/how-to/back-up-and-restore.md#who-was-erased); by default `erasures.jsonl` in the state"
+        " folder",
     )
     run_retention_days: int = setting(
         7, DAYS, "finished runs of Dagster that are older than this many days go, except those that assets are shown by"
@@ -334,7 +341,7 @@ def environ_of_home(home: Path, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_admin(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: the login that may change roles is for `migrate` alone."""
+    """The environment of a child: the login that may change roles is for commands that a person types."""
     return {name: value for name, value in env.items() if name != DSN_VARIABLES[ADMIN]}
 
 

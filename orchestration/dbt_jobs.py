@@ -6,9 +6,10 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster_dbt import DbtCliResource
 
+from database.connect import libpq_variables
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
-from warehouse.dbt_session import environment, libpq_variables
+from warehouse.dbt_session import environment
 
 
 @dg.op(name="generate_docs")

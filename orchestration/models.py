@@ -9,13 +9,14 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
+from database.connect import libpq_variables
 from database.locks import DBT, held
 from landfall.layout import venv_bin
 from landfall.settings import Settings
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
 from warehouse.dbt_manifest import DBT_PROJECT, built_md5
-from warehouse.dbt_session import environment, libpq_variables
+from warehouse.dbt_session import environment
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"

@@ -14,12 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from database.connect import libpq_variables
 from database.locks import DBT, held
 from landfall.errors import UserError
-from landfall.login import Login
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
@@ -177,13 +176,6 @@ def said(message: str) -> str:
     line = " ".join(message.split())
     raised = re.fullmatch(r"Compilation Error in \S+ \S+ \(\S+\) (.*?)(?: > (?:in|called by) .*)?", line)
     return raised[1] if raised else line
-
-
-def libpq_variables(login: Login) -> dict[str, str]:
-    """A login as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN."""
-    names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
-    parts = conninfo_to_dict(login.dsn)
-    return {names[key]: str(value) for key, value in parts.items() if key in names and value is not None}
 
 
 @contextmanager

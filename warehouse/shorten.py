@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from database.identifiers import column_name
-from erasure.sweep import SHORTENED, kinds_by_column, names_of
+from erasure.sweep import IS_SHORTENED, SHORTENED, kinds_by_column, names_of
 from landfall.errors import UserError
 from landing_stream.contract import Contract
 
@@ -21,7 +21,6 @@ PAGES = {"page_url", "referrer_url"}
 KEYS = {"user": "user_key", "device": "device_key"}
 BLOCKS_AT_ONCE = 4_096
 """32 MB of a table a transaction: a model that fills it waits for a second or so."""
-IS_KEY = r"^key:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SALTED = (
     "substr(encode(sha256(convert_to((select salt from ops.pseudonym_salt) || btrim({column}), 'UTF8')), 'hex'), 1, 32)"
     "::uuid"
@@ -97,7 +96,7 @@ def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) 
             if column in kinds:
                 key = KEYS[kinds[column]]
                 known = sql.Identifier(key) if key in columns else sql.SQL(SALTED).format(column=place)
-                is_long = sql.SQL("{0} is not null and {0} !~ {1}").format(place, sql.Literal(IS_KEY))
+                is_long = sql.SQL("{0} is not null and {0} !~ {1}").format(place, sql.Literal(IS_SHORTENED))
                 short = sql.SQL("{} || ({})::text").format(sql.Literal(SHORTENED), known)
             else:
                 short = sql.SQL(PAGE).format(column=place)

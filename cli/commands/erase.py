@@ -1,5 +1,7 @@
 """Make a person unknown, everywhere, and keep every count."""
 
+from pathlib import Path
+
 import click
 
 from landfall.errors import UserError
@@ -27,6 +29,12 @@ from landfall.wording import listed
     show_default=True,
     help="Most accounts, devices and e-mails that may go along; with more nothing is changed.",
 )
+@click.option(
+    "--again",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Instead of naming somebody: erase everybody whom this journal of erasures knows.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be changed, and what would go along.")
 def command(
     users: tuple[str, ...],
@@ -35,6 +43,7 @@ def command(
     follow_links: bool,
     no_links: bool,
     max_links: int,
+    again: Path | None,
     dry_run: bool,
 ) -> None:
     """Replace a person's identifiers by one random token: in landing, quarantine, facts, sessions and all that is
@@ -47,6 +56,10 @@ def command(
 
     Safe beside `landfall land` and refreshes, which wait, and safe to repeat.
 
+    Who was erased is also written down outside the database, as salted hashes, in LANDFALL_ERASURE_JOURNAL (default:
+    erasures.jsonl in the state folder). Keep a copy of it apart: a restored backup knows nobody whom it does not know,
+    and `landfall restore`, or --again after a restore by other means, erases them in it once more.
+
     \b
     Not reached, mind their own retention:
       Kafka's topics; lake files that were ingested
@@ -57,11 +70,23 @@ def command(
     """
     # Imported here for start-up time.
     from erasure.erase import NAMES, erase, given_identifiers
+    from erasure.erase_restored import erase_restored
+    from erasure.journal import Journal
+
+    settings = Settings.load()
+    if again is not None:
+        if users or devices or emails or dry_run or follow_links or no_links:
+            raise UserError("--again takes nobody's names and no other options: the journal says who.")
+        rows = erase_restored(settings, Journal(again.absolute()))
+        for table, count in rows.items():
+            click.echo(f"{table}: {count:,} row(s)")
+        click.echo("Who is in the journal is erased." if rows else "Nothing of those in the journal is there.")
+        return
 
     if follow_links and no_links:
         raise UserError("--follow-links and --no-links exclude each other.")
     done = erase(
-        Settings.load(),
+        settings,
         given_identifiers(users, devices, emails),
         dry_run=dry_run,
         links="all" if follow_links else "none" if no_links else "direct",
@@ -81,6 +106,7 @@ def command(
         click.echo(f"{table}: {count:,} row(s)")
     if not dry_run:
         click.echo("Sessions take their new keys with the next refresh.")
+        click.echo(f"Written down without naming anybody in {Journal.of(settings).path}: keep a copy of it apart.")
         click.echo(
             "Not reached: Kafka's topics, exported files (export those days again), charts, Dagster's storage,"
             " Postgres' WAL and backups."

@@ -125,7 +125,7 @@ def administrator(deployment: Deployment) -> list[Finding]:
     """Could `landfall migrate` do its work? Asked without the other logins, which it makes."""
     settings, variable = deployment.settings, DSN_VARIABLES[ADMIN]
     if ADMIN not in settings.dsns:
-        return [well(variable, "It is not set; `landfall migrate` alone needs it.")]
+        return [well(variable, "It is not set; only `landfall migrate`, `backup` and `restore` need it.")]
     found = login_works(deployment, settings.as_admin)
     if found.severity != "ok":
         return [found]

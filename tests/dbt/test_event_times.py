@@ -12,14 +12,14 @@ import pytest
 from dbt.cli.main import dbtRunner
 from psycopg import sql
 
-from database.connect import connect
+from database.connect import connect, libpq_variables
 from erasure.identifiers import text_key
 from landfall.settings import Settings
 from landing_stream.event_key import event_key_text
 from landing_stream.event_time import read_time, template_problem
 from tests.conftest import Connection
 from warehouse.dbt_arguments import global_arguments, path_arguments
-from warehouse.dbt_session import DbtSession, environment, libpq_variables
+from warehouse.dbt_session import DbtSession, environment
 
 LANDED_AT = dt.datetime(2026, 3, 28, 12, tzinfo=dt.UTC)
 FIRST, FURTHEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), LANDED_AT + dt.timedelta(days=366)

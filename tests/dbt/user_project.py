@@ -7,9 +7,10 @@ from typing import Any
 
 from dbt.cli.main import dbtRunner
 
+from database.connect import libpq_variables
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events
-from warehouse.dbt_session import environment, libpq_variables
+from warehouse.dbt_session import environment
 
 # The user's models: (name, SQL). They read facts and marts of ours as any model would.
 MODELS = {

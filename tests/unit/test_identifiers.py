@@ -52,6 +52,19 @@ def test_json_stays_json_and_all_else_in_it_as_it_was_written() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (f"\b{DEVICE[1:]} of {DEVICE}", f"\b{DEVICE[1:]} of D"),
+        (json.dumps({"m": "X", "d": DEVICE}).replace(DEVICE[0], r"\u0062"), json.dumps({"m": "X", "d": "D"})),
+        (json.dumps({"say": f'"{EMAIL}"'}), json.dumps({"say": '"E"'})),
+    ],
+)
+def test_what_stands_behind_a_backslash_leaves_json_readable(value: str, expected: str) -> None:
+    found = PERSON.json_text(json.dumps({"note": value, "n": 1}), own=True)
+    assert json.loads(found) == {"note": expected, "n": 1}
+
+
 def test_bytes_that_are_no_json_and_no_text_are_kept_but_for_the_person() -> None:
     record = b'{"user_id": 502567, "price": NaN, "mail": "ADA@example.com" \xff\x00'
     assert PERSON.is_own(record, {"user_id": "user"})

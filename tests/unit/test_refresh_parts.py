@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from database.connect import libpq_variables
 from landfall.errors import UserError
 from landfall.login import TRANSFORMER, Login
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
-from warehouse.dbt_session import NodeOutcome, Outcome, libpq_variables, said
+from warehouse.dbt_session import NodeOutcome, Outcome, said
 from warehouse.refresh import summary
 from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, rest, streams_with_news
 
