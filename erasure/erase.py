@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from database.connect import connect
+from database.connect import connect, stay
 from erasure.identifiers import (
     KINDS,
     Identifier,
@@ -114,12 +114,9 @@ def erase(
 
 def session(login: Login) -> Connection:
     """A session that is nobody but this role's login. It waits for the other one as long as that takes."""
-    return connect(
-        login,
-        application_name="landfall erase",
-        lock_timeout_ms=LOCK_TIMEOUT_MS,
-        idle_in_transaction_ms=0,
-    )
+    connection = connect(login, application_name="landfall erase")
+    stay(connection, LOCK_TIMEOUT_MS)
+    return connection
 
 
 def roll_back(*connections: Connection) -> None:
