@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from database.locks import DBT, held
 from landfall.errors import UserError
 from landfall.login import Login
+from landfall.pooler import in_words
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
@@ -173,16 +174,28 @@ def node_outcome(result: Any) -> NodeOutcome:
 
 
 def said(message: str) -> str:
-    """A result's message in one line; of one that a macro raised, what it says, without dbt's frame of places."""
+    """A result's message in one line; of one that a macro raised, what it says, without dbt's frame of places; of one
+    of a pooler, what to do."""
     line = " ".join(message.split())
     raised = re.fullmatch(r"Compilation Error in \S+ \S+ \(\S+\) (.*?)(?: > (?:in|called by) .*)?", line)
-    return raised[1] if raised else line
+    return in_words(line) or (raised[1] if raised else line)
 
 
 def libpq_variables(login: Login) -> dict[str, str]:
-    """A login as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN."""
+    """A login as the variables that libpq reads (PGHOST, PGSSLMODE, …); dbt's profile knows no DSN.
+
+    Raises UserError for several hosts with several ports: dbt's profile takes one, which then counts for all.
+    """
     names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
     parts = conninfo_to_dict(login.dsn)
+    if "," in str(parts.get("port", "")):
+        ports = {port or "5432" for port in str(parts["port"]).split(",")}
+        if len(ports) > 1:
+            raise UserError(
+                f"LANDFALL_POSTGRES_DSN names hosts with several ports ({', '.join(sorted(ports))}), of which dbt takes"
+                " one: let the servers listen on the same port."
+            )
+        (parts["port"],) = ports
     return {names[key]: str(value) for key, value in parts.items() if key in names and value is not None}
 
 

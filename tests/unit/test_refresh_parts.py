@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from database.connect import address
 from landfall.errors import UserError
 from landfall.login import TRANSFORMER, Login
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
@@ -135,6 +136,16 @@ def test_libpq_gets_every_part_of_a_dsn_under_its_own_variable() -> None:
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/ca.pem",
     }
+
+
+def test_several_hosts_have_one_port_for_dbt() -> None:
+    dsn = "postgresql://ada:p@a.example:5433,b.example:5433/shop?target_session_attrs=read-write"
+    found = libpq_variables(Login(dsn, TRANSFORMER))
+    assert (found["PGHOST"], found["PGPORT"]) == ("a.example,b.example", "5433")
+    assert found["PGTARGETSESSIONATTRS"] == "read-write"
+    assert address(Login(dsn, TRANSFORMER)) == "a.example:5433,b.example:5433/shop"
+    with pytest.raises(UserError, match=r"several ports \(5432, 5433\), of which dbt takes one"):
+        libpq_variables(Login("postgresql://ada:p@a.example,b.example:5433/shop", TRANSFORMER))
 
 
 @pytest.fixture
