@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from database.connect import libpq_variables
 from jvm.jars import spark_jars
 from jvm.java import java_home
 from landfall.errors import UserError
@@ -17,6 +16,7 @@ from landfall.state import open_state
 from landfall.surroundings import UTF8_MODE
 from local_stack.postgres import package_folder
 from orchestration.instance import READ_ONLY_VARIABLE, write_instance
+from warehouse.dbt_session import profile_variables
 
 
 def shell_variables(settings: Settings) -> dict[str, str]:
@@ -27,7 +27,7 @@ def shell_variables(settings: Settings) -> dict[str, str]:
     found = {"LANDFALL_HOME": str(settings.home), DSN_VARIABLES[TRANSFORMER]: settings.as_transformer.dsn}
     found |= {DSN_VARIABLES[role]: dsn for role, dsn in settings.dsns.items() if role != ADMIN}
     found |= kafka_variables(settings)
-    found |= libpq_variables(settings.as_transformer)
+    found |= profile_variables(settings.as_transformer)
     found |= {"DBT_PROFILES_DIR": str(PROJECT / "dbt_project"), "DAGSTER_HOME": str(dagster_home(settings.home))}
     found |= spark_variables(settings.home)
     if settings.reporting_timezone is not None:

@@ -86,9 +86,7 @@ def main() -> None:
     except Exception as error:
         if not is_lost_connection(error):
             raise
-        refusal = UserError(
-            f"Postgres does not answer or refused: {one_sentence(error)}. Is it running? See `landfall status`."
-        )
+        refusal = UserError(refused_by_postgres(error))
         refusal.show()
         sys.exit(refusal.exit_code)
 
@@ -99,6 +97,12 @@ def is_lost_connection(error: Exception) -> bool:
     return psycopg is not None and isinstance(error, psycopg.OperationalError)
 
 
-def one_sentence(error: Exception) -> str:
-    """The error's text on one line, without a closing full stop."""
-    return " ".join(str(error).split()).rstrip(".")
+def refused_by_postgres(error: Exception) -> str:
+    """What Postgres or the way to it said, on one line, and what to do."""
+    # Imported here for start-up time.
+    from landfall.failures import classify
+    from landfall.pooler import in_words
+
+    said = in_words(str(error)) or " ".join(str(error).split()).rstrip(".")
+    advice = classify(error).advice or "Is it running? See `landfall status`."
+    return f"Postgres does not answer or refused: {said}. {advice}"

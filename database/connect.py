@@ -68,6 +68,12 @@ def stay(connection: "psycopg.Connection[tuple[Any, ...]]", lock_timeout_ms: int
     connection.execute(set_statement(limits, local=True))
 
 
+def is_pooled(connection: "psycopg.Connection[tuple[Any, ...]]") -> bool:
+    """Whether a pooler stands before Postgres: it numbers its clients itself."""
+    row = connection.execute("select pg_backend_pid()").fetchone()
+    return row != (connection.info.backend_pid,)
+
+
 def address(login: Login) -> str:
     """host:port/database that a login leads to, without its user and password; what it does not say is libpq's default.
 
@@ -75,7 +81,11 @@ def address(login: Login) -> str:
     """
     parts = conninfo_to_dict(login.dsn)
     database = parts.get("dbname") or parts.get("user") or ""
-    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{database}"
+    hosts = str(parts.get("host") or "").split(",")
+    ports = str(parts.get("port") or "").split(",")
+    ports = ports if len(ports) == len(hosts) else ports * len(hosts)
+    places = (f"{host or 'localhost'}:{port or 5432}" for host, port in zip(hosts, ports, strict=False))
+    return f"{','.join(places)}/{database}"
 
 
 def libpq_variables(login: Login) -> dict[str, str]:

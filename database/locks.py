@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from database.connect import connect, stay
+from database.connect import connect, is_pooled, stay
 from landfall.errors import UserError
 from landfall.plain_text import printable
 from landfall.settings import Settings
@@ -37,6 +37,8 @@ SECONDS_UNTIL_SAID = 5.0
 SECONDS_BETWEEN = 60.0
 """Pause before it is said again; the wait then begins anew behind others who wait."""
 ALONE, SHARED = sql.SQL("exclusive"), sql.SQL("row exclusive")
+SECONDS_IN_LINE, SECONDS_OUT_OF_LINE = 0.3, 0.7
+"""Behind a pooler, by turns: see _asked_for."""
 LONGEST_WAIT_SECONDS = 6 * 3600.0
 """Then it is an error: a full refresh of everything that ever landed takes an hour or two."""
 
@@ -84,7 +86,8 @@ def take(
     Raises UserError after `longest_wait` seconds."""
     began = time.monotonic()
     pause = SECONDS_UNTIL_SAID
-    while not _taken(connection, name, min(pause, longest_wait), SHARED if shared else ALONE):
+    wait = _asked_for if is_pooled(connection) else _taken
+    while not wait(connection, name, min(pause, longest_wait), SHARED if shared else ALONE):
         waited, holder = time.monotonic() - began, holder_of(connection, name)
         if waited >= longest_wait:
             raise UserError(f"Waited {waited:.0f} s for {holder or 'others who were first'}: see `landfall status`.")
@@ -95,6 +98,17 @@ def take(
 def try_to_take(connection: Connection, name: str) -> bool:
     """Take the lock until the connection's transaction ends; False when somebody else has it."""
     return _taken(connection, name, 0, ALONE)
+
+
+def _asked_for(connection: Connection, name: str, seconds: float, mode: sql.SQL) -> bool:
+    """Wait in line and out of it by turns. Who waits in line keeps one of the pooler's few connections: of five the
+    holder had none left to do its work with. Out of line alone it would never be its turn beside those who share."""
+    until = time.monotonic() + seconds
+    while not _taken(connection, name, min(SECONDS_IN_LINE, seconds), mode):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(min(SECONDS_OUT_OF_LINE, seconds))
+    return True
 
 
 def _taken(connection: Connection, name: str, seconds: float, mode: sql.SQL) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from database.connect import connect
+from database.connect import connect, stay
 from erasure.identifiers import Identifier, Replacer, salted_key, text_key
 from erasure.sweep import Renamed, Table, sweep_landing, sweep_quarantine, sweep_renamed, sweep_table, tables_of
 from landfall.errors import UserError
@@ -73,12 +73,9 @@ def sessions(settings: Settings) -> Iterator[Sessions]:
 
 def session(login: Login) -> Connection:
     """A session that is nobody but this role's login. It waits for the other one as long as that takes."""
-    return connect(
-        login,
-        application_name="landfall erase",
-        lock_timeout_ms=LOCK_TIMEOUT_MS,
-        idle_in_transaction_ms=0,
-    )
+    connection = connect(login, application_name="landfall erase")
+    stay(connection, LOCK_TIMEOUT_MS)
+    return connection
 
 
 def roll_back(*connections: Connection) -> None:

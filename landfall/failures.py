@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from landfall.errors import UserError
 from landfall.logs import safe_message
+from landfall.pooler import in_words
 
 if TYPE_CHECKING:
     import psycopg
@@ -72,6 +73,10 @@ others raise it too."""
 
 RIGHTS = "Grant it again, as the owner of what is named; `landfall migrate` gives roles and schemas theirs."
 LOGIN = "Look at the login in LANDFALL_LANDING_DSN and LANDFALL_POSTGRES_DSN, and let it in again."
+TLS = (
+    "Look at sslmode, sslrootcert and the host in LANDFALL_LANDING_DSN and LANDFALL_POSTGRES_DSN: `landfall doctor`"
+    " says which of them is wrong."
+)
 RELEASE = "The database is not of this release: run `landfall migrate`."
 ROOM = "Make room on the disk of Postgres."
 MEMORY = "Give Postgres more memory or more room for locks; its log says which."
@@ -98,6 +103,10 @@ _BUG_SQLSTATES = ("42601", "42804", "42P18", "42P02")
 _REFUSED = re.compile(
     r"password authentication failed|no password supplied|no pg_hba.conf entry|not permitted to log in"
     r"|permission denied|(role|database) \".*\" does not exist",
+)
+_UNTRUSTED = re.compile(
+    r"does not match host name|root certificate file|certificate verify failed|self[- ]signed certificate"
+    r"|unable to get local issuer|server does not support SSL",
 )
 _SPARK_NEEDS_PERSON: Mapping[str, str] = {
     "No space left on device|Disk quota exceeded": "Make room on the disk of LANDFALL_HOME.",
@@ -158,10 +167,14 @@ def _of_postgres(error: psycopg.Error) -> Failure:
 
     state, said = error.sqlstate, _message(error)
     what = f"{type(error).__name__} {state or ''}".strip()
+    if pooler := in_words(said):
+        return Failure(Kind.PASSING, what, pooler)
     if state is None:
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            refused = _REFUSED.search(str(error))
-            return Failure(Kind.PERSON, what, said, LOGIN) if refused else Failure(Kind.PASSING, what, said)
+            for refused, remedy in ((_REFUSED, LOGIN), (_UNTRUSTED, TLS)):
+                if refused.search(str(error)):
+                    return Failure(Kind.PERSON, what, said, remedy)
+            return Failure(Kind.PASSING, what, said)
         # psycopg itself refused to send it: the statement is wrong, or a value is one that Postgres cannot hold
         kind = Kind.BUG if isinstance(error, psycopg.ProgrammingError) else Kind.PERSON
         return _unforeseen(kind, error, quotes_events=False)

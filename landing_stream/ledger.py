@@ -29,6 +29,11 @@ class Fenced(RuntimeError):
     """A newer writer has taken this door: stop, and do not come back by yourself."""
 
 
+class WentBack(Passing):
+    """The database is of a time before this writer took the door: a standby that was behind has become the server. What
+    it lacks is taken from Kafka again, by the same writer."""
+
+
 class LoadNotOpen(Passing):
     """The load was sealed or finished meanwhile: nothing may be written to it."""
 
@@ -62,39 +67,44 @@ class Load:
 
 
 def start_writer(
-    connection: psycopg.Connection, stream: str, door: str, owner: UUID | None = None, *, again: bool = False
+    connection: psycopg.Connection, stream: str, door: str, owner: UUID | None = None, *, had: Writer | None = None
 ) -> Writer:
     """Takes the door: raises its generation and seals what an older generation left open.
 
     Slices that committed stay, whole. A transaction of the older generation that does not end within 5 s is terminated:
-    a COPY that waits for a dead client never ends. `owner`: who writes; with `again`, an owner that has had the door
-    before: Fenced is raised when somebody else has taken it meanwhile.
+    a COPY that waits for a dead client never ends. `owner`: who writes; `had`: what it was when it took the door
+    before, and then Fenced is raised when somebody else has taken it since.
     """
     unnumbered = Writer(stream, door, 0)
     while True:
         try:
             with connection.transaction():
-                return _take_door(connection, unnumbered, owner, again)
+                return _take_door(connection, unnumbered, owner, had.generation if had else 0)
         except psycopg.errors.LockNotAvailable:
             _terminate_holders(connection, unnumbered.lock)
 
 
-def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None, again: bool) -> Writer:
+def _take_door(connection: psycopg.Connection, door: Writer, owner: UUID | None, had: int) -> Writer:
     connection.execute(f"set local lock_timeout = '{_TAKE_OVER_TIMEOUT}'")
     connection.execute(sql.SQL("select pg_advisory_xact_lock({})").format(door.lock.key))
     key = (door.stream, door.door)
-    holder = connection.execute("select owner from landing.writers where stream = %s and door = %s", key).fetchone()
-    if again and holder != (owner,):
+    holder = connection.execute(
+        "select generation, owner from landing.writers where stream = %s and door = %s", key
+    ).fetchone()
+    # Of an older generation than ours, the database has gone back, and nobody has taken over.
+    if had and holder is not None and holder[0] >= had and holder[1] != owner:
         raise Fenced(f"stream {door.stream}: another writer took over while this one was down")
     row = connection.execute(
         """
         insert into landing.writers as w (stream, door, generation, owner, started_at)
-        values (%s, %s, 1, %s, clock_timestamp())
+        values (%s, %s, %s, %s, clock_timestamp())
         on conflict (stream, door) do update
-        set generation = w.generation + 1, owner = excluded.owner, started_at = excluded.started_at
+        set
+            generation = greatest(w.generation + 1, excluded.generation), owner = excluded.owner,
+            started_at = excluded.started_at
         returning generation
         """,
-        (*key, owner),
+        (*key, had + 1, owner),
     ).fetchone()
     assert row is not None
     sealed = connection.execute(
@@ -121,7 +131,8 @@ def _terminate_holders(connection: psycopg.Connection, lock: HashedHere) -> None
 
 
 def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
-    """Holds the door open until the transaction ends. Raises Fenced when it is not this writer's any more.
+    """Holds the door open until the transaction ends. Raises Fenced when it is not this writer's any more, and WentBack
+    when it is not its yet.
 
     Two statements: the second one's snapshot is taken after the lock is held, so it sees who took over while we waited.
     """
@@ -129,11 +140,16 @@ def check_generation(connection: psycopg.Connection, writer: Writer) -> None:
     row = connection.execute(
         "select generation from landing.writers where stream = %s and door = %s", (writer.stream, writer.door)
     ).fetchone()
-    if row is None or row[0] != writer.generation:
-        newest = row[0] if row else "none"
+    newest = row[0] if row else 0
+    if newest > writer.generation:
         raise Fenced(
             f"stream {writer.stream}: another writer has taken over (generation {newest},"
             f" this one is {writer.generation})"
+        )
+    if newest < writer.generation:
+        raise WentBack(
+            f"stream {writer.stream}: Postgres has gone back to generation {newest} of the landing, and this one is"
+            f" {writer.generation}: what it lost lands again"
         )
 
 

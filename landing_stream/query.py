@@ -96,7 +96,8 @@ class LandingQuery:
         self._connect = KeptConnection(
             lambda: connect(login, autocommit=True, application_name="landfall land: ledger")
         )
-        self._owner, self._has_started = uuid4(), False
+        self._owner = uuid4()
+        self._writer: Writer | None = None
         self._days: set[dt.date] = set()
         self._ends: dict[int, int] = {}
         # Held by the batch that runs, or by the one who stops: a query is never stopped inside a batch.
@@ -113,10 +114,11 @@ class LandingQuery:
         connection = self._connect()
         ensure_tables(connection, [self.contract])
         self._topics.describe(self.contract.topic)  # without it nobody takes the door
-        writer = start_writer(connection, self.contract.stream, DOOR, self._owner, again=self._has_started)
-        self._has_started = True
+        writer = start_writer(connection, self.contract.stream, DOOR, self._owner, had=self._writer)
+        self._writer = writer
         topic_ids, log = self._settle(connection, writer)
         starts = starting_offsets(connection, writer, topic_ids.ledger, log.earliest, log.latest)
+        self._days.clear()  # the server may be another one by now, which was behind
         prepare_partitions(connection, self.contract.stream, self._days)
         self._ends = dict(starts)
         checkpoint = self._fresh_checkpoint(writer)

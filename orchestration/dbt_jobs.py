@@ -6,10 +6,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster_dbt import DbtCliResource
 
-from database.connect import libpq_variables
 from landfall.settings import Settings
 from orchestration.models import dbt_target_folder
-from warehouse.dbt_session import environment
+from warehouse.dbt_session import environment, profile_variables
 
 
 @dg.op(name="generate_docs")
@@ -17,7 +16,7 @@ def generate_docs(context: dg.OpExecutionContext, dbt: DbtCliResource) -> None:
     """dbt's documentation of every table and column as one page of its own, with what is in the database."""
     settings = Settings.load()
     target = dbt_target_folder(settings).with_name("dbt-docs")
-    with environment(libpq_variables(settings.as_transformer)):
+    with environment(profile_variables(settings.as_transformer)):
         dbt.cli(["docs", "generate", "--static", "--quiet"], target_path=target).wait()
     context.add_output_metadata({"page": dg.MetadataValue.path(str(target / "static_index.html"))})
 

@@ -9,14 +9,13 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
-from database.connect import libpq_variables
 from database.locks import DBT, held
 from landfall.layout import venv_bin
 from landfall.settings import Settings
 from orchestration.manifest import Manifest
 from orchestration.translator import WarehouseTranslator
 from warehouse.dbt_manifest import DBT_PROJECT, built_md5
-from warehouse.dbt_session import environment
+from warehouse.dbt_session import environment, profile_variables
 
 # Two dbt runs at once would only queue on the models' rows of ops.model_progress.
 DBT_POOL = "dbt"
@@ -102,7 +101,7 @@ def warehouse_assets(manifest: Manifest, translator: WarehouseTranslator) -> dg.
         turn = nullcontext() if tests_alone else held(settings, DBT, "dagster dbt")
         with turn:
             variables = {
-                **libpq_variables(settings.as_transformer),
+                **profile_variables(settings.as_transformer),
                 "LANDFALL_STARTED_BY": "dagster",
                 "LANDFALL_PROJECT_MD5": built_md5(DBT_PROJECT, settings.reporting_timezone),
             }

@@ -13,7 +13,8 @@ from landfall.layout import PROJECT
 DBT_PROJECT = PROJECT / "dbt_project"
 BY_LOAD = "incremental_by_load"
 """The materialization whose models have their position in ops.model_progress."""
-NOT_SOURCES = ("target", "logs", "dbt_packages")
+NOT_SOURCES = ("target", "logs", "dbt_packages", ".user.yml")
+"""The last one is dbt's own, which it writes beside the profile when it is called outside a project."""
 
 
 def load_manifest(project: Path, database: str) -> Any:

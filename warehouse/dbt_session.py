@@ -19,6 +19,8 @@ from psycopg.conninfo import conninfo_to_dict
 from database.connect import libpq_variables
 from database.locks import DBT, held
 from landfall.errors import UserError
+from landfall.login import Login
+from landfall.pooler import in_words
 from landfall.settings import Settings
 from landfall.state import open_state
 from warehouse.dbt_arguments import global_arguments, path_arguments
@@ -111,7 +113,7 @@ class DbtSession:
             *options,
         ]
         variables = {
-            **libpq_variables(self.settings.as_transformer),
+            **profile_variables(self.settings.as_transformer),
             "LANDFALL_STARTED_BY": self.started_by,
             "LANDFALL_PROJECT_MD5": self.project_md5,
         }
@@ -172,10 +174,26 @@ def node_outcome(result: Any) -> NodeOutcome:
 
 
 def said(message: str) -> str:
-    """A result's message in one line; of one that a macro raised, what it says, without dbt's frame of places."""
+    """A result's message in one line; of one that a macro raised, what it says, without dbt's frame of places; of one
+    of a pooler, what to do."""
     line = " ".join(message.split())
     raised = re.fullmatch(r"Compilation Error in \S+ \S+ \(\S+\) (.*?)(?: > (?:in|called by) .*)?", line)
-    return raised[1] if raised else line
+    return in_words(line) or (raised[1] if raised else line)
+
+
+def profile_variables(login: Login) -> dict[str, str]:
+    """What profiles.yml reads of a login: the variables of libpq (PGHOST, PGSSLMODE, …).
+
+    Raises UserError for several hosts with several ports: dbt's profile takes one, which then counts for all.
+    """
+    variables = libpq_variables(login)
+    ports = {port or "5432" for port in variables.get("PGPORT", "").split(",")}
+    if len(ports) > 1:
+        raise UserError(
+            f"LANDFALL_POSTGRES_DSN names hosts with several ports ({', '.join(sorted(ports))}), of which dbt takes"
+            " one: let the servers listen on the same port."
+        )
+    return variables | {"PGPORT": ports.pop()} if "PGPORT" in variables else variables
 
 
 @contextmanager

@@ -183,7 +183,7 @@ class Follower:
                     raise
                 self.why = failure.sentence
                 self._refresher.close()
-                self._turns.cold_lost()
+                self._turns = Turns()  # the server may be another one by now, which was behind: ask for everything
                 stop.wait(self._recovery.pause)
         self._refresher.close()
         if stop.is_set():  # else somebody follows again soon

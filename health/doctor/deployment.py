@@ -98,10 +98,11 @@ class Deployment:
         from database.connect import connect
         from database.session_settings import set_statement
 
-        limits = {"default_transaction_read_only": "on", "statement_timeout": f"{STATEMENT_SECONDS}s"}
+        # Of one transaction: behind a pooler what a session sets is left to others, whose writes would be refused.
+        limits = {"transaction_read_only": "on", "statement_timeout": f"{STATEMENT_SECONDS}s"}
         chosen = login or self.settings.as_transformer
-        with connect(chosen, autocommit=True, application_name="landfall doctor") as connection:
-            connection.execute(set_statement(limits))
+        with connect(chosen, application_name="landfall doctor") as connection:
+            connection.execute(set_statement(limits, local=True))
             yield connection
 
     def secrets(self) -> list[str]:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from health.doctor.check import DoctorCheck, error, warn, well
 from health.doctor.deployment import Deployment
 from health.findings import Finding
 from landfall.errors import UserError
 from landfall.login import READER, WRITER, Login
+from landfall.pooler import in_words
 from landfall.settings import ADMIN, DSN_VARIABLES
 
 if TYPE_CHECKING:
     import psycopg
 
 SECONDS = 6.0
+STANDBY_SECONDS_WARN = 60.0
+"""From when on it is said that dashboards show what has been: a standby that is well is less than a second behind."""
+PLACE = """
+select
+    pg_postmaster_start_time()::text, (select system_identifier from pg_control_system()), oid, pg_is_in_recovery(),
+    case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0'::pg_lsn,
+    coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::float8
+from pg_database where datname = current_database()
+"""
 
 CAUSES: tuple[tuple[str, str, str], ...] = (
     (
@@ -87,9 +100,38 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
         "See who holds them (`select application_name, count(*) from pg_stat_activity group by 1`), or raise"
         " max_connections.",
     ),
+    (
+        r"query_wait_timeout|no more connections allowed|unsupported startup parameter",
+        "{pooler}",
+        "See what needs how many connections in docs/how-to/postgres.md.",
+    ),
+    (
+        r"session is (in )?read-only|session is not read-only|server is (not )?in hot standby mode",
+        "none of its hosts is what target_session_attrs asks for ({said})",
+        "Promote a standby, or write another value into {variable}.",
+    ),
     (r"starting up|shutting down|in recovery mode", "it is not ready ({said})", "Wait, and ask again."),
 )
 """In the words of libpq and the server, what is wrong and what to do; the first that fits counts."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a login leads."""
+
+    started: str
+    """When its server did."""
+    system: int
+    """The cluster's number, which its standbys have too."""
+    database: int
+    """The database's number in it."""
+    is_standby: bool
+    position: int
+    """Up to which byte of the WAL it is."""
+    age_seconds: float
+    """Of the last transaction that a standby has."""
+    is_pooled: bool
+    """Whether a pooler stands before it."""
 
 
 def postgres(deployment: Deployment) -> list[Finding]:
@@ -107,7 +149,7 @@ def postgres(deployment: Deployment) -> list[Finding]:
 def logins(deployment: Deployment) -> list[Finding]:
     """Does it take the other logins, and do they lead to the same database?"""
     settings = deployment.settings
-    here = identity(deployment, settings.as_transformer)
+    here = place_of(deployment, settings.as_transformer)
     findings = []
     for role, of_role in ((WRITER, lambda: settings.as_writer), (READER, lambda: settings.as_reader)):
         if role not in settings.dsns:
@@ -118,7 +160,22 @@ def logins(deployment: Deployment) -> list[Finding]:
         findings.append(other_login(deployment, of_role(), here))
     if ADMIN in settings.dsns:
         findings.append(other_login(deployment, settings.as_admin, here))
-    return findings
+    return [*findings, *(shared_logins(settings.dsns) if here.is_pooled else ())]
+
+
+def shared_logins(dsns: Mapping[str, str]) -> Iterator[Finding]:
+    """Users that log in for several roles, which a pooler in transaction mode takes for one another."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    roles = defaultdict(list)
+    for role, dsn in dsns.items():
+        roles[conninfo_to_dict(dsn).get("user")].append(DSN_VARIABLES[role])
+    for user, variables in roles.items():
+        if len(variables) > 1:
+            message = f"A pooler stands before Postgres, and {user} is the user of {' and '.join(variables)}: it hands"
+            message += " connections that act as one role on to the other."
+            advice = "Give each a user of its own, which `landfall migrate` makes; or let them lead to Postgres itself."
+            yield error(variables[0], message, advice)
 
 
 def administrator(deployment: Deployment) -> list[Finding]:
@@ -148,23 +205,42 @@ def administrator(deployment: Deployment) -> list[Finding]:
     return [found]
 
 
-def other_login(deployment: Deployment, login: Login, here: object) -> Finding:
-    """Whether a login works, and leads to where the transformer's leads."""
+def other_login(deployment: Deployment, login: Login, here: Place) -> Finding:
+    """Whether a login works, and leads to where the transformer's leads; who reads may be led to a standby of it."""
     found = login_works(deployment, login)
-    if found.severity != "ok" or identity(deployment, login) == here:
+    if found.severity != "ok":
         return found
+    there = place_of(deployment, login)
+    if (there.started, there.database) == (here.started, here.database):
+        return found
+    if login.role == READER and there.is_standby and (there.system, there.database) == (here.system, here.database):
+        return judge_standby(found, there, here)
     from database.connect import address
 
     message = f"It leads to {address(login)}, which is another database than the one of LANDFALL_POSTGRES_DSN."
     return error(variable_of(login), message, "Let all of them lead to one database.")
 
 
-def identity(deployment: Deployment, login: Login) -> object:
-    """What no other database has: when its server started, and its number there."""
+def judge_standby(works: Finding, there: Place, here: Place) -> Finding:
+    """How far the server that people read from is behind; `here` was looked at first."""
+    behind = here.position - there.position
+    if behind <= 0:
+        return well(works.subject, f"{works.message.rstrip('.')}, a standby that has all of it.")
+    message = f"{works.message.rstrip('.')}, a standby that is {behind / 2**20:,.1f} MiB of WAL behind"
+    if there.age_seconds < STANDBY_SECONDS_WARN:
+        return well(works.subject, f"{message}.")
+    advice = "Look at pg_stat_replication of the primary, and at what the standby's log says."
+    return warn(works.subject, f"{message}: what it shows is {there.age_seconds:,.0f} s old.", advice)
+
+
+def place_of(deployment: Deployment, login: Login) -> Place:
+    """Where a login leads."""
+    from database.connect import is_pooled
+
     with deployment.session(login) as connection:
-        return connection.execute(
-            "select pg_postmaster_start_time()::text, oid from pg_database where datname = current_database()"
-        ).fetchone()
+        row: Any = connection.execute(PLACE).fetchone()
+        started, system, database, is_standby, position, age_seconds = row
+        return Place(started, system, database, is_standby, int(position), age_seconds, is_pooled(connection))
 
 
 def login_works(deployment: Deployment, login: Login) -> Finding:
@@ -200,6 +276,7 @@ def refused(deployment: Deployment, login: Login, where: str, refusal: psycopg.E
         "user": conninfo_to_dict(login.dsn).get("user") or "this user",
         "role": login.role or "",
         "said": said,
+        "pooler": in_words(str(refusal)) or "",
         "migrate": deployment.makes_ready,
         "start": "Run `landfall up`: it starts Postgres, and repairs what a crash left."
         if deployment.has_local_postgres

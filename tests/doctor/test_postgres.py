@@ -16,7 +16,9 @@ from database.connect import connect
 from health.doctor.bounds import Bounds
 from health.doctor.deployment import Deployment
 from health.doctor.machine import Room
+from health.doctor.postgres_reach import Place, judge_standby, shared_logins
 from health.doctor.postgres_server import judge_growth
+from health.findings import Finding
 from landfall.endpoints import Endpoints, write_endpoints
 from landfall.settings import Settings
 from tests.conftest import Connection, MakeDatabase
@@ -91,6 +93,29 @@ def test_other_logins_are_looked_at_too(deployment: Deployment, settings: Settin
     both = {role: deployment.settings.dsns[role] for role in ("transformer", "bi_reader")}
     without = deployment.with_settings(replace(deployment.settings, dsns=both))
     assert found(without, "postgres_logins")["LANDFALL_LANDING_DSN"].message == "It is not set, and the others are."
+
+
+def test_a_standby_that_people_read_from_says_how_far_behind_it_is() -> None:
+    works = Finding("", "LANDFALL_BI_DSN", (), "ok", "reader works as bi_reader at pg-2:5432/landfall.")
+    here = Place("today", 7, 5, is_standby=False, position=3 * 2**20, age_seconds=0, is_pooled=False)
+    there = replace(here, started="yesterday", is_standby=True)
+    assert judge_standby(works, there, here).message == (
+        "reader works as bi_reader at pg-2:5432/landfall, a standby that has all of it."
+    )
+    behind = judge_standby(works, replace(there, position=2**20, age_seconds=5), here)
+    assert behind.severity == "ok"
+    assert behind.message.endswith(", a standby that is 2.0 MiB of WAL behind.")
+    old = judge_standby(works, replace(there, position=2**20, age_seconds=90), here)
+    assert old.severity == "warn"
+    assert old.message.endswith("2.0 MiB of WAL behind: what it shows is 90 s old.")
+
+
+def test_a_user_that_a_pooler_would_take_for_two_roles() -> None:
+    dsn = "postgresql://app:p@pooler.example:6432/landfall"
+    own = "postgresql://bi:p@pooler.example:6432/landfall"
+    (finding,) = shared_logins({"landing_writer": dsn, "transformer": dsn, "bi_reader": own})
+    assert finding.severity == "error"
+    assert "app is the user of LANDFALL_LANDING_DSN and LANDFALL_POSTGRES_DSN" in finding.message
 
 
 def test_an_administrator_that_could_not_migrate(deployment: Deployment, admin: Connection) -> None:

@@ -22,6 +22,7 @@ from landing_stream.ledger import (
     LedgerError,
     LoadNotOpen,
     Span,
+    WentBack,
     Writer,
     check_generation,
     draw_load,
@@ -197,12 +198,28 @@ def test_one_of_two_writers_that_start_at_once_is_fenced(things: Connection, dat
 
 def test_a_writer_that_comes_back_does_not_take_the_door_from_a_newer_one(things: Connection) -> None:
     first, second = uuid4(), uuid4()
-    start_writer(things, "things", "stream", first)
-    start_writer(things, "things", "stream", first, again=True)
+    begun = start_writer(things, "things", "stream", first)
+    again = start_writer(things, "things", "stream", first, had=begun)
     newest = start_writer(things, "things", "stream", second)
     with pytest.raises(Fenced, match="another writer took over while this one was down"):
-        start_writer(things, "things", "stream", first, again=True)
+        start_writer(things, "things", "stream", first, had=again)
     draw_load(things, newest)
+
+
+def test_a_writer_whose_door_was_lost_with_the_server_takes_it_again(things: Connection) -> None:
+    before, mine = uuid4(), uuid4()
+    start_writer(things, "things", "stream", before)
+    writer = start_writer(things, "things", "stream", mine)
+    # as a standby has it that had not received the second start
+    things.execute("update landing.writers set generation = 1, owner = %s", (before,))
+    with pytest.raises(WentBack, match="Postgres has gone back to generation 1 of the landing, and this one is 2"):
+        draw_load(things, writer)
+    again = start_writer(things, "things", "stream", mine, had=writer)
+    assert again.generation == 3, "no copy of this writer from before can write"
+    things.execute("delete from landing.writers")
+    with pytest.raises(WentBack):
+        draw_load(things, again)
+    draw_load(things, start_writer(things, "things", "stream", mine, had=again))
 
 
 def gaps(connection: Connection) -> list[tuple[Any, ...]]:

@@ -28,6 +28,8 @@ class StreamingQueryException(Exception):
         (KafkaUnavailable("topic things: no answer"), Kind.PASSING),
         (LoadNotOpen("load 1 is not open any more"), Kind.PASSING),
         (psycopg.OperationalError("connection refused"), Kind.PASSING),
+        (psycopg.OperationalError("connection failed: SSL error: certificate verify failed"), Kind.PERSON),
+        (psycopg.errors.ProtocolViolation("FATAL: query_wait_timeout"), Kind.PASSING),
         (psycopg.InterfaceError("the connection is closed"), Kind.PASSING),
         (psycopg.errors.AdminShutdown("terminating connection"), Kind.PASSING),
         (psycopg.errors.CannotConnectNow("the database system is starting up"), Kind.PASSING),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from database.connect import libpq_variables
+from database.connect import address
 from landfall.errors import UserError
 from landfall.login import TRANSFORMER, Login
 from warehouse.dbt_manifest import load_manifest, newest_change, project_checksum
-from warehouse.dbt_session import NodeOutcome, Outcome, said
+from warehouse.dbt_session import NodeOutcome, Outcome, profile_variables, said
 from warehouse.refresh import summary
 from warehouse.watch import SECONDS_OF_COLD, Horizon, Turns, rest, streams_with_news
 
@@ -127,7 +127,7 @@ def test_a_run_that_did_not_start_says_why() -> None:
 
 def test_libpq_gets_every_part_of_a_dsn_under_its_own_variable() -> None:
     dsn = "postgresql://ada:p%40ss@db.example:5433/shop?sslmode=verify-full&sslrootcert=/etc/ca.pem"
-    assert libpq_variables(Login(dsn, TRANSFORMER)) == {
+    assert profile_variables(Login(dsn, TRANSFORMER)) == {
         "PGHOST": "db.example",
         "PGPORT": "5433",
         "PGUSER": "ada",
@@ -136,6 +136,16 @@ def test_libpq_gets_every_part_of_a_dsn_under_its_own_variable() -> None:
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/ca.pem",
     }
+
+
+def test_several_hosts_have_one_port_for_dbt() -> None:
+    dsn = "postgresql://ada:p@a.example:5433,b.example:5433/shop?target_session_attrs=read-write"
+    found = profile_variables(Login(dsn, TRANSFORMER))
+    assert (found["PGHOST"], found["PGPORT"]) == ("a.example,b.example", "5433")
+    assert found["PGTARGETSESSIONATTRS"] == "read-write"
+    assert address(Login(dsn, TRANSFORMER)) == "a.example:5433,b.example:5433/shop"
+    with pytest.raises(UserError, match=r"several ports \(5432, 5433\), of which dbt takes one"):
+        profile_variables(Login("postgresql://ada:p@a.example,b.example:5433/shop", TRANSFORMER))
 
 
 @pytest.fixture
