@@ -74,9 +74,10 @@ clean:
 	@$(PYTHON) -m venv .venv || { echo "landfall: the virtual environment could not be made: see the message above (Debian: install python3.11-venv)." >&2; exit 1; }
 	@touch $@
 
-.venv/.packages: .venv/.made requirements.lock
-	@echo "2/4 Python packages, $$(grep -c '==' requirements.lock) of them, each by its hash (some minutes the first time)"
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock | grep --line-buffered -v -e '^Requirement already' -e '^  Using cached' -e '^Looking in'; \
+# What runs the product, as in requirements.lock, and what checks it.
+.venv/.packages: .venv/.made requirements-dev.lock
+	@echo "2/4 Python packages, $$(grep -c '==' requirements-dev.lock) of them, each by its hash (some minutes the first time)"
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --no-deps --require-hashes -r requirements-dev.lock | grep --line-buffered -v -e '^Requirement already' -e '^  Using cached' -e '^Looking in'; \
 	[ "$${PIPESTATUS[0]}" = 0 ] || { echo "landfall: a Python package could not be installed: see pip's message above; check the way to the package index (pip's own settings, such as PIP_INDEX_URL or HTTPS_PROXY, are used) and run make again." >&2; exit 1; }
 	@touch $@
 
