@@ -11,12 +11,13 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup jvm demo dashboards test lint check-alerts format bench docs pictures clean
+.PHONY: help setup jvm demo dashboards test compose-test lint check-alerts format bench docs pictures clean
 
 help:
 	@echo "make demo              set up and show it all, live; HISTORY=60 lands 60 days before it, DURATION=60 ends it, HEADLESS=1 prints plain lines"
 	@echo "make dashboards        Apache Superset over the marts of the running servers, set up on first use; Ctrl-C stops it"
 	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
+	@echo "make compose-test      bring the containers up, work with them, break them (needs an engine); ARGS='--only cluster' a part"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
 	@echo "make lint              ruff, mypy, import-linter, sqlfluff; make format formats"
 	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
@@ -36,6 +37,10 @@ dashboards: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --durations 30)
+
+# Not part of `test`: it needs an engine, some 15 GB of disk, and with stand-ins for public images half an hour.
+compose-test: setup
+	@$(BIN)/python -m deploy.trial.run $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
