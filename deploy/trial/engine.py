@@ -14,6 +14,7 @@ from typing import Any
 
 LEAST_COMPOSE = (2, 24)
 DOCKER = shlex.split(os.environ.get("DOCKER", "docker"))
+LABEL = "com.docker.compose."
 COMPOSE = shlex.split(os.environ.get("COMPOSE", "")) or [*DOCKER, "compose"]
 
 
@@ -76,7 +77,10 @@ class Project:
 
     def container(self, service: str) -> dict[str, Any]:
         """What the engine knows of the container of a service."""
-        number = self.compose("ps", "--all", "--quiet", service).split()[0]
+        labels = {"project": self.name, "service": service, "oneoff": "False"}
+        wanted = [part for key, value in labels.items() for part in ("--filter", f"label={LABEL}{key}={value}")]
+        if not (number := docker("ps", "--all", "--quiet", *wanted)):
+            raise TrialFailed(f"{service} has no container.")
         found: dict[str, Any] = json.loads(docker("inspect", number))[0]
         return found
 

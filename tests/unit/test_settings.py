@@ -209,6 +209,7 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
             "LANDFALL_FIRST_EVENT_DAY is '28.3.2026': write a day like 2026-03-28",
         ),
         ("LANDFALL_METRICS_PORT", "70000", "LANDFALL_METRICS_PORT is '70000': write a whole number from 1 to 65535"),
+        ("LANDFALL_LISTEN_ADDRESS", "eth0", "write an IP address, as 127.0.0.1, or 0.0.0.0"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_by_name(tmp_path: Path, name: str, value: str, said: str) -> None:
