@@ -68,8 +68,8 @@ class Project:
 
     def up(self) -> None:
         """Start everything and wait until all of it is healthy."""
-        left_out = [part for service in self.without for part in ("--scale", f"{service}=0")]
-        self.compose("up", "--detach", "--wait", "--wait-timeout", "900", "--no-build", *left_out)
+        services = [one for one in self.compose("config", "--services").split() if one not in self.without]
+        self.compose("up", "--detach", "--wait", "--wait-timeout", "900", "--no-build", *services)
 
     def images(self) -> set[str]:
         """Every image that it names."""
