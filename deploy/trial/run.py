@@ -44,7 +44,7 @@ MODELS_ARE_BEHIND = """
     select count(*) from ops.model_progress as p inner join ops.horizons as h on p.source = h.stream
     where p.position < h.hi
 """
-FACTS = "select count(*) from marts.fct_product_views"
+FACTS = "select count(*) from marts.fct_product_events"
 
 
 class Trial:
@@ -97,7 +97,7 @@ class Trial:
         before = int(self.project.sql(FACTS))
         self.wait("models have read all", lambda: self.project.sql(MODELS_ARE_BEHIND) == "0")
         self.wait("facts have rows", lambda: int(self.project.sql(FACTS)) > (before if not before else 0))
-        return f"{self.project.sql(FACTS)} product views in the facts"
+        return f"{self.project.sql(FACTS)} product events in the facts"
 
     def page(self, port: str, path: str, holds: str = "") -> None:
         """Wait until a page answers on this machine. Raises TrialFailed."""
@@ -122,14 +122,16 @@ class Trial:
 
     def fence(self) -> str:
         """A second landing takes over; the first waits, unhealthy, until it is started again."""
-        second = f"{self.project.name}-second"
+        second, generation = f"{self.project.name}-second", "select max(generation) from landing.writers"
+        before = self.project.sql(generation)
         self.project.compose("run", "--detach", "--no-deps", "--name", second, "land")
+        self.wait("the second has taken over", lambda: self.project.sql(generation) != before)
+        self.simulate(2_000)  # the first learns of it by the next load that it begins
         self.wait("the first is unhealthy", lambda: self.project.health("land") == "unhealthy")
         state = self.project.container("land")["State"]
         said = state["Health"]["Log"][-1]["Output"].strip()
         if not state["Running"] or "fenced" not in said:
             raise TrialFailed(f"The fenced landing says {said!r} and is {state['Status']}.")
-        self.simulate(2_000)
         docker("rm", "--force", second)
         self.project.compose("restart", "land")
         self.healthy("land")
