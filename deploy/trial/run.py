@@ -42,7 +42,7 @@ ROWS = """
 """
 MODELS_ARE_BEHIND = """
     select count(*) from ops.model_progress as p inner join ops.horizons as h on p.source = h.stream
-    where p.position < h.hi
+    where p.position < h.landed_hi
 """
 FACTS = "select count(*) from marts.fct_product_events"
 
