@@ -11,12 +11,13 @@ OFFLINE := env -u PGHOST -u PGPORT -u PGUSER -u PGPASSWORD -u PGDATABASE DBT_PRO
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup jvm demo dashboards test lint check-alerts format bench docs pictures clean
+.PHONY: help setup jvm demo dashboards test compose-test lint check-alerts format bench docs pictures clean
 
 help:
 	@echo "make demo              set up and show it all, live; HISTORY=60 lands 60 days before it, DURATION=60 ends it, HEADLESS=1 prints plain lines"
 	@echo "make dashboards        Apache Superset over the marts of the running servers, set up on first use; Ctrl-C stops it"
 	@echo "make test              set up and run every test, two at a time; ARGS='tests/unit -k settings' runs some"
+	@echo "make compose-test      bring the containers up, work with them, break them (needs an engine); ARGS='--only cluster' a part"
 	@echo "make setup             the set-up alone: .venv, the JVM jars, the parsed dbt project"
 	@echo "make lint              ruff, mypy, import-linter, sqlfluff; make format formats"
 	@echo "make check-alerts      check and test the alert rules with Prometheus' promtool (fetched with apt where it is not here)"
@@ -36,6 +37,10 @@ dashboards: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --durations 30)
+
+# Not part of `test`: it needs an engine, some 15 GB of disk, and with stand-ins for public images half an hour.
+compose-test: setup
+	@$(BIN)/python -m deploy.trial.run $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -74,9 +79,10 @@ clean:
 	@$(PYTHON) -m venv .venv || { echo "landfall: the virtual environment could not be made: see the message above (Debian: install python3.11-venv)." >&2; exit 1; }
 	@touch $@
 
-.venv/.packages: .venv/.made requirements.lock
-	@echo "2/4 Python packages, $$(grep -c '==' requirements.lock) of them, each by its hash (some minutes the first time)"
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock | grep --line-buffered -v -e '^Requirement already' -e '^  Using cached' -e '^Looking in'; \
+# What runs the product, as in requirements.lock, and what checks it.
+.venv/.packages: .venv/.made requirements-dev.lock
+	@echo "2/4 Python packages, $$(grep -c '==' requirements-dev.lock) of them, each by its hash (some minutes the first time)"
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --no-deps --require-hashes -r requirements-dev.lock | grep --line-buffered -v -e '^Requirement already' -e '^  Using cached' -e '^Looking in'; \
 	[ "$${PIPESTATUS[0]}" = 0 ] || { echo "landfall: a Python package could not be installed: see pip's message above; check the way to the package index (pip's own settings, such as PIP_INDEX_URL or HTTPS_PROXY, are used) and run make again." >&2; exit 1; }
 	@touch $@
 

@@ -111,7 +111,7 @@ def start_superset(
     before = log.stat().st_size
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*prefix(), str(python()), "-m", "dashboards.superset.inside.serve", str(port)],
+            [*prefix(), str(python()), "-m", "dashboards.superset.inside.serve", str(port), settings.listen_address],
             cwd=PROJECT,
             env={**kept, **own},
             stdin=subprocess.DEVNULL,

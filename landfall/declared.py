@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -174,6 +175,14 @@ def host_names(named: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", name) for name in names):
         raise ValueError("write names without scheme and port, with commas")
     return names
+
+
+def listen_address(named: str) -> str:
+    """An IP address of this machine, or all of them."""
+    try:
+        return str(ip_address(named.strip()))
+    except ValueError:
+        raise ValueError("write an IP address, as 127.0.0.1, or 0.0.0.0 for all that the machine has") from None
 
 
 def day(named: str) -> dt.date:

@@ -18,12 +18,14 @@ from landfall.declared import (
     day,
     given,
     host_names,
+    listen_address,
     number,
     path,
     secret_address,
     setting,
     spark_master,
     text,
+    variables,
     web_address,
     whole,
     yes_or_no,
@@ -33,7 +35,8 @@ from landfall.endpoints import Endpoints, read_endpoints
 from landfall.errors import UserError
 from landfall.kafka_settings import PREFIX as KAFKA_PREFIX
 from landfall.kafka_settings import KafkaSettings
-from landfall.login import READER, TRANSFORMER, WRITER, Login
+from landfall.login import READER, TRANSFORMER, WRITER, Login, with_password
+from landfall.secret_files import SUFFIX, with_secret_files
 
 LogFormat = Literal["text", "json"]
 AlertSeverity = Literal["warn", "error"]
@@ -63,6 +66,13 @@ DSNS = {
 }
 """By role, what names its login."""
 DSN_VARIABLES = {role: variable.names[0] for role, variable in DSNS.items()}
+PASSWORD_VARIABLES = {role: name.replace("_DSN", "_PASSWORD") for role, name in DSN_VARIABLES.items()}
+PASSWORDS = {
+    role: Variable(
+        text, f"the password of `{DSN_VARIABLES[role]}`, where that one holds none", secret=True, names=(name,)
+    )
+    for role, name in PASSWORD_VARIABLES.items()
+}
 DEMO_GEO_FILE = Path(__file__).parent.parent / "enrichment" / "demo_geo.mmdb"
 DAYS = whole(1, 36_525)  # a hundred years
 LEAST_FACT_DAYS = 62
@@ -180,6 +190,12 @@ class Settings:
         "the port on 127.0.0.1 where `landfall metrics` serves; under `landfall serve` a free one where another state"
         " folder's has that, which `landfall status` shows",
     )
+    listen_address: str = setting(
+        "127.0.0.1",
+        listen_address,
+        "the address where `landfall metrics` and `landfall dashboards` listen: another one than loopback's is for a"
+        " network of containers, since whoever reaches it can read all metrics",
+    )
     host_names: tuple[str, ...] = setting(
         (),
         host_names,
@@ -249,7 +265,7 @@ class Settings:
 
         Raises UserError for a value that does not fit, by the name of its variable.
         """
-        env = os.environ if environ is None else environ
+        env = with_secrets(os.environ if environ is None else environ)
         home = home_folder(env)
         local = read_endpoints(home)
         return cls(
@@ -311,7 +327,11 @@ def known_dsns(env: Mapping[str, str], local: Mapping[str, str]) -> Mapping[str,
     Where the environment names the local stack itself, as after `landfall env`, its others belong to them: that command
     prints no admin's, which no child needs.
     """
-    named = {role: env[name] for role, name in DSN_VARIABLES.items() if env.get(name)}
+    named = {
+        role: with_password(env[name], env.get(PASSWORD_VARIABLES[role]))
+        for role, name in DSN_VARIABLES.items()
+        if env.get(name)
+    }
     is_local = all(local.get(role) == dsn for role, dsn in named.items())
     return local if is_local else named
 
@@ -335,14 +355,32 @@ def local_kafka(local: Endpoints | None) -> KafkaSettings | None:
 
 def environ_of_home(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     """An environment in which the servers of `home` are the only ones, whatever others `env` names; the rest stays."""
-    servers = set(DSN_VARIABLES.values())
+    servers = {variable for role in DSNS for variable in variables_of(role)}
     kept = {name: value for name, value in env.items() if name not in servers and not name.startswith(KAFKA_PREFIX)}
     return {**kept, "LANDFALL_HOME": str(home)}
 
 
 def without_admin(env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: the login that may change roles is for commands that a person types."""
-    return {name: value for name, value in env.items() if name != DSN_VARIABLES[ADMIN]}
+    return {name: value for name, value in env.items() if name not in variables_of(ADMIN)}
+
+
+def variables_of(role: str) -> tuple[str, ...]:
+    """All that can name a login or its password."""
+    named = (DSN_VARIABLES[role], PASSWORD_VARIABLES[role])
+    return (*named, *(name + SUFFIX for name in named))
+
+
+def secrets() -> list[str]:
+    """Every variable that holds a secret, and so may name a file instead (NAME_FILE)."""
+    of_kafka, ours = variables(KafkaSettings, KAFKA_PREFIX), variables(Settings, PREFIX)
+    secret = [name for one in (*of_kafka.values(), *ours.values()) if one.secret for name in one.names]
+    return [*DSN_VARIABLES.values(), *PASSWORD_VARIABLES.values(), *secret]
+
+
+def with_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with secrets that it names by file. Raises UserError for a file that cannot be read."""
+    return with_secret_files(environ, secrets())
 
 
 def home_folder(env: Mapping[str, str]) -> Path:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from landfall import kafka_settings
 from landfall.declared import Variable, text, variables
 from landfall.kafka_settings import KafkaSettings
-from landfall.settings import DSNS, HOME, PREFIX, Settings
+from landfall.secret_files import SUFFIX
+from landfall.settings import DSNS, HOME, PASSWORDS, PREFIX, Settings, secrets
 
 ELSEWHERE = (
     Variable(
@@ -31,7 +32,19 @@ ELSEWHERE = (
 def declared() -> list[Variable]:
     """Every variable that sets something, in the order of the table."""
     kafka = variables(KafkaSettings, kafka_settings.PREFIX)
-    return [HOME, *DSNS.values(), *kafka.values(), *variables(Settings, PREFIX).values(), *ELSEWHERE]
+    return [
+        HOME,
+        *DSNS.values(),
+        *PASSWORDS.values(),
+        *kafka.values(),
+        *variables(Settings, PREFIX).values(),
+        *ELSEWHERE,
+    ]
+
+
+def names() -> set[str]:
+    """Every variable that is read, those that name a secret's file included."""
+    return {name for one in declared() for name in one.names} | {name + SUFFIX for name in secrets()}
 
 
 def table(rows: Iterable[Variable]) -> str:

@@ -17,6 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from database.recovery import Recovery
 from landfall.errors import EXIT_FENCED
 from landfall.failures import Kind
+from landfall.heartbeat import Heartbeat
 from landfall.settings import Settings
 from landing_stream.application import Application, ApplicationOver, NoExecutor
 from landing_stream.ledger import Fenced
@@ -72,9 +73,11 @@ class Supervisor:
 
     def _supervise(self, landing: LandingQuery) -> None:
         recovery = Recovery(self._settings, f"stream {landing.contract.stream}")
+        heartbeat = Heartbeat(self._settings.home, f"land.{landing.contract.stream}")
         while not self._stop.is_set():
+            heartbeat.beat()
             try:
-                self._follow(landing, landing.start(), recovery)
+                self._follow(landing, landing.start(), recovery, heartbeat)
                 recovery.close()
                 return
             except Exception as error:
@@ -83,10 +86,11 @@ class Supervisor:
                 self._stop.wait(recovery.pause)
         recovery.close()
 
-    def _follow(self, landing: LandingQuery, query: StreamingQuery, recovery: Recovery) -> None:
+    def _follow(self, landing: LandingQuery, query: StreamingQuery, recovery: Recovery, heartbeat: Heartbeat) -> None:
         """Waits for the query's end; raises why it failed, if it did."""
         is_well = False
         while not self._stop.is_set():
+            heartbeat.beat()
             if query.awaitTermination(1):
                 recovery.well()
                 return

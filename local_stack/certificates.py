@@ -1,9 +1,13 @@
-"""Certificates of an authority that is made with a cluster, and signs for this machine's brokers alone."""
+"""Certificates of an authority that is made with a cluster, and signs for its brokers alone.
+
+`python -m local_stack.certificates FOLDER SUBJECT HOST…` makes them for brokers elsewhere, once.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import sys
 from pathlib import Path
 
 from cryptography import x509
@@ -53,14 +57,23 @@ def key_text(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(*form).decode("ascii")
 
 
-def make_certificates(folder: Path, subject: str) -> None:
-    """ca.pem; broker.pem and broker.key of `subject` at 127.0.0.1 and localhost, and both in keystore.pem.
+HERE = ("127.0.0.1", "localhost")
+
+
+def make_certificates(folder: Path, subject: str, hosts: tuple[str, ...] = HERE) -> None:
+    """ca.pem; broker.pem and broker.key of `subject` at these hosts, and both in keystore.pem.
 
     The authority's own key is kept nowhere: nobody can make another certificate that these brokers trust.
     """
-    authority = certificate("Landfall, of this state folder", None)
-    own, key = certificate(subject, authority, hosts=("127.0.0.1", "localhost"))
+    authority = certificate("Landfall, of this cluster", None)
+    own, key = certificate(subject, authority, hosts=hosts)
     write_private(folder / "broker.pem", certificate_text(own))
     write_private(folder / "broker.key", key_text(key))
     write_private(folder / "keystore.pem", key_text(key) + certificate_text(own))
     write_private(folder / "ca.pem", certificate_text(authority[0]))
+
+
+if __name__ == "__main__":
+    made, named, *at = sys.argv[1:]
+    if not (Path(made) / "ca.pem").exists():
+        make_certificates(Path(made), named, (*at, *HERE))

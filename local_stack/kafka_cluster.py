@@ -6,7 +6,6 @@ administers them, show a certificate of the cluster's own authority instead.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from landfall.errors import UserError
-from landfall.kafka_rights import NEEDED
 from landfall.kafka_settings import LOGIN_MODULES, KafkaSettings
 from landfall.processes import wait_until, wait_while_it_moves
 from landfall.state import damaged, write_private
 from local_stack.certificates import make_certificates
 from local_stack.kafka import Kafka, answering, asking, cluster_id, stop_all
+from local_stack.kafka_login import LOGIN, MECHANISM, administrator, let_in
 
-LOGIN, MECHANISM = "landfall", "SCRAM-SHA-512"
 NUMBER = "brokers"
 """The file that says how many there are."""
 BROKER = "landfall-broker"
@@ -181,17 +179,8 @@ class KafkaCluster:
         return found
 
     def _admin(self) -> Any:
-        """A client that may do everything: it shows the brokers' certificate."""
-        internal = ",".join(f"127.0.0.1:{node.ports()[2]}" for node in self.nodes)
-        return asking(
-            {
-                "bootstrap.servers": internal,
-                "security.protocol": "SSL",
-                "ssl.ca.location": str(self.certificates / "ca.pem"),
-                "ssl.certificate.location": str(self.certificates / "broker.pem"),
-                "ssl.key.location": str(self.certificates / "broker.key"),
-            }
-        )
+        """A client that may do everything."""
+        return administrator(",".join(f"127.0.0.1:{node.ports()[2]}" for node in self.nodes), self.certificates)
 
     def _ended_or_all_answer(self) -> Callable[[], bool]:
         """Asks whether a broker has ended, or all answer."""
@@ -203,28 +192,7 @@ class KafkaCluster:
 
     def _let_in(self) -> None:
         """The login, with the rights that the parts need; waits until the brokers know it."""
-        from confluent_kafka.admin import (  # type: ignore[attr-defined]
-            AclBinding,
-            AclOperation,
-            AclPermissionType,
-            ResourcePatternType,
-            ResourceType,
-            ScramCredentialInfo,
-            ScramMechanism,
-            UserScramCredentialUpsertion,
-        )
-
-        admin = self._admin()
-        how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        password = str(self.settings.sasl_password).encode()
-        for future in admin.alter_user_scram_credentials([UserScramCredentialUpsertion(LOGIN, how, password)]).values():
-            future.result(timeout=30)
-        every_topic = (ResourceType.TOPIC, "*", ResourcePatternType.LITERAL, f"User:{LOGIN}", "*")
-        named = {operation for operations, _ in NEEDED.values() for operation in operations}
-        operations = {re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).upper() for operation in named}
-        rules = [AclBinding(*every_topic, AclOperation[each], AclPermissionType.ALLOW) for each in operations]
-        for future in admin.create_acls(rules).values():
-            future.result(timeout=30)
+        let_in(self._admin(), str(self.settings.sasl_password))
         client = asking(self.settings.client_config())
         if not wait_until(lambda: answering(client) == self.brokers, 60):
             raise UserError(f"Kafka at {self.address} does not let {LOGIN} in after 60 s. {self.nodes[0].said()}")

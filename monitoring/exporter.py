@@ -18,8 +18,6 @@ from monitoring.collector import LandfallCollector
 
 logger = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
-
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -37,7 +35,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def serve(settings: Settings, port: int, stop: threading.Event) -> None:
-    """Serve metrics on loopback until `stop` is set. `port` 0: a free one, which the log names.
+    """Serve metrics where the settings say, until `stop` is set. `port` 0: a free one, which the log names.
 
     Raises UserError when the port is taken.
     """
@@ -45,13 +43,13 @@ def serve(settings: Settings, port: int, stop: threading.Event) -> None:
     registry.register(LandfallCollector(settings))
     app = for_own_names(make_wsgi_app(registry), settings.host_names)
     try:
-        server = make_server(HOST, port, app, Server, Quiet)
+        server = make_server(settings.listen_address, port, app, Server, Quiet)
     except OSError as error:
-        why = f"Port {port} of {HOST} cannot be used ({error.strerror})"
+        why = f"Port {port} of {settings.listen_address} cannot be used ({error.strerror})"
         raise UserError(f"{why}: does another exporter run? Choose a port with --port.") from error
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    logger.info("metrics at http://%s:%d/metrics", HOST, server.server_port)
+    logger.info("metrics at http://%s:%d/metrics", settings.listen_address, server.server_port)
     try:
         stop.wait()
     finally:

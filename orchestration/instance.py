@@ -1,4 +1,7 @@
-"""Dagster's own configuration, written to DAGSTER_HOME. `python -m orchestration.instance` writes it there."""
+"""Dagster's own configuration, written to DAGSTER_HOME.
+
+`python -m orchestration.instance [COMMAND…]` writes it there, and then becomes the command.
+"""
 
 import os
 import sys
@@ -9,10 +12,14 @@ from typing import Any
 import yaml
 
 from landfall.errors import UserError
+from landfall.login import with_password
+from landfall.secret_files import with_secret_files
 
 FILE_NAME = "dagster.yaml"
 STORAGE_VARIABLE = "DAGSTER_POSTGRES_URL"
 """Where the webserver and the daemon run apart, their storage is a Postgres database; else SQLite in DAGSTER_HOME."""
+STORAGE_PASSWORD_VARIABLE = "DAGSTER_POSTGRES_PASSWORD"
+"""The password of that address, where it holds none; it and the address may be in files (NAME_FILE)."""
 READ_ONLY_VARIABLE = "DAGSTER_WEBSERVER_READ_ONLY"
 """The webserver's own option --read-only, which `dagster dev` does not pass on otherwise."""
 DRIVER = "postgresql+psycopg2://"
@@ -78,12 +85,26 @@ def write_instance(dagster_home: Path, environ: Mapping[str, str] | None = None)
     return path
 
 
+def with_storage_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the storage's whole address: Dagster reads it from nowhere else.
+
+    Raises UserError for a file that cannot be read.
+    """
+    found = with_secret_files(environ, (STORAGE_VARIABLE, STORAGE_PASSWORD_VARIABLE))
+    if url := found.get(STORAGE_VARIABLE):
+        found[STORAGE_VARIABLE] = with_password(url, found.pop(STORAGE_PASSWORD_VARIABLE, None))
+    return found
+
+
 def main() -> None:
-    """Write it where DAGSTER_HOME points."""
+    """Write it where DAGSTER_HOME points, and become the command that was given."""
     home = os.environ.get("DAGSTER_HOME")
     if not home:
         raise UserError('DAGSTER_HOME is not set: run eval "$(landfall env)" first, or set it to a folder.')
-    write_instance(Path(home))
+    environ = with_storage_secrets(os.environ)
+    write_instance(Path(home), environ)
+    if command := sys.argv[1:]:
+        os.execvpe(command[0], command, environ)
 
 
 if __name__ == "__main__":

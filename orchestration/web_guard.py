@@ -5,19 +5,25 @@ Dagster itself checks neither Host nor Origin, and takes mutations over GET, whi
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._daemon.types import DaemonHeartbeat
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from landfall.errors import UserError
+from landfall.heartbeat import Heartbeat
 from landfall.own_names import refusal
 from landfall.settings import Settings
+from landfall.state import open_state
 
 POLICY_VIOLATION = 1008
 
@@ -84,6 +90,20 @@ class GuardedInstance(dg.DagsterInstance):
         """Called by the webserver alone, before it makes its pages."""
         super().optimize_for_webserver(*arguments, **named)
         guard_webserver(Settings.load().host_names)
+
+    def add_daemon_heartbeat(self, daemon_heartbeat: DaemonHeartbeat) -> None:
+        """Called by each part of the daemon while it works, every 30 s."""
+        super().add_daemon_heartbeat(daemon_heartbeat)
+        with suppress(UserError):
+            heartbeat_of(daemon_heartbeat.daemon_type).beat()
+
+
+@cache
+def heartbeat_of(part: str) -> Heartbeat:
+    """The file of a part of the daemon. Raises UserError for a folder that is no state folder."""
+    home = Settings.load().home
+    open_state(home)
+    return Heartbeat(home, f"dagster.{part}")
 
 
 def guard_webserver(names: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from database.recovery import Recovery
 from enrichment.enricher import enrich
 from landfall.backoff import Backoff
 from landfall.failures import Kind, Passing
+from landfall.heartbeat import Heartbeat
 from landfall.settings import Settings
 from warehouse.dbt_session import DbtSession, Outcome
 from warehouse.refresh import first_trouble
@@ -142,6 +143,7 @@ class Follower:
     ) -> None:
         self._settings, self._session, self._report = settings, session, report
         self._refresher = Refresher(session)
+        self._heartbeat = Heartbeat(settings.home, "refresh")
         self._pause_seconds = pause_seconds
         self._turns = Turns()
         self._recovery = Recovery(settings, "refresh", first=FIRST_BACK_OFF_SECONDS, longest=LONGEST_BACK_OFF_SECONDS)
@@ -161,6 +163,7 @@ class Follower:
         """
         arguments = first
         while not over(stop, until):
+            self._heartbeat.beat()
             try:
                 with (
                     connection_for_a_lock(self._settings, "landfall refresh") as lock,
@@ -170,9 +173,10 @@ class Follower:
                         application_name="landfall refresh",
                     ) as connection,
                 ):
-                    if not stand_by(lock, stop, until):
+                    if not stand_by(lock, stop, until, self._heartbeat):
                         return
                     while not over(stop, until):
+                        self._heartbeat.beat()
                         lock.execute("select 1")  # the lock is gone when this session was ended by somebody
                         arguments = self._once(connection, stop, arguments)
                     self._note_cold(stop, wait=True)
@@ -287,10 +291,11 @@ def rest(took: float, pause: float) -> float:
     return max(share, pause - took, 0.0)
 
 
-def stand_by(connection: Connection, stop: threading.Event, until: float | None) -> bool:
+def stand_by(connection: Connection, stop: threading.Event, until: float | None, heartbeat: Heartbeat) -> bool:
     """Wait to be the follower; False when it is time to end before."""
     waited = False
     while not over(stop, until):
+        heartbeat.beat()
         if try_to_take(connection, FOLLOWER):
             if waited:
                 logger.warning("The other follower is gone: this one goes on.")

@@ -1,4 +1,4 @@
-"""Serve metrics for Prometheus on loopback, until stopped."""
+"""Serve metrics for Prometheus, on loopback unless told otherwise, until stopped."""
 
 import click
 
@@ -11,7 +11,7 @@ from landfall.stop_signals import stop_on_signals
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="Port on 127.0.0.1; 0 takes a free one, which the log names. Default: LANDFALL_METRICS_PORT, or 9464.",
+    help="Port of LANDFALL_LISTEN_ADDRESS; 0: a free one, named by the log. Default: LANDFALL_METRICS_PORT, or 9464.",
 )
 def command(port: int | None) -> None:
     """Serve metrics for Prometheus at http://127.0.0.1:9464/metrics, until stopped.

@@ -15,7 +15,7 @@ from landfall.endpoints import read_endpoints
 from landfall.errors import UserError
 from landfall.layout import PROJECT
 from landfall.login import TRANSFORMER, Login
-from landfall.settings import DSN_VARIABLES, Settings, home_folder, local_dsns, local_kafka
+from landfall.settings import DSN_VARIABLES, Settings, home_folder, local_dsns, local_kafka, with_secrets
 
 if TYPE_CHECKING:
     import psycopg
@@ -48,6 +48,7 @@ class Deployment:
         env = os.environ if environ is None else environ
         home = home_folder(env)
         try:
+            env = with_secrets(env)
             return cls(home, Settings.load(env), environ=env, **others)
         except UserError as wrong:
             return cls(home, None, wrong.format_message(), env, **others)

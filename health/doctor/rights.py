@@ -133,7 +133,7 @@ def too_much(connection: Connection, user: str, role: str) -> Iterator[tuple[str
     if role == READER and asked(connection, "has_function_privilege(%s, 'pg_advisory_lock(bigint)', 'execute')", user):
         yield (
             "take the advisory locks that the landing waits for",
-            "As a superuser run the last statement of orchestration/compose/databases.sql in this database, then"
+            "As a superuser run the last statement of deploy/compose/databases.sql in this database, then"
             " `landfall migrate`.",
         )
 

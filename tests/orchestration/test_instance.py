@@ -1,6 +1,9 @@
 """Dagster's own house: configuration, retention, and a server that leaves nothing behind."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +20,7 @@ import yaml
 from cli.children import Children
 from cli.dagster_server import DagsterServer, start_dagster
 from landfall.errors import UserError
+from landfall.layout import PROJECT
 from landfall.settings import Settings
 from orchestration.instance import instance_config, write_instance
 from tests.orchestration.conftest import Land
@@ -41,6 +45,21 @@ def test_the_password_of_the_storage_is_not_written() -> None:
     text = yaml.safe_dump(instance_config({"DAGSTER_POSTGRES_URL": url}))
     assert "DAGSTER_POSTGRES_URL" in text
     assert "sesame" not in text
+
+
+def test_who_is_started_with_the_configuration_gets_the_storage_with_its_password(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("open sesame\n", encoding="utf-8")
+    environ = {
+        **os.environ,
+        "DAGSTER_HOME": str(tmp_path),
+        "DAGSTER_POSTGRES_URL": "postgresql+psycopg2://dagster@db/dagster",
+        "DAGSTER_POSTGRES_PASSWORD_FILE": str(password),
+    }
+    command = [sys.executable, "-m", "orchestration.instance", "sh", "-c", 'echo "$DAGSTER_POSTGRES_URL"']
+    done = subprocess.run(command, cwd=PROJECT, env=environ, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "postgresql+psycopg2://dagster:open%20sesame@db/dagster"
+    assert "sesame" not in (tmp_path / "dagster.yaml").read_text(encoding="utf-8")
 
 
 def test_a_driver_with_which_every_event_would_fail_is_refused() -> None:
@@ -116,6 +135,7 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
         while (rows := rows_shown(server)) is None and time.monotonic() < deadline:
             time.sleep(0.5)
         assert rows == 7
+        assert (warehouse.home / "heartbeats" / "dagster.SENSOR").exists()
 
         assert_only_its_own_pages_can_ask(server)
 

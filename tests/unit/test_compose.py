@@ -1,11 +1,16 @@
 """docker-compose.yml, checked without an engine: against the published schema and against what the product promises."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
+import threading
 import time
 import tomllib
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,12 +20,37 @@ import pytest
 import yaml
 
 from cli.main import group
+from landfall.heartbeat import Heartbeat
 from landfall.layout import PROJECT
+from landfall.processes import wait_until
 from landfall.settings import Settings
-from landfall.settings_table import declared
+from landfall.settings_table import names
 
-FENCE_GUARD = PROJECT / "orchestration" / "compose" / "unless-fenced.sh"
+IN_CONTAINERS = PROJECT / "deploy" / "container"
+FENCE_GUARD = IN_CONTAINERS / "waits-when-fenced.sh"
+BEATING = IN_CONTAINERS / "beating.sh"
+ANSWERS = IN_CONTAINERS / "answers.sh"
+CLUSTER = PROJECT / "deploy" / "compose" / "cluster.yml"
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
+OPTIONAL = {
+    "backup": "backup",
+    "dashboards": "dashboards",
+    "simulate": "simulate",
+    **dict.fromkeys(("metrics", "prometheus", "alertmanager", "grafana"), "monitoring"),
+}
+"""By service, the profile that starts it."""
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """Knows Compose's own tag for what replaces, and is not merged."""
+
+
+def replacing(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """What stands behind the tag."""
+    return loader.construct_mapping(node, deep=True)
+
+
+ComposeLoader.add_constructor("!override", replacing)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +61,12 @@ def text() -> str:
 @pytest.fixture(scope="module")
 def compose(text: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(text)
+    return document
+
+
+@pytest.fixture(scope="module")
+def cluster() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(CLUSTER.read_text(encoding="utf-8"), ComposeLoader)
     return document
 
 
@@ -47,60 +83,74 @@ def example() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def test_it_is_valid_by_the_compose_schema(compose: dict[str, Any]) -> None:
+def test_both_files_are_valid_by_the_compose_schema(compose: dict[str, Any], cluster: dict[str, Any]) -> None:
     schema = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
     validator = jsonschema.validators.validator_for(published := json.loads(schema.read_text(encoding="utf-8")))
-    errors = [f"{error.json_path}: {error.message}" for error in validator(published).iter_errors(compose)]
-    assert errors == []
+    for document in (compose, cluster):
+        errors = [f"{error.json_path}: {error.message}" for error in validator(published).iter_errors(document)]
+        assert errors == []
 
 
 def test_the_system_is_whole(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {
-        "postgres",
-        "kafka",
-        "migrate",
-        "land",
-        "refresh",
-        "dagster-webserver",
-        "dagster-daemon",
-        "simulate",
-        "metrics",
-        "prometheus",
-        "grafana",
-    }
+    always = {"postgres", "kafka", "migrate", "land", "refresh", "dagster-webserver", "dagster-daemon"}
+    assert set(services) == always | set(OPTIONAL)
     profiles = {name: service["profiles"] for name, service in services.items() if service.get("profiles")}
-    monitoring = {name: ["monitoring"] for name in ("metrics", "prometheus", "grafana")}
-    assert profiles == {"simulate": ["simulate"], **monitoring}
+    assert profiles == {name: [profile] for name, profile in OPTIONAL.items()}
 
 
-def test_every_port_is_published_on_loopback_only(services: dict[str, dict[str, Any]]) -> None:
+def test_every_port_is_published_on_loopback_only(services: dict[str, dict[str, Any]], cluster: dict[str, Any]) -> None:
     ports = {name: port for name, service in services.items() for port in service.get("ports", [])}
-    assert set(ports) == {"postgres", "kafka", "dagster-webserver", "metrics", "grafana"}
+    pages = {"dagster-webserver", "dashboards", "prometheus", "alertmanager", "grafana"}
+    assert set(ports) == {"postgres", "kafka"} | pages
     assert [port for port in ports.values() if not port.startswith("127.0.0.1:")] == []
+    assert [name for name, service in cluster["services"].items() if "ports" in service] == []
 
 
-def test_images_are_pinned_to_a_full_version(services: dict[str, dict[str, Any]]) -> None:
-    images = {service["image"] for service in services.values()}
-    base = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+def image_of(service: dict[str, Any]) -> str:
+    """The image that it has where `.env` names no other."""
+    found: str = re.sub(r"^\$\{[A-Z]+_IMAGE:-(.+)\}$", r"\1", service["image"])
+    return found
+
+
+def test_images_are_pinned_to_a_full_version_and_may_be_by_digest(services: dict[str, dict[str, Any]]) -> None:
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    base = re.findall(r"^ARG PYTHON_IMAGE=(\S+)", dockerfile, re.MULTILINE)
+    images = {image_of(service) for service in services.values()}
     loose = [image for image in {*images, *base} if not re.search(r":v?\d+\.\d+(\.\d+)?(-[a-z-]+)?$", image)]
     assert loose == []
+    assert {service["build"]["args"]["PYTHON_IMAGE"] for service in services.values() if "build" in service} == {
+        f"${{PYTHON_IMAGE:-{base[0]}}}"
+    }
+    ours = {image for image in images if image.startswith("landfall")}
+    assert {s["image"] for s in services.values() if not s["image"].startswith("$")} == ours
 
 
 def test_servers_are_those_of_the_local_stack(services: dict[str, dict[str, Any]]) -> None:
     jars = (PROJECT / "jvm" / "jars.lock").read_text(encoding="ascii")
     broker = re.search(r"broker/kafka_2\.13-([\d.]+)\.jar", jars)
     assert broker is not None
-    assert services["kafka"]["image"] == f"apache/kafka:{broker[1]}"
-    assert services["postgres"]["image"].startswith("postgres:18.")
+    assert image_of(services["kafka"]) == f"apache/kafka:{broker[1]}"
+    assert image_of(services["postgres"]).startswith("postgres:18.")
 
 
-def test_no_secret_stands_in_the_file(services: dict[str, dict[str, Any]]) -> None:
-    for name, service in services.items():
-        for variable, value in service.get("environment", {}).items():
-            if "PASSWORD" in variable:
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value), f"{name}: {variable}"
-            for credentials in re.findall(r"://([^@/\s]+)@", value):
-                assert re.fullmatch(r"[a-z_]+:\$\{[A-Z_]+:\?[^}]+\}", credentials), f"{name}: {variable}"
+def test_secrets_are_files_and_stand_in_no_environment(
+    compose: dict[str, Any], services: dict[str, dict[str, Any]], cluster: dict[str, Any]
+) -> None:
+    known = {**compose["secrets"], **cluster["secrets"]}
+    assert {secret["file"] for secret in known.values()} == {f"./secrets/{name}" for name in known}
+    for name, service in [*services.items(), *cluster["services"].items()]:
+        has = {one if isinstance(one, str) else one["source"] for one in service.get("secrets", [])}
+        assert has <= set(known), name
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search(r"PASSWORD|WEBHOOK", variable):
+                assert re.search(r"_FILE$", variable), f"{name}: {variable}"
+                assert value.removeprefix("/run/secrets/") in has, f"{name}: {variable}"
+            assert not re.search(r"://[^/\s@]*:[^/\s@]*@", value), f"{name}: {variable}"
+
+
+def test_only_migrate_knows_who_owns_the_database(services: dict[str, dict[str, Any]]) -> None:
+    knows = {name for name, service in services.items() if "landfall_admin_password" in service.get("secrets", [])}
+    assert knows == {"postgres", "migrate", "backup"}
 
 
 def test_no_secret_stands_in_an_argument_list(services: dict[str, dict[str, Any]]) -> None:
@@ -108,19 +158,67 @@ def test_no_secret_stands_in_an_argument_list(services: dict[str, dict[str, Any]
         arguments = [service.get(key, []) for key in ("command", "entrypoint")] + [
             service.get("healthcheck", {}).get("test", [])
         ]
-        assert "PASSWORD" not in json.dumps(arguments), name
+        # What a shell puts into the environment stands in no list of processes.
+        said = re.sub(r'(PGPASSWORD|LANDFALL_BI_PASSWORD)=\\"\$\$\(cat', "", json.dumps(arguments))
+        assert "PASSWORD" not in said, name
+
+
+def test_passwords_are_made_once_for_the_owner_of_the_folder_alone(
+    tmp_path: Path, compose: dict[str, Any], cluster: dict[str, Any]
+) -> None:
+    script = tmp_path / "deploy" / "compose" / "secrets.sh"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((PROJECT / "deploy" / "compose" / "secrets.sh").read_bytes())
+    (tmp_path / ".env").write_text("BI_READER_PASSWORD=of-before\n", encoding="utf-8")
+    subprocess.run(["sh", script], check=True, capture_output=True)
+    made = {path.name: path.read_text(encoding="utf-8").strip() for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == set(compose["secrets"]) | set(cluster["secrets"])
+    assert made["bi_reader_password"] == "of-before"
+    drawn = [text for name, text in made.items() if name.endswith("_password") and text != "of-before"]
+    assert all(re.fullmatch(r"[0-9a-f]{48}", text) for text in drawn)
+    assert len(set(drawn)) == len(drawn)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    again = subprocess.run(["sh", script], check=True, capture_output=True, text=True)
+    assert again.stdout == ""
 
 
 def test_the_example_names_every_variable_and_no_value(text: str, example: dict[str, str]) -> None:
-    used = {match["name"]: match["rest"] for match in VARIABLE.finditer(text)}
-    assert set(example) == set(used)
+    used = {match["name"] for match in VARIABLE.finditer(text)}
+    assert used - set(example) == set()
+    assert set(example) - used <= names()
     assert [name for name, value in example.items() if value] == []
 
 
-def test_a_missing_password_is_an_error_and_a_missing_port_is_not(text: str) -> None:
-    for match in VARIABLE.finditer(text):
-        required = match["name"].endswith("_PASSWORD")
-        assert match["rest"].startswith(":?" if required else ":-"), match[0]
+def test_nothing_has_to_be_set(text: str) -> None:
+    assert [match[0] for match in VARIABLE.finditer(text) if not match["rest"].startswith(":-")] == []
+
+
+def test_every_setting_reaches_our_services(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        if image_of(service).startswith("landfall"):
+            assert service["env_file"] == [{"path": ".env", "required": False}]
+            assert "./deploy/compose/files:/etc/landfall:ro" in service["volumes"]
+
+
+def test_no_container_has_rights_or_a_root_to_write_to(
+    services: dict[str, dict[str, Any]], cluster: dict[str, Any]
+) -> None:
+    added = {name: each for name, each in cluster["services"].items() if "image" in each}
+    for name, service in [*services.items(), *added.items()]:
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["deploy"]["resources"]["limits"]["memory"], name
+        assert service["deploy"]["resources"]["limits"]["pids"], name
+        assert service.get("networks") or service.get("network_mode") == "none", name
+
+
+def test_who_has_no_business_with_a_server_is_not_in_its_network(services: dict[str, dict[str, Any]]) -> None:
+    assert {name for name, service in services.items() if "kafka" in service["networks"]} == {
+        *("kafka", "migrate", "land", "dagster-webserver", "dagster-daemon", "simulate", "metrics")
+    }
+    others = {"kafka", "simulate", "prometheus", "alertmanager"}
+    assert {name for name, service in services.items() if "postgres" in service["networks"]} == set(services) - others
 
 
 def test_env_files_are_not_committed() -> None:
@@ -131,9 +229,11 @@ def test_the_image_gets_no_secrets_and_no_state() -> None:
     lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
-    for source in re.findall(r"^COPY (.+) \S+$", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE):
+    for source in re.findall(
+        r"^COPY (?!--from)(.+) \S+$", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    ):
         for path in source.split():
-            assert f"!{path}" in rules
+            assert {f"!{path}", f"!{path.partition('/')[0]}"} & set(rules)
             assert (PROJECT / path).exists()
 
 
@@ -145,10 +245,22 @@ def test_the_image_holds_every_package_that_runs_in_it() -> None:
     assert packages - copied == {"benchmarks", "manual"}
 
 
+def test_the_jars_are_fetched_again_only_where_what_fetches_them_was_edited() -> None:
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    before = dockerfile[: dockerfile.index("python -m jvm.jars")]
+    copied = set(re.findall(r"landfall/\w+\.py", before))
+    loaded = "import json, sys, jvm.jars; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", loaded], cwd=PROJECT, check=True, capture_output=True, text=True)
+    modules = {f"{name.replace('.', '/')}.py" for name in json.loads(done.stdout) if name.startswith("landfall.")}
+    assert modules | {"landfall/__init__.py"} == copied
+    assert "COPY landfall ./landfall" not in before
+
+
 def test_the_image_runs_as_a_user_without_rights() -> None:
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (\S+)", dockerfile, re.MULTILINE)[-1] == "landfall"
-    assert dockerfile.index("USER landfall") < dockerfile.index("CMD ")
+    for stage in re.split(r"^FROM ", dockerfile, flags=re.MULTILINE)[1:]:
+        assert re.findall(r"^USER (\S+)", stage, re.MULTILINE)[-1] == "10001:10001"
+        assert stage.rindex("USER 10001") < stage.index("CMD ")
 
 
 def test_every_landfall_command_exists(services: dict[str, dict[str, Any]]) -> None:
@@ -162,8 +274,8 @@ def test_every_landfall_command_exists(services: dict[str, dict[str, Any]]) -> N
 
 
 def last_of(command: list[str]) -> list[str]:
-    """The command, or what its shell becomes in the end."""
-    return command[-1].rpartition("exec ")[2].split() if command[:2] == ["sh", "-c"] else command
+    """The command, or what the one becomes that writes Dagster's configuration."""
+    return command[3:] if command[:3] == ["python", "-m", "orchestration.instance"] else command
 
 
 def load(subcommand: str) -> set[str]:
@@ -180,46 +292,54 @@ def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -
         "postgres": "service_healthy",
         "kafka": "service_healthy",
     }
-    for name in ("land", "refresh", "dagster-webserver", "dagster-daemon", "simulate", "metrics", "grafana"):
+    servers = {"postgres", "kafka", "migrate", "backup", "prometheus", "alertmanager"}
+    for name in set(services) - servers:
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
-    for name in ("postgres", "kafka", "dagster-webserver", "dagster-daemon"):
-        assert "healthcheck" in services[name]
-
-
-def test_services_come_back_after_a_failure(services: dict[str, dict[str, Any]]) -> None:
-    assert {name: service["restart"] for name, service in services.items()} == {
-        "postgres": "unless-stopped",
-        "kafka": "unless-stopped",
-        "migrate": "on-failure:3",
-        "land": "on-failure",
-        "refresh": "unless-stopped",
-        "dagster-webserver": "unless-stopped",
-        "dagster-daemon": "unless-stopped",
-        "simulate": "on-failure",
-        "metrics": "unless-stopped",
-        "prometheus": "unless-stopped",
-        "grafana": "unless-stopped",
+    assert {name for name, service in services.items() if "healthcheck" not in service} == {
+        *("migrate", "simulate", "backup")
     }
+
+
+def test_no_health_check_starts_a_python_or_a_jvm(services: dict[str, dict[str, Any]], cluster: dict[str, Any]) -> None:
+    for name, service in [*services.items(), *cluster["services"].items()]:
+        if check := service.get("healthcheck"):
+            program = Path(check["test"][1])
+            assert program.name in {"bash", "wget", "pg_isready", BEATING.name, ANSWERS.name}, name
+
+
+def test_services_come_back_after_a_failure_and_a_reboot(services: dict[str, dict[str, Any]]) -> None:
+    others = {name: service["restart"] for name, service in services.items() if service["restart"] != "unless-stopped"}
+    assert others == {"migrate": "on-failure:3", "backup": "no"}
     assert services["land"]["entrypoint"] == [f"/opt/landfall/{FENCE_GUARD.relative_to(PROJECT)}"]
 
 
-def test_the_exporter_stays_on_loopback_and_prometheus_shares_its_network(services: dict[str, dict[str, Any]]) -> None:
-    sample = yaml.safe_load((PROJECT / "monitoring" / "prometheus.yml").read_text(encoding="utf-8"))
-    assert sample["scrape_configs"][0]["static_configs"] == [{"targets": [f"127.0.0.1:{Settings.metrics_port}"]}]
-    assert services["prometheus"]["network_mode"] == "service:metrics"
+def test_prometheus_asks_the_exporter_over_the_network(services: dict[str, dict[str, Any]]) -> None:
+    alone, beside = (
+        yaml.safe_load((PROJECT / path).read_text(encoding="utf-8"))
+        for path in ("monitoring/prometheus.yml", "deploy/compose/prometheus.yml")
+    )
+    assert alone["scrape_configs"][0]["static_configs"] == [{"targets": [f"127.0.0.1:{Settings.metrics_port}"]}]
+    assert beside["scrape_configs"][0]["static_configs"] == [{"targets": [f"metrics:{Settings.metrics_port}"]}]
+    assert services["metrics"]["environment"]["LANDFALL_LISTEN_ADDRESS"] == "0.0.0.0"
+    assert services["metrics"]["environment"]["LANDFALL_HOST_NAMES"].split(",")[0] == "metrics"
 
 
-def test_every_variable_of_our_services_is_a_setting(services: dict[str, dict[str, Any]]) -> None:
-    ours = [service for service in services.values() if service["image"].startswith("landfall:")]
-    assert len(ours) == 7
-    given = {name for service in ours for name in service.get("environment", {}) if name.startswith("LANDFALL_")}
-    assert given - {name for variable in declared() for name in variable.names} == set()
+def test_every_variable_of_our_services_is_a_setting(
+    services: dict[str, dict[str, Any]], cluster: dict[str, Any]
+) -> None:
+    ours = [service for service in services.values() if image_of(service).startswith("landfall")]
+    assert len(ours) == 8
+    everything = [*ours, *cluster["services"].values()]
+    given = {name for service in everything for name in service.get("environment", {}) if name.startswith("LANDFALL_")}
+    assert given - names() == set()
 
 
 def test_grafana_gets_every_variable_of_its_provisioning(services: dict[str, dict[str, Any]]) -> None:
     texts = (path.read_text(encoding="utf-8") for path in (PROJECT / "dashboards" / "grafana").rglob("*.yml"))
     used = set(re.findall(r"\$([A-Z_]+)", "".join(texts)))
-    assert used == {name for name in services["grafana"]["environment"] if name.startswith("LANDFALL_")}
+    given = {name for name in services["grafana"]["environment"] if name.startswith("LANDFALL_")}
+    assert used == given | {"LANDFALL_BI_PASSWORD"}
+    assert 'LANDFALL_BI_PASSWORD="$$(cat /run/secrets/bi_reader_password)"' in services["grafana"]["entrypoint"][-1]
 
 
 def test_data_survives_the_containers(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
@@ -228,22 +348,86 @@ def test_data_survives_the_containers(compose: dict[str, Any], services: dict[st
         source = mount.split(":")[0]
         assert (PROJECT / source).exists() if source.startswith("./") else source in compose["volumes"]
     assert "postgres:/var/lib/postgresql" in mounts
+    # Charts are drawn by the daemon, and seen in the webserver.
+    assert all(
+        "state:/var/lib/landfall/state" in services[f"dagster-{part}"]["volumes"] for part in ("webserver", "daemon")
+    )
 
 
-@pytest.mark.parametrize(("ended_with", "seen_by_docker"), [(0, 0), (1, 1), (3, 0)])
-def test_only_a_fenced_writer_ends_without_a_restart(ended_with: int, seen_by_docker: int) -> None:
-    done = subprocess.run([FENCE_GUARD, "sh", "-c", f"exit {ended_with}"], check=False, capture_output=True, timeout=20)
-    assert done.returncode == seen_by_docker
+def in_state(home: Path) -> dict[str, str]:
+    """The environment of a container whose state folder is `home`."""
+    return {**os.environ, "LANDFALL_HOME": str(home)}
+
+
+def health(name: str, minutes: int, home: Path) -> tuple[int, str]:
+    """Exit code and words of a health check."""
+    command = [str(BEATING), name, str(minutes)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20, env=in_state(home))
+    return done.returncode, done.stdout.strip()
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_landing_that_ends_is_for_the_engine_to_start_again(code: int, tmp_path: Path) -> None:
+    command = [str(FENCE_GUARD), "sh", "-c", f"exit {code}"]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=20, env=in_state(tmp_path))
+    assert done.returncode == code
+
+
+def test_a_fenced_landing_waits_unhealthy_until_it_is_stopped(tmp_path: Path) -> None:
+    Heartbeat(tmp_path, "land.product_views").beat()
+    assert health("land", 5, tmp_path) == (0, "")
+    guard = subprocess.Popen([FENCE_GUARD, "sh", "-c", "exit 3"], stderr=subprocess.DEVNULL, env=in_state(tmp_path))
+    wait_for((tmp_path / "heartbeats" / "land.fenced").exists)
+    code, said = health("land", 5, tmp_path)
+    assert (code, "another landing has taken over" in said) == (1, True)
+    assert guard.poll() is None
+    guard.send_signal(signal.SIGTERM)
+    assert guard.wait(timeout=10) == 0
+    again = subprocess.run([FENCE_GUARD, "true"], check=True, timeout=20, env=in_state(tmp_path))
+    assert again.returncode == 0
+    assert health("land", 5, tmp_path) == (0, "")
+
+
+def test_a_service_that_has_not_begun_or_stands_still_is_unhealthy(tmp_path: Path) -> None:
+    assert health("dagster", 5, tmp_path) == (1, "dagster has not begun to work")
+    for part in ("SENSOR", "SCHEDULER"):
+        Heartbeat(tmp_path, f"dagster.{part}").beat()
+    assert health("dagster", 5, tmp_path)[0] == 0
+    assert health("dag", 5, tmp_path)[0] == 1
+    stale = tmp_path / "heartbeats" / "dagster.SENSOR"
+    os.utime(stale, (time.time() - 600,) * 2)
+    assert health("dagster", 5, tmp_path) == (1, f"dagster has stood still for over 5 minutes: {stale}")
+    assert health("dagster", 15, tmp_path)[0] == 0
+
+
+def test_a_page_is_asked_without_a_python() -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/well" and self.headers["Host"] == "localhost" else 500)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [str(ANSWERS), str(server.server_port)]
+        codes = [subprocess.run([*command, path], check=False, timeout=20).returncode for path in ("/well", "/ill")]
+        server.shutdown()
+    refused = subprocess.run([*command, "/well"], check=False, timeout=20, stderr=subprocess.DEVNULL)
+    assert (codes, refused.returncode) == ([0, 1], 1)
 
 
 def test_a_stop_reaches_the_writer_and_waits_for_its_batch(tmp_path: Path) -> None:
     started, ended = tmp_path / "started", tmp_path / "ended"
     writer = f"trap 'sleep 0.3; touch {ended}; exit 0' TERM; touch {started}; while :; do sleep 0.05; done"
-    guard = subprocess.Popen([FENCE_GUARD, "sh", "-c", writer])
-    deadline = time.monotonic() + 10
-    while not started.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    guard = subprocess.Popen([FENCE_GUARD, "sh", "-c", writer], env=in_state(tmp_path))
+    wait_for(started.exists)
     guard.send_signal(signal.SIGTERM)
     assert guard.wait(timeout=10) == 0
     assert ended.exists()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    """Ten seconds at most."""
+    assert wait_until(done, 10, 0.02)

@@ -12,17 +12,39 @@ import pytest
 from landfall.layout import PROJECT
 
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
+DEV_LOCK = (PROJECT / "requirements-dev.lock").read_text(encoding="utf-8")
+BUILD_LOCK = (PROJECT / "requirements-build.lock").read_text(encoding="utf-8")
 SUPERSET_LOCK = (PROJECT / "requirements-superset.lock").read_text(encoding="utf-8")
 PARSER = "dbt-core-experimental-parser"
 """A compiled dbt of the next generation, which no command of ours starts. Its build downloads from elsewhere."""
 
 
-@pytest.mark.parametrize("lock", [LOCK, SUPERSET_LOCK], ids=["ours", "Superset's"])
-def test_every_package_is_pinned_with_hashes_and_no_registry_is_named(lock: str) -> None:
+LOCKS = {
+    "ours": (LOCK, 120),
+    "development": (DEV_LOCK, 180),
+    "build": (BUILD_LOCK, 1),
+    "Superset's": (SUPERSET_LOCK, 150),
+}
+
+
+@pytest.mark.parametrize(("lock", "least"), LOCKS.values(), ids=LOCKS)
+def test_every_package_is_pinned_with_hashes_and_no_registry_is_named(lock: str, least: int) -> None:
     pinned = re.split(r"\n(?=[a-z])", lock)
-    assert len(pinned) > 150
+    assert len(pinned) >= least
     assert all(re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+ \\\n +--hash=sha256:", one) for one in pinned)
     assert "://" not in lock
+
+
+def pins(lock: str) -> set[str]:
+    """name==version of each package."""
+    return set(re.findall(r"^([a-z0-9._-]+(?:\[[a-z,]+\])?==\S+)", lock, re.MULTILINE))
+
+
+def test_what_is_developed_with_is_what_runs_and_more() -> None:
+    assert pins(LOCK) < pins(DEV_LOCK)
+    assert pins(BUILD_LOCK) < pins(LOCK)
+    tools = {"pytest", "mypy", "ruff", "moto", "sqlfluff", "playwright"}
+    assert tools & {pin.split("==")[0].split("[")[0] for pin in pins(LOCK)} == set()
 
 
 def test_dbt_parses_without_the_parser_that_the_lock_leaves_out(tmp_path: Path) -> None:

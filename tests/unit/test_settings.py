@@ -9,8 +9,9 @@ from cli.environment import shell_variables
 from landfall.endpoints import Endpoints, write_endpoints
 from landfall.errors import UserError
 from landfall.layout import PROJECT
+from landfall.login import with_password
 from landfall.settings import Settings, without_admin
-from landfall.settings_table import declared
+from landfall.settings_table import names
 from landfall.state import open_state
 
 OWN_SERVERS = {
@@ -21,14 +22,13 @@ OWN_SERVERS = {
 }
 
 
-DECLARED = {name for variable in declared() for name in variable.names}
+DECLARED = names()
 NOT_FOR_USERS = {
     "LANDFALL_STARTED_BY",  # what dbt is started by, which it notes in ops.runs
     "LANDFALL_PROJECT_MD5",  # of the project that it builds, which it notes in ops.model_scripts
     "LANDFALL_KAFKA",  # the beginning of a name
-    "LANDFALL_ADMIN_PASSWORD",  # of docker-compose.yml
     *(f"LANDFALL_{name}" for name in ("PROMETHEUS_URL", "BOARDS")),  # what Grafana's provisioning reads
-    *(f"LANDFALL_BI_{name}" for name in ("HOST", "DATABASE", "USER", "PASSWORD", "SSLMODE")),
+    *(f"LANDFALL_BI_{name}" for name in ("HOST", "DATABASE", "USER", "SSLMODE")),
 }
 ROOMS = {init.parent for init in PROJECT.glob("*/__init__.py")} | {PROJECT / "dbt_project"}
 
@@ -57,6 +57,47 @@ def test_variables_win_over_the_local_stack(home: Path) -> None:
     assert settings.as_transformer.dsn == OWN_SERVERS["LANDFALL_POSTGRES_DSN"]
     assert settings.kafka.bootstrap_servers == "broker:9092"
     assert settings.as_reader == settings.as_transformer
+
+
+def test_a_password_may_stand_in_a_file_and_its_dsn_without(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("p@ss/w:rd\n", encoding="utf-8")
+    environ = {
+        **OWN_SERVERS,
+        "LANDFALL_HOME": str(tmp_path / "home"),
+        "LANDFALL_POSTGRES_DSN": "postgresql://t@db:5433/landfall?sslmode=require",
+        "LANDFALL_POSTGRES_PASSWORD_FILE": str(password),
+        "LANDFALL_LANDING_PASSWORD": "not asked for",
+        "LANDFALL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "LANDFALL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "LANDFALL_KAFKA_SASL_USERNAME": "l",
+        "LANDFALL_KAFKA_SASL_PASSWORD_FILE": str(password),
+    }
+    settings = Settings.load(environ)
+    assert settings.as_transformer.dsn == "postgresql://t:p%40ss%2Fw%3Ard@db:5433/landfall?sslmode=require"
+    assert settings.as_writer.dsn == OWN_SERVERS["LANDFALL_LANDING_DSN"]
+    assert settings.kafka.sasl_password == "p@ss/w:rd"
+    password.write_text("\n", encoding="utf-8")
+    with pytest.raises(UserError, match="LANDFALL_KAFKA_SASL_PASSWORD is not set"):
+        Settings.load(environ)
+    password.unlink()
+    with pytest.raises(UserError, match=r"LANDFALL_\w+_FILE is '.*password', which cannot be read: No such file"):
+        Settings.load(environ)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "whole"),
+    [
+        ("postgresql://u@h/d", "postgresql://u:it%27s@h/d"),
+        ("postgresql://u:own@h/d", "postgresql://u:own@h/d"),
+        ("postgresql://h/d?user=u", "postgresql://h/d?user=u&password=it%27s"),
+        ("postgresql://h1:1,h2:2/d", "postgresql://h1:1,h2:2/d?password=it%27s"),
+        ("host=h user=u", "host=h user=u password='it\\'s'"),
+        ("host=h password=own", "host=h password=own"),
+    ],
+)
+def test_a_password_is_put_where_a_dsn_holds_none(dsn: str, whole: str) -> None:
+    assert with_password(dsn, "it's") == whole
 
 
 def test_one_server_of_ones_own_is_never_mixed_with_a_local_one(home: Path) -> None:
@@ -114,7 +155,8 @@ def test_no_file_names_a_variable_that_is_not_declared() -> None:
 
 
 def test_a_child_gets_no_admin() -> None:
-    assert without_admin({"PATH": "/bin", **OWN_SERVERS}) == {
+    password = {"LANDFALL_ADMIN_PASSWORD": "p", "LANDFALL_ADMIN_PASSWORD_FILE": "/p", "LANDFALL_ADMIN_DSN_FILE": "/d"}
+    assert without_admin({"PATH": "/bin", **OWN_SERVERS, **password}) == {
         "PATH": "/bin",
         **{name: value for name, value in OWN_SERVERS.items() if name != "LANDFALL_ADMIN_DSN"},
     }
@@ -168,6 +210,7 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path) -> None:
             "LANDFALL_FIRST_EVENT_DAY is '28.3.2026': write a day like 2026-03-28",
         ),
         ("LANDFALL_METRICS_PORT", "70000", "LANDFALL_METRICS_PORT is '70000': write a whole number from 1 to 65535"),
+        ("LANDFALL_LISTEN_ADDRESS", "eth0", "write an IP address, as 127.0.0.1, or 0.0.0.0"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_refused_by_name(tmp_path: Path, name: str, value: str, said: str) -> None:

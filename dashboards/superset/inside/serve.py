@@ -1,4 +1,4 @@
-"""Superset on loopback: python -m dashboards.superset.inside.serve PORT, with SUPERSET_HOME set.
+"""Superset: python -m dashboards.superset.inside.serve PORT ADDRESS, with SUPERSET_HOME set.
 
 One process prepares what is not prepared yet and then serves: loading Superset takes some seconds, once.
 """
@@ -33,13 +33,13 @@ OPTIONS: dict[str, Any] = {
 class Server(BaseApplication):
     """Gunicorn around an application that is loaded already."""
 
-    def __init__(self, app: Flask, port: int) -> None:
-        self.app, self.port = app, port
+    def __init__(self, app: Flask, bind: str) -> None:
+        self.app, self.bind = app, bind
         super().__init__()
 
     def load_config(self) -> None:
         """Called by Gunicorn."""
-        for name, value in {**OPTIONS, "bind": f"127.0.0.1:{self.port}"}.items():
+        for name, value in {**OPTIONS, "bind": self.bind}.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
@@ -83,7 +83,8 @@ def main() -> None:
         db.session.remove()
         db.engine.dispose()
     try:
-        Server(app, int(sys.argv[1])).run()
+        port, address = sys.argv[1:]
+        Server(app, f"[{address}]:{port}" if ":" in address else f"{address}:{port}").run()
     except SystemExit as end:
         # In the worker too. To take all of Superset down object by object would take seconds of a core.
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 -- Run once by the Postgres image, on an empty volume, as its superuser. Everything else is made by `landfall migrate`.
--- Passwords come from the environment: they stand in no file and in no argument list.
-\getenv landfall_admin_password LANDFALL_ADMIN_PASSWORD
-\getenv dagster_password DAGSTER_PASSWORD
+-- Passwords come from files, and stand in no environment and no argument list.
+\set landfall_admin_password `cat /run/secrets/landfall_admin_password`
+\set dagster_password `cat /run/secrets/dagster_password`
 
 -- No superuser: it owns its database and makes the roles that Landfall runs as.
 create role landfall_admin login createrole password :'landfall_admin_password';
