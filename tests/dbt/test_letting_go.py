@@ -138,7 +138,7 @@ def test_marts_stay_as_they_are_whatever_comes_behind_facts_that_were_let_go(fil
             late,
             view("visit-1", THEN),
             view("visit-2", NOW),
-            view("new", NOW, "device-3", user_id="77", email_address="a@example.com"),
+            view("new", NOW, "device-3", user_id_db="77", email_address="a@example.com"),
             view("inside", BOUND + dt.timedelta(minutes=10), "night"),
             view("after", BOUND + dt.timedelta(minutes=32), "night"),
         ],
