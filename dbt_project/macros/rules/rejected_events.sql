@@ -40,7 +40,7 @@ where rejected_reason is not null
 
 
 {#
-    The same as a join, `apart.of_topic is not null`: for views that are read whole: Postgres' workers share a join, and no such subquery of
+    The same as a join, `apart.of_topic is not null`: for views that are read whole. Postgres' workers share a join, and no such subquery of
     each record. `record`: as above.
 #}
 {% macro join_set_apart(stream, record) -%}
