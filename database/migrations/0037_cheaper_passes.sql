@@ -61,8 +61,8 @@ end
 $$;
 
 /* As it was, and fills what it makes: rows of a batch, a temporary table, go into a new partition before it has an index, and attaching
-makes all its indexes at once (6 instead of 10 µs a row, on both cores). What is left in the batch belongs to partitions that were there.
-A table with triggers is filled through itself, as these are not asked otherwise. */
+makes all its indexes at once (4.4 instead of 5.9 µs a product view, and 81 instead of 117 MB of WAL for 147,000). What is left in the batch belongs
+to partitions that were there. A table with triggers is filled through itself, as these are not asked otherwise. */
 drop function ops.make_partitions(regclass, timestamptz[]);
 create function ops.make_partitions(
     fact regclass, times timestamptz[], batch text default null, column_names text default null

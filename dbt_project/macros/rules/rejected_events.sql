@@ -40,8 +40,8 @@ where rejected_reason is not null
 
 
 {#
-    The same as a join, `apart.of_topic is not null`: for views that are read whole. With is_set_apart inside worked_out_once Postgres' workers
-    could not share the casts. `record`: as above.
+    The same as a join, `apart.of_topic is not null`: for views that are read whole. Postgres' workers share a join, and no such subquery of
+    each record. `record`: as above.
 #}
 {% macro join_set_apart(stream, record) -%}
     left join (
