@@ -75,7 +75,9 @@ class Crowd:
                 if client.process is None:
                     target, arguments = next(client.turns)
                     client.log = self.folder / f"{next(numbers):04} {client.name}.log"
-                    client.process = context.Process(target=start, args=(str(client.log), target, *arguments))
+                    client.process = context.Process(
+                        target=start, args=(str(client.log), target, *arguments), daemon=True
+                    )
                     client.process.start()
             if now > killed_at + kill_each:
                 chance.choice([client.process for client in self.clients if client.process is not None]).kill()

@@ -88,10 +88,10 @@ def test_of_twenty_clients_that_are_killed_nothing_is_lost_doubled_or_left_held(
     killed = -signal.SIGKILL
     assert {code for _, code in crowd.ended if code == killed}, "some were killed"
     failed = {name: text for (name, code), text in crowd.said().items() if code not in (0, killed, -signal.SIGTERM)}
+    allowed = ["try again when"]  # a refresh was at work for longer than retention or an erasure waits
     if mode == "session":
-        wanting = ("the pooler had no connection to Postgres free in time", "query_wait_timeout")
-        failed = {name: text for name, text in failed.items() if not any(word in text for word in wanting)}
-    assert failed == {}
+        allowed += ["the pooler had no connection to Postgres free in time", "query_wait_timeout"]
+    assert {name: text for name, text in failed.items() if not any(word in text for word in allowed)} == {}
     for stream in EVENTS:
         rows, distinct, ledger, accounted = warehouse.rows(ROWS_AND_LEDGER.format(stream=stream))[0]
         assert rows == distinct == ledger == accounted
