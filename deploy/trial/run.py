@@ -9,6 +9,7 @@ command that restarts the engine, where that is to be tried too.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -112,6 +113,21 @@ class Trial:
 
         self.wait(f"{path} of {port} answers", answers, 120)
 
+    def assets(self) -> str:
+        """How many assets Dagster's page knows: its code was loaded."""
+        address = f"http://127.0.0.1:{self.project.variables['DAGSTER_PORT']}/graphql"
+        body = json.dumps({"query": "{ assetNodes { id } }"}).encode()
+        request = urllib.request.Request(address, body, {"content-type": "application/json"})
+        found: list[object] = []
+
+        def known() -> bool:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                found[:] = json.load(response)["data"]["assetNodes"]
+            return len(found) > 100
+
+        self.wait("Dagster has loaded its code", known)
+        return f"{len(found)} assets"
+
     def break_it(self, service: str) -> str:
         """Kill every process of a service, and wait until it is well again."""
         before = int(self.project.container(service)["RestartCount"])
@@ -180,6 +196,7 @@ def one_broker(project: Project) -> None:
     trial.step("events land, each once", lambda: trial.simulate(30_000))
     trial.step("models", trial.models)
     trial.step("Dagster's page", lambda: trial.page("DAGSTER", "/server_info", "dagster_version"))
+    trial.step("Dagster's code", trial.assets)
     trial.step("Superset's page", lambda: trial.page("SUPERSET", "/login/"))
     trial.step("Prometheus scrapes", lambda: trial.page("PROMETHEUS", "/api/v1/targets", '"health":"up"'))
     trial.step("Alertmanager's page", lambda: trial.page("ALERTMANAGER", "/-/ready"))
