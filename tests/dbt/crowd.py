@@ -62,13 +62,13 @@ class Crowd:
     clients: Sequence[Client]
     ended: list[tuple[Path, int]] = field(default_factory=list)
 
-    def run(self, seconds: float, kill_each: float, chance: random.Random) -> None:
-        """For so many seconds, killing one of them each so many seconds; then each ends what it has begun."""
+    def run(self, over: Callable[[], bool], kill_each: float, chance: random.Random) -> None:
+        """Until it is over, killing one of them each so many seconds; then all that still run."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([*PRELOADED])
-        began = killed_at = time.monotonic()
+        killed_at = time.monotonic()
         numbers = itertools.count()
-        while (now := time.monotonic()) < began + seconds:
+        while not over():
             for client in self.clients:
                 if client.process is not None and client.process.exitcode is not None:
                     self.note(client)
@@ -79,16 +79,14 @@ class Crowd:
                         target=start, args=(str(client.log), target, *arguments), daemon=True
                     )
                     client.process.start()
-            if now > killed_at + kill_each:
+            if time.monotonic() > killed_at + kill_each:
                 chance.choice([client.process for client in self.clients if client.process is not None]).kill()
-                killed_at = now
+                killed_at = time.monotonic()
             time.sleep(0.01)
         for client in self.clients:
             if client.process is not None:
-                if client.name.endswith("--watch"):
-                    client.process.terminate()
-                client.process.join(60)
-                assert client.process.exitcode is not None, (client.name, client.log.read_text())
+                client.process.kill()
+                client.process.join(20)
                 self.note(client)
 
     def note(self, client: Client) -> None:
