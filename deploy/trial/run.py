@@ -88,7 +88,7 @@ class Trial:
         rows, distinct = map(int, self.project.sql(ROWS).split())
         if not self.events == offsets == landed + quarantined or not landed == rows == distinct:
             raise TrialFailed(
-                f"{self.events} written, {offsets} offsets, {landed} landed and {quarantined} quarantined by the ledger;"
+                f"{self.events} written; {offsets} offsets, {landed} landed and {quarantined} quarantined;"
                 f" {rows} rows, {distinct} distinct"
             )
         return f"{offsets} offsets, {rows} rows, all distinct, {quarantined} in quarantine"
