@@ -86,19 +86,19 @@ class Trial:
         self.wait(f"{self.events} events are landed", lambda: int(self.project.sql(LANDED).split()[0]) >= self.events)
         offsets, landed, quarantined = map(int, self.project.sql(LANDED).split())
         rows, distinct = map(int, self.project.sql(ROWS).split())
-        if not offsets == landed + quarantined or not landed == rows == distinct:
+        if not self.events == offsets == landed + quarantined or not landed == rows == distinct:
             raise TrialFailed(
-                f"{offsets} offsets, {landed} landed and {quarantined} in quarantine by the ledger;"
+                f"{self.events} written; {offsets} offsets, {landed} landed and {quarantined} quarantined;"
                 f" {rows} rows, {distinct} distinct"
             )
         return f"{offsets} offsets, {rows} rows, all distinct, {quarantined} in quarantine"
 
     def models(self) -> str:
         """Wait until the facts have what landed."""
-        before = int(self.project.sql(FACTS))
         self.wait("models have read all", lambda: self.project.sql(MODELS_ARE_BEHIND) == "0")
-        self.wait("facts have rows", lambda: int(self.project.sql(FACTS)) > (before if not before else 0))
-        return f"{self.project.sql(FACTS)} product events in the facts"
+        if (facts := self.project.sql(FACTS)) == "0":
+            raise TrialFailed("The models have read all, and the facts are empty.")
+        return f"{facts} product events in the facts"
 
     def page(self, port: str, path: str, holds: str = "") -> None:
         """Wait until a page answers on this machine. Raises TrialFailed."""

@@ -18,7 +18,7 @@ from jvm.jars import jars
 from landfall.debian import unpack
 from landfall.layout import PROJECT
 
-HERE = Path(__file__).parent / "standins"
+HERE = Path(__file__).parent / "images"
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
 OF_IMAGES = {
     "python": r"python:",
