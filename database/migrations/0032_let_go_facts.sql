@@ -143,6 +143,6 @@ begin
 end
 $$;
 
-revoke execute on function ops.keep_keys, ops.take_out_let_go, ops.was_let_go from public;
+revoke execute on function ops.let_go_keys, ops.keep_keys, ops.take_out_let_go, ops.was_let_go from public;
 
 reset role;
