@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ BY_LOAD = "incremental_by_load"
 """The materialization whose models have their position in ops.model_progress."""
 NOT_SOURCES = ("target", "logs", "dbt_packages", ".user.yml")
 """The last one is dbt's own, which it writes beside the profile when it is called outside a project."""
+WRITTEN_SECONDS = 5.0
+"""How long dbt may take to write its manifest."""
 
 
 def load_manifest(project: Path, database: str) -> Any:
@@ -41,16 +44,24 @@ def load_manifest(project: Path, database: str) -> Any:
 
 
 def read_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
-    """The manifest of `project` as it was written. Raises UserError when it is missing or older than a file of the
-    project.
+    """The manifest of `project` as it was written; a dbt that is typed by hand may be writing it just now.
+
+    Raises UserError when it is missing, broken, or older than a file of the project.
     """
     path = project / "target" / "manifest.json"
     if not path.is_file():
         raise UserError(f"{path} is missing: run `make setup`, which parses the dbt project.")
     if newer := newest_change(project, path.stat().st_mtime):
         raise UserError(f"{path} is stale, {newer.relative_to(project)} is newer: run `make setup`.")
-    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return written
+    deadline = time.monotonic() + WRITTEN_SECONDS
+    while True:
+        try:
+            written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return written
+        except ValueError as error:
+            if time.monotonic() > deadline:
+                raise UserError(f"{path} is no whole manifest: run `make setup`.") from error
+        time.sleep(0.1)
 
 
 def move_to_prod(node: Any, database: str) -> None:

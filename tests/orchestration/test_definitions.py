@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from landing_stream.contract import load_contracts
 from orchestration.manifest import progress_relations
 from orchestration.models import dbt_build_arguments
 from tests.orchestration.describe import SNAPSHOT, describe
+from warehouse import dbt_manifest
 from warehouse.dbt_manifest import BY_LOAD, read_manifest
 
 MARTS = {
@@ -123,4 +125,20 @@ def test_a_manifest_older_than_a_model_is_refused(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == {"nodes": {}}
     os.utime(manifest, (1, 1))
     with pytest.raises(UserError, match=r"is stale, models/a\.sql is newer: run `make setup`"):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_that_dbt_is_writing_is_waited_for_and_half_a_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tmp_path / "target" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text('{"nodes"', encoding="utf-8")
+    writing = threading.Timer(0.2, manifest.write_text, ['{"nodes": {}}'])
+    writing.start()
+    assert read_manifest(tmp_path) == {"nodes": {}}
+    writing.join()
+    manifest.write_text('{"nodes"', encoding="utf-8")
+    monkeypatch.setattr(dbt_manifest, "WRITTEN_SECONDS", 0.0)
+    with pytest.raises(UserError, match=r"manifest\.json is no whole manifest: run `make setup`"):
         read_manifest(tmp_path)
