@@ -153,11 +153,16 @@ declare
     grown regclass;
 begin
     for grown in
+        -- a table without partitions is no tree
         select c.oid
-        from pg_partition_tree(table_name) as t
+        from (
+            select tree.relid, tree.level from pg_partition_tree(table_name) as tree
+            union
+            select table_name, 0
+        ) as t
         inner join pg_class as c on c.oid = t.relid
         where
-            written >= 1000 and t.isleaf
+            written >= 1000 and c.relkind = 'r'
             and (
                 pg_relation_size(c.oid) > 1.25 * c.relpages * current_setting('block_size')::integer
                 -- one that got its indexes after its rows has pages, and was never looked at

@@ -255,3 +255,20 @@ def test_a_materialized_view_of_a_fact_is_named_and_nothing_is_changed(warehouse
     with pytest.raises(UserError, match=r"materialized view marts\.kept reads it.*drop it"):
         prepare(warehouse.settings, topics=False, models=True)
     assert warehouse.one(f"select count(*) from {JOBS}") == 10
+
+
+def test_what_a_pass_has_filled_has_statistics_at_its_end(warehouse: Warehouse) -> None:
+    day = THIS_MONTH - dt.timedelta(days=1)
+    warehouse.land(
+        "product_views",
+        [view(f"v{n}", day + dt.timedelta(seconds=n), device_id=f"device {n}") for n in range(1_200)],
+    )
+    warehouse.run()
+    filled = dict(
+        warehouse.rows(
+            "select relname, reltuples::integer from pg_class"
+            " where relnamespace = 'intermediate'::regnamespace and relkind = 'r' and pg_relation_size(oid) > 64 * 1024"
+        )
+    )
+    assert filled["int_visitor_weeks"] == 2_400
+    assert {name for name, rows in filled.items() if rows < 0} == set()
