@@ -193,20 +193,24 @@ def drop(ops: Connection, partition: FactPartition) -> None:
     # First, and committed: what is dropped is known by then. No fact can come into it any more.
     name = sql.Identifier(*partition.name.split("."))
     ops.execute("select ops.keep_keys(%s, %s::regclass)", (partition.stream, name.as_string()))
-    statement = sql.SQL("drop table {}").format(name)
+    drop_between_readers(ops, partition.relation, partition.name)
+
+
+def drop_between_readers(connection: Connection, relation: str, partition: str) -> None:
+    """Drop a partition of a table, both schema.table. Raises UserError when readers never leave it for an instant."""
+    statement = sql.SQL("drop table {}").format(sql.Identifier(*partition.split(".", 1)))
     for attempt in range(1, DROP_TRIES + 1):
         try:
-            with ops.transaction():
-                ops.execute(sql.SQL("set local lock_timeout = {}").format(DROP_LOCK_TIMEOUT))
-                ops.execute(statement)
+            with connection.transaction():
+                connection.execute(sql.SQL("set local lock_timeout = {}").format(DROP_LOCK_TIMEOUT))
+                connection.execute(statement)
             return
         except psycopg.errors.LockNotAvailable as error:
             if attempt == DROP_TRIES:
                 raise UserError(
-                    f"{partition.relation} was read without a pause, so {partition.name} could not be dropped: try"
-                    " again later."
+                    f"{relation} was read without a pause, so {partition} could not be dropped: try again later."
                 ) from error
-            logger.info("waiting for readers to let %s go (try %d)", partition.name, attempt)
+            logger.info("waiting for readers to let %s go (try %d)", partition, attempt)
             time.sleep(1)
 
 

@@ -5,32 +5,24 @@ quarantine, the end of addresses, identifiers, and queries of pages; where asked
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
 from landing_stream.contract import load_contracts
-from warehouse.letting_go import LetGo, let_facts_go
+from warehouse.letting_go import LetGo, drop_between_readers, let_facts_go
 from warehouse.merging import merge_loads
 from warehouse.shorten import shorten_identifiers
 
-logger = logging.getLogger(__name__)
-
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# A drop waits for readers of the whole table, and every later reader behind it: short waits, again and again.
-DROP_LOCK_TIMEOUT = "2s"
 REFRESH_LOCK_TIMEOUT_MS = 60_000
 """How long to wait for models that are being filled; an ordinary refresh takes seconds."""
-DROP_TRIES = 30
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
         dropped, held = note_dropped(ops, old, dry_run=dry_run)
         if not dry_run:
             for partition in dropped:
-                drop(landing, partition)
+                drop_between_readers(landing, f"landing.{partition.stream}", f"landing.{partition.name}")
         facts = let_facts_go(settings, ops, dry_run=dry_run)
         quarantined = delete_quarantined(landing, settings.quarantine_retention_days, dry_run=dry_run)
         days = settings.identifier_retention_days
@@ -199,25 +191,6 @@ def read_readers(ops: Connection) -> list[Reader]:
         """
     )
     return [Reader(*row) for row in rows.fetchall()]
-
-
-def drop(landing: Connection, partition: Partition) -> None:
-    """Drop the partition between its readers. Raises UserError when they never leave it for an instant."""
-    name = sql.Identifier("landing", partition.name)
-    for attempt in range(1, DROP_TRIES + 1):
-        try:
-            with landing.transaction():
-                landing.execute(sql.SQL("set local lock_timeout = {}").format(DROP_LOCK_TIMEOUT))
-                landing.execute(sql.SQL("drop table {}").format(name))
-            return
-        except psycopg.errors.LockNotAvailable as error:
-            if attempt == DROP_TRIES:
-                raise UserError(
-                    f"landing.{partition.stream} was read without a pause, so landing.{partition.name} could not be"
-                    " dropped: try again later."
-                ) from error
-            logger.info("waiting for readers to let landing.%s go (try %d)", partition.name, attempt)
-            time.sleep(1)
 
 
 def delete_quarantined(landing: Connection, days: int, *, dry_run: bool) -> int:
