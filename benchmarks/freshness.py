@@ -92,17 +92,7 @@ class Progress:
 
 def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0, warm_up: float = 60.0) -> Part:
     """Percentiles in seconds over the events produced within the measured time, memory and disk."""
-    with temporary_servers(models=True) as settings, ExitStack() as stack:
-        running = stack.enter_context(landing(settings))
-        groups: dict[str, psutil.Process] = {"landfall land": running.process}
-        if mode == "warm":
-            groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
-        children = Children(settings.home / "serve")
-        stack.callback(children.stop)
-        server = start_dagster(settings, children)
-        groups["dagster dev"] = psutil.Process(server.child.process.pid)
-        running.wait_until_started()
-        server.wait()
+    with temporary_servers(models=True) as settings, installed(settings, watch=mode == "warm") as (running, groups):
         say(f"freshness, {mode}: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
         with watched(settings) as (hot, every), flowing(settings, rate, seed=1, streams=STREAMS):
             time.sleep(warm_up)
@@ -112,6 +102,25 @@ def measure(say: Say, mode: Mode, rate: float = 1_000.0, seconds: float = 600.0,
             wait_for(running, every, settings, end)
         found = delays(settings, (hot, every), begin, end)
     return summary(mode, rate, seconds, found, (memory, memory_after), disk_after - disk)
+
+
+@contextmanager
+def installed(settings: Settings, *, watch: bool = True) -> Iterator[tuple[Landing, dict[str, psutil.Process]]]:
+    """What runs in a real installation, started: the landing, and by their commands it, Dagster, and whoever refreshes
+    the models warm.
+    """
+    with ExitStack() as stack:
+        running = stack.enter_context(landing(settings))
+        groups: dict[str, psutil.Process] = {"landfall land": running.process}
+        if watch:
+            groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
+        children = Children(settings.home / "serve")
+        stack.callback(children.stop)
+        server = start_dagster(settings, children)
+        groups["dagster dev"] = psutil.Process(server.child.process.pid)
+        running.wait_until_started()
+        server.wait()
+        yield running, groups
 
 
 @contextmanager

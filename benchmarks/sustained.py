@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING
 import click
 import psutil
 
-from benchmarks.freshness import Progress, cold_relations, memory_of, watched
+from benchmarks.freshness import Progress, cold_relations, installed, memory_of, watched
 from benchmarks.instruments.cpu import cpu_seconds, descendants, members
 from benchmarks.instruments.events import flowing
 from benchmarks.instruments.figures import PERCENTILES, percentile
-from benchmarks.instruments.landing import command as running_command
-from benchmarks.instruments.landing import landing
 from benchmarks.instruments.machine import folder_bytes
 from benchmarks.instruments.output import Say, measured
 from benchmarks.instruments.servers import temporary_servers
 from benchmarks.instruments.tables import Part, Table
-from cli.children import Children
-from cli.dagster_server import start_dagster
 from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.topics import Topics
@@ -109,17 +105,8 @@ def measure(
 ) -> Part:
     """Samples each ten seconds, and percentiles by minute; `picture` is a file that is written, a PNG."""
     seconds, found = 60 * minutes, Found()
-    with temporary_servers(models=True) as settings, ExitStack() as stack:
-        running = stack.enter_context(landing(settings))
-        groups: dict[str, psutil.Process] = {"landfall land": running.process}
-        groups["landfall refresh --watch"] = stack.enter_context(running_command(settings, "refresh", "--watch"))
-        children = Children(settings.home / "serve")
-        stack.callback(children.stop)
-        server = start_dagster(settings, children)
-        groups["dagster dev"] = psutil.Process(server.child.process.pid)
+    with temporary_servers(models=True) as settings, installed(settings) as (_, groups):
         groups |= {name: of[0] for name, of in members(settings.home).items()}
-        running.wait_until_started()
-        server.wait()
         say(f"sustained: {rate:,.0f} events/s for {warm_up:.0f} + {seconds:.0f} s")
         with watched(settings) as (hot, _):
             with flowing(settings, rate, seed=1, streams=STREAMS):
