@@ -162,12 +162,20 @@ _BROKEN_TILES = """
     where from_offset <> before
 """
 _WRONG_SLICES = """
-    with landed as (
-        select load_id, topic_id, kafka_partition, count(*) as landed from {} group by 1, 2, 3
+    with loads as (
+        select load_id, lag(load_id, 1, 0::bigint) over (order by load_id) as before
+        from landing.loads where stream = %(stream)s
+    ),
+    landed as (
+        select l.load_id, r.topic_id, r.kafka_partition, count(*) as landed
+        from (select load_id, topic_id, kafka_partition from {}) as r
+        left join loads as l on r.load_id > l.before and r.load_id <= l.load_id
+        group by 1, 2, 3
     ),
     quarantined as (
-        select load_id, topic_id, kafka_partition, count(*) as quarantined
-        from landing.quarantine where stream = %(stream)s group by 1, 2, 3
+        select l.load_id, q.topic_id, q.kafka_partition, count(*) as quarantined
+        from landing.quarantine as q left join loads as l on q.load_id > l.before and q.load_id <= l.load_id
+        where q.stream = %(stream)s group by 1, 2, 3
     ),
     slices as (
         select * from landing.slices where stream = %(stream)s
@@ -182,7 +190,7 @@ _WRONG_SLICES = """
 """
 _LOADS = """
     select
-        count(*),
+        sum(loads)::bigint,
         count(*) filter (where state = 'sealed'),
         count(*) filter (
             where state = 'sealed'
