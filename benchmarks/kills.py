@@ -45,8 +45,8 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
 
     Each round kills the driver, the JVM, a Python worker, the daemon that forks them, or all at once; starts a second
     copy, or freezes one and thaws it after the takeover; kills a Postgres backend, Postgres or Kafka. A reader follows
-    the loads meanwhile, and finished loads are merged in the ledger after each round. At the end every offset must be in
-    its table or in quarantine once, each slice must say what is there, and the reader must have seen each row once.
+    the loads meanwhile, and finished loads are merged in the ledger after each round. At the end every offset must be
+    in its table or in quarantine once, each slice must say what is there, and the reader must have seen each row once.
 
     Exit code 0: nothing lost, nothing doubled. The state folder is kept, and named, when anything is wrong.
     """

@@ -97,7 +97,7 @@ LOADS = "select load_id, loads from landing.loads where stream = 'web_logs' orde
 
 
 def three_loads(warehouse: Warehouse, events: list[Event], days: int) -> None:
-    """60 events of web_logs, ten of which come twice, landed so many days ago: in an hour, the next one, and later then."""
+    """60 events, ten of which come twice, landed so many days ago: some in one hour, the others in the next."""
     for number, chosen in enumerate([events[:20], events[10:40], events[40:60]]):
         warehouse.land("web_logs", chosen)
         first = (0, 20, 50)[number]
