@@ -156,7 +156,7 @@ def old_loads(settings: Settings, *, most: int) -> Gone:
             connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
         ):
             return {"loads_merged": merge_loads(ops, landing, settings.ledger_detail_days, dry_run=False, most=most)}
-    except (UserError, psycopg.OperationalError):
+    except (UserError, psycopg.Error):
         return {}
 
 

@@ -169,13 +169,15 @@ def merge_loads(ops: Connection, landing: Connection, days: int, *, dry_run: boo
     Returns how many rows of landing.loads that spares. Broken off, the next call goes on: loads of a stretch go at
     once, and what models account for follows them. Raises UserError when a refresh holds a stream for too long.
     """
-    if not dry_run:
-        _finish_accounts(ops)
     spared = 0
-    for stretch in islice(_stretches(ops, landing, days), most):
-        spared += stretch.loads - 1
+    try:
         if not dry_run:
-            _merge_read(ops, landing, stretch)
+            _finish_accounts(ops)
+        for stretch in islice(_stretches(ops, landing, days), most):
+            if dry_run or _merge_read(ops, landing, stretch):
+                spared += stretch.loads - 1
+    except psycopg.errors.LockNotAvailable as error:
+        raise UserError("A refresh is filling tables: try again when it is done.") from error
     return spared
 
 
@@ -205,19 +207,16 @@ def _read_to(ops: Connection) -> dict[str, int]:
     return found
 
 
-def _merge_read(ops: Connection, landing: Connection, stretch: Stretch) -> None:
+def _merge_read(ops: Connection, landing: Connection, stretch: Stretch) -> bool:
     """Merges a stretch, unless somebody has gone back to read it again; models of the stream wait meanwhile."""
-    try:
-        with ops.transaction():
-            ops.execute(
-                "select 1 from ops.model_progress where source = %s order by relation for share", (stretch.stream,)
-            )
-            if _read_to(ops).get(stretch.stream, MOST) >= stretch.last:
-                merge(landing, stretch)
-                for relation in _accounts(ops, stretch.stream):
-                    _merge_accounts(ops, relation, stretch)
-    except psycopg.errors.LockNotAvailable as error:
-        raise UserError(f"A refresh is filling tables of {stretch.stream}: try again when it is done.") from error
+    with ops.transaction():
+        ops.execute("select 1 from ops.model_progress where source = %s order by relation for share", (stretch.stream,))
+        if _read_to(ops).get(stretch.stream, MOST) < stretch.last:
+            return False
+        merge(landing, stretch)
+        for relation in _accounts(ops, stretch.stream):
+            _merge_accounts(ops, relation, stretch)
+        return True
 
 
 def merge(landing: Connection, stretch: Stretch) -> None:
