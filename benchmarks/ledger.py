@@ -37,7 +37,7 @@ insert into landing.slices (
     min_kafka_timestamp, max_kafka_timestamp, committed_at
 )
 select
-    stream, load_id, '00000000-0000-0000-0000-000000000007', p, load_id * 100, load_id * 100 + 100, 100, 0, 0,
+    stream, load_id, '00000000-0000-0000-0000-000000000007'::uuid, p, load_id * 100, load_id * 100 + 100, 100, 0, 0,
     landed_at - %(trigger)s * interval '1 second', landed_at, landed_at + interval '0.3 s'
 from landing.loads, generate_series(0, %(partitions)s - 1) as p
 where stream = %(stream)s and load_id between %(first)s and %(last)s

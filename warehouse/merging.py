@@ -125,11 +125,17 @@ with loads as (
 )
 
 update landing.loads as kept
-set loads = merged.loads, first_landed_at = merged.first_landed_at, longest_wait = merged.longest_wait
+set
+    loads = merged.loads,
+    first_landed_at = merged.first_landed_at,
+    landed_at = merged.landed_at,
+    longest_wait = merged.longest_wait
 from (
     select
         sum(loads) as loads,
         min(first_landed_at) as first_landed_at,
+        -- of the last one, unless the clock went back
+        max(landed_at) as landed_at,
         max(
             case
                 when loads > 1 then longest_wait
