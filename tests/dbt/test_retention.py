@@ -102,13 +102,13 @@ def three_loads(warehouse: Warehouse, events: list[Event], days: int) -> None:
         warehouse.land("web_logs", chosen)
         first = (0, 20, 50)[number]
         slice_of(warehouse, number + 1, first, first + len(chosen), len(chosen))
-    warehouse.run()
     age(warehouse, "web_logs", days)
     for table in ("loads", "web_logs"):
         warehouse.landing.execute(
             f"update landing.{table} set landed_at = date_trunc('day', landed_at, 'UTC')"
             " + case load_id when 1 then interval '3 h' when 2 then interval '4 h' else interval '4 h 59 min' end"
         )
+    warehouse.run()
 
 
 def test_loads_that_everybody_has_read_are_merged_by_the_hour_while_their_rows_stand(warehouse: Warehouse) -> None:
