@@ -16,7 +16,7 @@ from landing_stream.ledger import start_writer
 from warehouse.merging import Connection, merge, stretches
 
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-DETAIL_HOURS = 24
+DETAIL_HOURS = 12
 HOURLY_DAYS, DAILY_DAYS = 30, 335
 """A year behind it: as long as rows stand in the landing their loads are merged by the hour, then by the day."""
 MERGED = HOURLY_DAYS * 24 + DAILY_DAYS
@@ -63,7 +63,7 @@ def command(partitions: int, trigger: float, hours: int, say: Say) -> Part:
     """What the ledger takes of a busy stream.
 
     Loads and slices are written by SQL, as many as the stream would land, an hour at a time, behind the merged rows of
-    a year. After each hour the one of the day before is merged, and the tables are vacuumed, as autovacuum would."""
+    a year. After each hour the one 12 hours before is merged, and the tables are vacuumed, as autovacuum would."""
     return measure(say, partitions, trigger, hours)
 
 
@@ -125,12 +125,12 @@ def count(connection: Connection, query: str) -> int:
 def summary(a_year: int, sizes: list[int], seconds: list[float], accounts: int) -> Part:
     """The table of megabytes (of 10^6 bytes)."""
     table = Table("The ledger of one busy stream (MB)", ["", "MB"])
-    day = sizes[min(DETAIL_HOURS, len(sizes)) - 1] - a_year
+    detail = sizes[min(DETAIL_HOURS, len(sizes)) - 1] - a_year
     table.rows += [
-        ("loads and slices of a day, none merged", day / 1e6),
-        ("accounts of a day's loads", accounts / 1e6),
+        (f"loads and slices of {DETAIL_HOURS} hours, none merged", detail / 1e6),
+        ("accounts of these loads", accounts / 1e6),
         ("loads and slices of a year, merged by the hour for 30 days, then by the day", a_year / 1e6),
-        ("a day as it landed behind such a year, at most, over the hours measured", max(sizes) / 1e6),
+        (f"{DETAIL_HOURS} hours as they landed behind such a year, at most, over the hours measured", max(sizes) / 1e6),
         ("the same with accounts", (max(sizes) + accounts) / 1e6),
     ]
     if seconds:

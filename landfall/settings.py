@@ -128,10 +128,10 @@ class Settings:
         "`landfall retention` drops landing partitions that are older than this many days, and makes one row of a day's"
         " loads in the ledger",
     )
-    ledger_detail_days: int = setting(
-        1,
-        DAYS,
-        "loads that landed longer ago than this many days, and that everybody has read, become one row an hour in the"
+    ledger_detail_hours: int = setting(
+        12,
+        whole(1, 876_600),
+        "loads that landed longer ago than this many hours, and that everybody has read, become one row an hour in the"
         " ledger ([what it takes](docs/how-to/tune.md#the-ledger))",
     )
     quarantine_retention_days: int = setting(

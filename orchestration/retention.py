@@ -155,7 +155,7 @@ def old_loads(settings: Settings, *, most: int) -> Gone:
             ) as ops,
             connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
         ):
-            return {"loads_merged": merge_loads(ops, landing, settings.ledger_detail_days, dry_run=False, most=most)}
+            return {"loads_merged": merge_loads(ops, landing, settings.ledger_detail_hours, dry_run=False, most=most)}
     except (UserError, psycopg.Error):
         return {}
 

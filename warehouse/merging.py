@@ -31,7 +31,7 @@ READ = """
 select stream, date_trunc('hour', landed_at, 'UTC') as since, date_trunc('hour', landed_at, 'UTC') + interval '1 hour'
 from landing.loads
 where door = 'stream' and kind = 'events' and state = 'finished'
-    and landed_at < date_trunc('hour', clock_timestamp() - make_interval(days => %s), 'UTC')
+    and landed_at < date_trunc('hour', clock_timestamp() - make_interval(hours => %s), 'UTC')
 group by 1, 2
 having count(*) filter (where loads = 1) > 1
 order by 1, 2
@@ -169,8 +169,8 @@ class Stretch:
     loads: int
 
 
-def merge_loads(ops: Connection, landing: Connection, days: int, *, dry_run: bool, most: int | None = None) -> int:
-    """Merges loads older than `days` by the hour, and those whose rows have gone by the day; `most` stretches at most.
+def merge_loads(ops: Connection, landing: Connection, hours: int, *, dry_run: bool, most: int | None = None) -> int:
+    """Merges loads older than `hours` by the hour, and those whose rows have gone by the day; `most` stretches at most.
 
     Returns how many rows of landing.loads that spares. Broken off, the next call goes on: loads of a stretch go at
     once, and what models account for follows them. Raises UserError when a refresh holds a stream for too long.
@@ -179,7 +179,7 @@ def merge_loads(ops: Connection, landing: Connection, days: int, *, dry_run: boo
     try:
         if not dry_run:
             _finish_accounts(ops)
-        for stretch in islice(_stretches(ops, landing, days), most):
+        for stretch in islice(_stretches(ops, landing, hours), most):
             if dry_run or _merge_read(ops, landing, stretch):
                 spared += stretch.loads - 1
     except psycopg.errors.LockNotAvailable as error:
@@ -187,10 +187,10 @@ def merge_loads(ops: Connection, landing: Connection, days: int, *, dry_run: boo
     return spared
 
 
-def _stretches(ops: Connection, landing: Connection, days: int) -> Iterator[Stretch]:
+def _stretches(ops: Connection, landing: Connection, hours: int) -> Iterator[Stretch]:
     """What can be merged, by the hour first."""
     read_to = _read_to(ops)
-    for spans in (landing.execute(READ, (days,)).fetchall(), ops.execute(DROPPED).fetchall()):
+    for spans in (landing.execute(READ, (hours,)).fetchall(), ops.execute(DROPPED).fetchall()):
         for stream, since, until in spans:
             yield from stretches(landing, stream, since, until, read_to.get(stream, MOST))
 

@@ -90,7 +90,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
             addresses=shorten_addresses(ops, settings.address_retention_days, dry_run=dry_run),
             identifiers=identifiers,
             pages=pages,
-            loads=merge_loads(ops, landing, settings.ledger_detail_days, dry_run=dry_run),
+            loads=merge_loads(ops, landing, settings.ledger_detail_hours, dry_run=dry_run),
             facts=facts,
         )
 
