@@ -16,7 +16,7 @@ from landing_stream.ledger import start_writer
 from warehouse.merging import Connection, merge, stretches
 
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-DETAIL_HOURS = 12
+DETAIL_HOURS = 8
 HOURLY_DAYS, DAILY_DAYS = 30, 335
 """A year behind it: as long as rows stand in the landing their loads are merged by the hour, then by the day."""
 MERGED = HOURLY_DAYS * 24 + DAILY_DAYS
@@ -63,7 +63,7 @@ def command(partitions: int, trigger: float, hours: int, say: Say) -> Part:
     """What the ledger takes of a busy stream.
 
     Loads and slices are written by SQL, as many as the stream would land, an hour at a time, behind the merged rows of
-    a year. After each hour the one 12 hours before is merged, and the tables are vacuumed, as autovacuum would."""
+    a year. After each hour the one 8 hours before is merged, and the tables are vacuumed, as autovacuum would."""
     return measure(say, partitions, trigger, hours)
 
 

@@ -129,7 +129,7 @@ class Settings:
         " loads in the ledger",
     )
     ledger_detail_hours: int = setting(
-        12,
+        8,
         whole(1, 876_600),
         "loads that landed longer ago than this many hours, and that everybody has read, become one row an hour in the"
         " ledger ([what it takes](docs/how-to/tune.md#the-ledger))",

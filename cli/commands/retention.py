@@ -14,7 +14,7 @@ def command(dry_run: bool) -> None:
     \b
     LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day (30)
     LANDFALL_LEDGER_DETAIL_HOURS         single loads in the ledger: then they are merged by the hour, and by the day
-                                         once its landing partition has gone (12 hours)
+                                         once its landing partition has gone (8 hours)
     LANDFALL_QUARANTINE_RETENTION_DAYS   records in quarantine (90)
     LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
     LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
