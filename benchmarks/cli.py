@@ -17,6 +17,7 @@ COMMANDS = (
     "freshness",
     "sustained",
     "disk",
+    "ledger",
     "recovery",
     "kills",
     "convergence",

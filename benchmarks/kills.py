@@ -45,8 +45,8 @@ def command(rounds: int, seed: int, minutes: float | None, rate: float, kinds: t
 
     Each round kills the driver, the JVM, a Python worker, the daemon that forks them, or all at once; starts a second
     copy, or freezes one and thaws it after the takeover; kills a Postgres backend, Postgres or Kafka. A reader follows
-    the loads meanwhile. At the end every offset must be in its table or in quarantine once, and the reader must
-    have seen each row once.
+    the loads meanwhile, and finished loads are merged in the ledger after each round. At the end every offset must be
+    in its table or in quarantine once, each slice must say what is there, and the reader must have seen each row once.
 
     Exit code 0: nothing lost, nothing doubled. The state folder is kept, and named, when anything is wrong.
     """
@@ -83,6 +83,7 @@ def summary(outcome: Outcome, seed: int) -> Iterable[str]:
     kinds = ", ".join(f"{kind} {count}" for kind, count in outcome.kinds.most_common())
     yield f"{outcome.rounds} rounds in {outcome.seconds / 60:.1f} minutes, seed {seed}: {kinds}"
     yield f"{outcome.starts} copies started, {outcome.reads} reads, {outcome.left_alone} processes outlived their copy"
+    yield f"{outcome.merged:,} loads of the ledger were merged into others between the rounds"
     names = (
         "produced", "landed", "quarantined", "lost", "doubled", "reader_missed", "reader_doubled", "loads", "sealed",
         "sealed_half_way",

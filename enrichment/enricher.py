@@ -321,25 +321,27 @@ def plan_stretch(connection: Connection, stream: str, position: int, hi: int, mo
     row = connection.execute(
         """
         with loads as (
-            select load_id, landed_at from landing.loads
+            select load_id, coalesce(first_landed_at, landed_at) as first_landed_at, landed_at from landing.loads
             where stream = %(stream)s and load_id > %(position)s and load_id <= %(hi)s
             order by load_id limit %(most_loads)s
         ),
         counted as (
-            select l.load_id, l.landed_at, coalesce(sum(s.landed), 0) as landed
+            select l.load_id, l.first_landed_at, l.landed_at, coalesce(sum(s.landed), 0) as landed
             from loads as l
             left join landing.slices as s on s.stream = %(stream)s and s.load_id = l.load_id
-            group by l.load_id, l.landed_at
+            group by l.load_id, l.first_landed_at, l.landed_at
         ),
         summed as (
             select
                 load_id,
+                first_landed_at,
                 landed_at,
                 sum(landed) over (order by load_id) as landed,
                 row_number() over (order by load_id) as number
             from counted
         )
-        select max(load_id), min(landed_at), max(landed_at) from summed where landed <= %(most_rows)s or number = 1
+        select max(load_id), min(first_landed_at), max(landed_at) from summed
+        where landed <= %(most_rows)s or number = 1
         """,
         {"stream": stream, "position": position, "hi": hi, "most_loads": LOADS_A_STEP, "most_rows": most_rows},
     ).fetchone()

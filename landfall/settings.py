@@ -125,7 +125,14 @@ class Settings:
     landing_retention_days: int = setting(
         30,
         DAYS,
-        "`landfall retention` drops landing partitions that are older than this many days, and merges their loads",
+        "`landfall retention` drops landing partitions that are older than this many days, and makes one row of a day's"
+        " loads in the ledger",
+    )
+    ledger_detail_hours: int = setting(
+        8,
+        whole(1, 876_600),
+        "loads that landed longer ago than this many hours, and that everybody has read, become one row an hour in the"
+        " ledger ([what it takes](docs/how-to/tune.md#the-ledger))",
     )
     quarantine_retention_days: int = setting(
         90, DAYS, "`landfall retention` deletes quarantined records that are older than this many days"

@@ -23,14 +23,21 @@ from landing_stream.witness import Witness, witness
 Place = tuple[int, dt.datetime | None, bytes | None]
 """Offset, Kafka time and key of a record that landed or was quarantined."""
 
-# Of the records of a slice, which may be rows or in quarantine.
+# Of the records of a slice, which may be rows or in quarantine. A merged load has those since the one before it.
 _PLACES = """
+with before as (
+    select coalesce(max(load_id), 0) as load_id from landing.loads
+    where stream = %(stream)s and load_id < %(load_id)s
+)
+
 select kafka_offset, kafka_timestamp, kafka_key from (
     select kafka_offset, kafka_timestamp, kafka_key from landing.{table}
-    where load_id = %(load_id)s and topic_id = %(topic_id)s and kafka_partition = %(partition)s
+    where load_id > (select load_id from before) and load_id <= %(load_id)s
+        and topic_id = %(topic_id)s and kafka_partition = %(partition)s
     union all
     select kafka_offset, kafka_timestamp, kafka_key from landing.quarantine
-    where stream = %(stream)s and load_id = %(load_id)s and topic_id = %(topic_id)s and kafka_partition = %(partition)s
+    where stream = %(stream)s and load_id > (select load_id from before) and load_id <= %(load_id)s
+        and topic_id = %(topic_id)s and kafka_partition = %(partition)s
 ) as places
 where kafka_offset < %(below)s
 order by kafka_offset desc

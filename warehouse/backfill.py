@@ -45,9 +45,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """A load of the stream: when it landed and how many records."""
+    """A load of the stream: when it landed, the first and the last of it where it was merged, and how many records."""
 
     load_id: int
+    first_landed_at: dt.datetime
     landed_at: dt.datetime
     landed: int
 
@@ -189,7 +190,8 @@ def loads_between(connection: Connection, stream: str, after: int, until: int) -
     """The next loads of the stream, by their numbers."""
     rows = connection.execute(
         """
-        select l.load_id, l.landed_at, coalesce(s.landed, 0)::bigint
+        select
+            l.load_id, coalesce(l.first_landed_at, l.landed_at), l.landed_at, coalesce(s.landed, 0)::bigint
         from landing.loads as l
         left join lateral (
             select sum(landed) as landed from landing.slices where stream = l.stream and load_id = l.load_id
@@ -214,14 +216,18 @@ def next_batch(after: int, part: int, loads: Sequence[Load], most: int | None = 
     if loads[0].landed > most:
         parts = -(-loads[0].landed // most)
         first = loads[0]
-        return Batch(after, first.load_id, first.landed_at, first.landed_at, part, parts)
+        return Batch(after, first.load_id, first.first_landed_at, first.landed_at, part, parts)
     chosen: list[Load] = []
     for load in loads:
         if sum(each.landed for each in chosen) + load.landed > most:
             break
         chosen.append(load)
-    times = [load.landed_at for load in chosen]
-    return Batch(after, chosen[-1].load_id, min(times), max(times))
+    return Batch(
+        after,
+        chosen[-1].load_id,
+        min(load.first_landed_at for load in chosen),
+        max(load.landed_at for load in chosen),
+    )
 
 
 def fill(connection: Connection, request: Request, batch: Batch) -> tuple[int, int]:

@@ -37,7 +37,8 @@ left join {fact} as f
 where
     l.load_id > %(position)s
     and l.landed_at >= (
-        select min(landed_at) from landing.loads where stream = %(stream)s and load_id > %(position)s
+        select min(coalesce(first_landed_at, landed_at)) from landing.loads
+        where stream = %(stream)s and load_id > %(position)s
     )
 """
 SUSPECTED_FACTS = """
@@ -286,7 +287,7 @@ def children_of(tables: Mapping[str, ModelTable], fact: ModelTable) -> list[Mode
     ]
 
 
-def one(connection: Connection, query: str, values: Sequence[object]) -> tuple[Any, ...]:
+def one(connection: Connection, query: str, values: Sequence[object] | Mapping[str, object]) -> tuple[Any, ...]:
     """The row of a query that has one."""
     row = connection.execute(query, values).fetchone()
     assert row is not None

@@ -17,6 +17,7 @@ from landfall.settings import Settings
 from landing_stream.contract import load_contracts
 from warehouse.letting_go import LetGo, drop_between_readers, let_facts_go
 from warehouse.merging import merge_loads
+from warehouse.readers import Reader, read_readers
 from warehouse.shorten import shorten_identifiers
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -40,15 +41,6 @@ class Partition:
     @property
     def name(self) -> str:
         return f"{self.stream}_{self.day:%Y%m%d}"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Somebody who reads a landing table load by load, directly or through facts, and how far they are."""
-
-    stream: str
-    name: str
-    position: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ def retain(settings: Settings, *, dry_run: bool = False) -> Done:
             addresses=shorten_addresses(ops, settings.address_retention_days, dry_run=dry_run),
             identifiers=identifiers,
             pages=pages,
-            loads=merge_loads(ops, landing, dry_run=dry_run),
+            loads=merge_loads(ops, landing, settings.ledger_detail_hours, dry_run=dry_run),
             facts=facts,
         )
 
@@ -176,21 +168,6 @@ def note_dropped(
             "A refresh is filling tables, and may still read what is old: try again when it is done."
         ) from error
     return free, held
-
-
-def read_readers(ops: Connection) -> list[Reader]:
-    """How far each table of the models, whoever's schema it is in, and the enricher have read each stream."""
-    rows = ops.execute(
-        """
-        select p.source, p.relation, p.position from ops.model_progress as p
-        inner join pg_class as c on c.oid = to_regclass(p.relation) and c.relkind in ('r', 'p')
-        union all
-        select s.stream, 'the enricher', coalesce(e.position, 0) from landing.streams as s
-        left join enrichment.progress as e on e.stream = s.stream
-        where exists (select from ops.model_progress as p where p.source = s.stream)
-        """
-    )
-    return [Reader(*row) for row in rows.fetchall()]
 
 
 def delete_quarantined(landing: Connection, days: int, *, dry_run: bool) -> int:

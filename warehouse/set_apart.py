@@ -56,9 +56,34 @@ select load_id, topic_id, kafka_partition, kafka_offset, 'set_apart', kafka_time
 on conflict do nothing
 """
 ACCOUNTED = """
-update {} as a set winners = a.winners - h.facts, rejected = a.rejected + h.facts
-from (select load_id, count(*) as facts from hidden where event_key is not null group by 1) as h
+update {accounts} as a set winners = a.winners - h.facts, rejected = a.rejected + h.facts
+from (
+    select
+        -- or the load that it was merged into
+        (
+            select min(l.load_id) from landing.loads as l where l.stream = {stream} and l.load_id >= hidden.load_id
+        ) as load_id,
+        count(*) as facts
+    from hidden where event_key is not null group by 1
+) as h
 where a.load_id = h.load_id
+"""
+# The loads of the ledger that some loads are, or were merged into, and behind which the first of these begins.
+MERGED_LOADS = """
+select
+    array(
+        select (select min(l.load_id) from landing.loads as l where l.stream = %(stream)s and l.load_id >= n.load_id)
+        from unnest(%(loads)s::bigint[]) as n (load_id)
+    ),
+    coalesce(
+        (
+            select max(l.load_id) from landing.loads as l
+            where
+                l.stream = %(stream)s
+                and l.load_id < (select min(n.load_id) from unnest(%(loads)s::bigint[]) as n (load_id))
+        ),
+        0
+    )
 """
 
 
@@ -263,7 +288,7 @@ def note(connection: Connection, table: ModelTable, tables: Mapping[str, ModelTa
     if rejected := tables.get(f"int_{table.stream}__rejected"):
         connection.execute(sql.SQL(REJECTED).format(identifier(rejected)))
     if accounts := tables.get(f"int_{table.stream}__accounts"):
-        connection.execute(sql.SQL(ACCOUNTED).format(identifier(accounts)))
+        connection.execute(sql.SQL(ACCOUNTED).format(accounts=identifier(accounts), stream=sql.Literal(table.stream)))
 
 
 def read_again(session: DbtSession) -> int:
@@ -285,6 +310,7 @@ def read_again(session: DbtSession) -> int:
         ).fetchall()
         for stream in {stream for stream, _ in returning}:
             loads = [load_id for of, load_id in returning if of == stream]
+            merged, before = one(connection, MERGED_LOADS, {"stream": stream, "loads": loads})
             again = [table for table in tables.values() if table.stream == stream and table.strategy != "add_up"]
             for table in again:
                 if table.name == f"int_{stream}__rejected":
@@ -295,10 +321,10 @@ def read_again(session: DbtSession) -> int:
                         (loads,),
                     )
                 elif table.name == f"int_{stream}__accounts":
-                    execute(sql.SQL("delete from {} where load_id = any(%s)").format(identifier(table)), (loads,))
+                    execute(sql.SQL("delete from {} where load_id = any(%s)").format(identifier(table)), (merged,))
             execute(
                 "update ops.model_progress set position = least(position, %s) where source = %s and relation = any(%s)",
-                (min(loads) - 1, stream, [table.relation for table in again]),
+                (before, stream, [table.relation for table in again]),
             )
         connection.commit()
     return len(returning)

@@ -162,27 +162,35 @@ _BROKEN_TILES = """
     where from_offset <> before
 """
 _WRONG_SLICES = """
-    with landed as (
-        select load_id, topic_id, kafka_partition, count(*) as landed from {} group by 1, 2, 3
+    with loads as (
+        select load_id, lag(load_id, 1, 0::bigint) over (order by load_id) as before
+        from landing.loads where stream = %(stream)s
     ),
-    quarantined as (
-        select load_id, topic_id, kafka_partition, count(*) as quarantined
+    records as (
+        select load_id, topic_id, kafka_partition, count(*) as landed, 0 as quarantined from {} group by 1, 2, 3
+        union all
+        select load_id, topic_id, kafka_partition, 0, count(*)
         from landing.quarantine where stream = %(stream)s group by 1, 2, 3
+    ),
+    -- a row is of the first load of the ledger that is at or above its own
+    counted as (
+        select l.load_id, topic_id, kafka_partition, sum(landed) as landed, sum(quarantined) as quarantined
+        from records as r left join loads as l on r.load_id > l.before and r.load_id <= l.load_id
+        group by 1, 2, 3
     ),
     slices as (
         select * from landing.slices where stream = %(stream)s
     )
     select count(*)
     from slices
-    full join landed using (load_id, topic_id, kafka_partition)
-    full join quarantined using (load_id, topic_id, kafka_partition)
-    where coalesce(slices.landed, -1) <> coalesce(landed.landed, 0)
-        or coalesce(slices.quarantined, -1) <> coalesce(quarantined.quarantined, 0)
+    full join counted using (load_id, topic_id, kafka_partition)
+    where coalesce(slices.landed, -1) <> coalesce(counted.landed, 0)
+        or coalesce(slices.quarantined, -1) <> coalesce(counted.quarantined, 0)
         or slices.holes <> 0
 """
 _LOADS = """
     select
-        count(*),
+        sum(loads)::bigint,
         count(*) filter (where state = 'sealed'),
         count(*) filter (
             where state = 'sealed'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 import time
@@ -21,6 +22,7 @@ from cli.environment import shell_variables
 from database.connect import connect
 from landfall.settings import Settings
 from landing_stream.topics import Topics
+from warehouse.merging import merge, stretches
 
 DRAIN_SECONDS = 900.0
 
@@ -50,6 +52,8 @@ class Outcome:
     starts: int = 0
     reads: int = 0
     left_alone: int = 0
+    merged: int = 0
+    """Loads of the ledger that were merged into others between the rounds, while their rows stood and more landed."""
     accounts: list[Account] = field(default_factory=list)
 
     @property
@@ -90,6 +94,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
             DISASTERS[kind](scene)
             outcome.rounds += 1
             outcome.kinds[kind] += 1
+            outcome.merged += _merge(settings)
             say(
                 f"round {outcome.rounds:>3} {kind:<16} {scene.moment:<34} {time.monotonic() - started:6.1f} s,"
                 f" {feed.total:>9,} produced, {_loads(settings):>6,} loads"
@@ -121,6 +126,16 @@ def _drain(environ: Mapping[str, str], home: Path) -> None:
             raise RuntimeError(f"`landfall land --once` ended with {code}: see {home / 'land.log'}")
     finally:
         copy.kill()
+
+
+def _merge(settings: Settings) -> int:
+    with connect(settings.as_writer, autocommit=True, application_name="kill test: merging") as landing:
+        found = [
+            stretch for stream in SHARES for stretch in stretches(landing, stream, dt.datetime.min, dt.datetime.max)
+        ]
+        for stretch in found:
+            merge(landing, stretch)
+    return sum(stretch.loads - 1 for stretch in found)
 
 
 def _loads(settings: Settings) -> int:

@@ -12,7 +12,9 @@ def command(dry_run: bool) -> None:
     """Let go of what is older than the settings say.
 
     \b
-    LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day, and its loads in the ledger (30)
+    LANDFALL_LANDING_RETENTION_DAYS      landing partitions, one a day (30)
+    LANDFALL_LEDGER_DETAIL_HOURS         single loads in the ledger: then they are merged by the hour, and by the day
+                                         once its landing partition has gone (8 hours)
     LANDFALL_QUARANTINE_RETENTION_DAYS   records in quarantine (90)
     LANDFALL_ADDRESS_RETENTION_DAYS      full IP addresses: then /24 or, of IPv6, /48 (30)
     LANDFALL_IDENTIFIER_RETENTION_DAYS   identifiers of users and devices in facts: then their keys, by which all is
@@ -20,9 +22,9 @@ def command(dry_run: bool) -> None:
     LANDFALL_FACT_RETENTION_DAYS         facts, partition by partition, a month later; an event that is older when it
                                          lands is in no mart, but in ops.late_events (unset: facts stay for ever)
 
-    A landing partition stays as long as some model, of whoever's schema, or the enricher has not read all of it. With
-    it go the single loads of its day in the ledger: they are merged, by partition, and their sums stay. Once a
-    partition has gone, a full refresh rebuilds the marts from the facts and leaves the facts as they are.
+    A landing partition, and a single load, stays as long as some model, of whoever's schema, or the enricher has not
+    read all of it. Loads are merged by Kafka partition, and their sums stay. Once a landing partition has gone, a full
+    refresh rebuilds the marts from the facts and leaves the facts as they are.
 
     Marts keep everything: days whose facts were let go stay as they were counted, whatever comes.
     """

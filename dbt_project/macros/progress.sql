@@ -75,8 +75,16 @@
     (select {{ column }} from ops.model_progress where relation = '{{ progress_key(this) }}' and source = '{{ stream }}')
 {%- endmacro %}
 
+{# Merged loads landed from the first of them on. #}
 {% macro landed_at_of_new_loads(stream, aggregate) -%}
-    (select {{ aggregate }}(landed_at) from landing.loads where stream = '{{ stream }}' and {{ unread_loads(stream, 'load_id') }})
+    (select {{ aggregate }}({{ 'coalesce(first_landed_at, landed_at)' if aggregate == 'min' else 'landed_at' }}) from landing.loads where stream = '{{ stream }}' and {{ unread_loads(stream, 'load_id') }})
+{%- endmacro %}
+
+{# The load of the ledger that a row's load is counted in: its own, or the one that it was merged into (warehouse/merging.py). #}
+{% macro standing_load(stream, column) -%}
+    {%- if reads_everything() -%} {{ column }}
+    {%- else -%} coalesce((select min(load_id) from landing.loads where stream = '{{ stream }}' and load_id >= {{ column }}), {{ column }})
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro progress_key(relation) -%} {{ relation.schema }}.{{ relation.identifier }} {%- endmacro %}

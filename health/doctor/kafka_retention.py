@@ -18,11 +18,23 @@ if TYPE_CHECKING:
     from landing_stream.contract import Contract
 
 # How long the landing was away while records waited: a pause between two loads in which nothing came is no outage, and
-# a record that its producer dates back has not waited.
+# a record that its producer dates back has not waited. Merged loads remember it (warehouse/merging.py).
 OUTAGE = """
-select coalesce(max(extract(epoch from least(l.landed_at - l.before, l.landed_at - s.first_record))), 0)::float8
+select
+    coalesce(
+        extract(
+            epoch from max(
+                case
+                    when l.loads > 1 then l.longest_wait
+                    when l.landed_at - l.before > interval '10 seconds'
+                        then least(l.landed_at - l.before, l.landed_at - s.first_record)
+                end
+            )
+        ),
+        0
+    )::float8
 from (
-    select load_id, landed_at, loads, lag(landed_at) over (order by load_id) as before
+    select load_id, landed_at, loads, longest_wait, lag(landed_at) over (order by load_id) as before
     from landing.loads
     where stream = %(stream)s and door = 'stream' and kind = 'events'
 ) as l
@@ -31,7 +43,6 @@ cross join lateral (
     from landing.slices as p
     where p.stream = %(stream)s and p.load_id = l.load_id
 ) as s
-where l.loads = 1 and l.before is not null and l.landed_at - l.before > interval '10 seconds'
 """
 # Bytes of a partition's busiest day, by the ledger's records and by what a row takes in Postgres.
 BUSIEST_DAY = """

@@ -178,7 +178,12 @@ def test_it_waits_for_a_model_that_fills_the_table_and_readers_do_not_wait_for_i
 
 def test_a_batch_is_some_small_loads_or_a_part_of_a_large_one() -> None:
     times = [DAY + dt.timedelta(hours=hour) for hour in (2, 1, 3, 4)]
-    loads = [Load(11, times[0], 10), Load(12, times[1], 0), Load(14, times[2], 5), Load(15, times[3], 31)]
+    loads = [
+        Load(11, times[0], times[0], 10),
+        Load(12, times[1], times[1], 0),
+        Load(14, times[2], times[2], 5),
+        Load(15, times[3], times[3], 31),
+    ]
     first = next_batch(10, 0, loads, most=20)
     assert first == Batch(10, 14, times[1], times[2])
     assert first.progress == (14, 0)

@@ -16,8 +16,9 @@ from tests.dbt.conftest import Warehouse
 from tests.dbt.events import Event, job_events, web_requests
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
+from warehouse.readers import Reader
 from warehouse.refresh import refresh
-from warehouse.retention import Partition, Reader, retain, split_partitions
+from warehouse.retention import Partition, retain, split_partitions
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]
 
@@ -85,40 +86,73 @@ def test_old_partitions_go_and_facts_and_marts_stay_also_with_a_full_refresh(war
     assert warehouse.tables() == before
 
 
-def test_loads_whose_rows_have_gone_are_merged_and_everything_adds_up_as_before(warehouse: Warehouse) -> None:
-    events = web_requests(65, seed=1)
-    for number, chosen in enumerate([events[:20], events[10:40], events[40:60]]):  # ten come twice
+SUMS = (
+    "select sum(offsets), sum(landed), sum(winners), sum(rejected), sum(duplicates), sum(conflicting_duplicates),"
+    " sum(abs(unexplained_offsets)) + sum(abs(unexplained_rows)) from ops.reconciliation where stream = 'web_logs'"
+)
+BY_LOAD = (
+    "select load_id, winners, duplicates, unexplained_rows from ops.reconciliation where stream = 'web_logs' order by 1"
+)
+LOADS = "select load_id, loads from landing.loads where stream = 'web_logs' order by 1"
+
+
+def three_loads(warehouse: Warehouse, events: list[Event], days: int) -> None:
+    """60 events, ten of which come twice, landed so many days ago: some in one hour, the others in the next."""
+    for number, chosen in enumerate([events[:20], events[10:40], events[40:60]]):
         warehouse.land("web_logs", chosen)
         first = (0, 20, 50)[number]
         slice_of(warehouse, number + 1, first, first + len(chosen), len(chosen))
+    age(warehouse, "web_logs", days)
+    for table in ("loads", "web_logs"):
+        warehouse.landing.execute(
+            f"update landing.{table} set landed_at = date_trunc('day', landed_at, 'UTC')"
+            " + case load_id when 1 then interval '3 h' when 2 then interval '4 h' else interval '4 h 59 min' end"
+        )
     warehouse.run()
-    age(warehouse, "web_logs", 40)
+
+
+def test_loads_that_everybody_has_read_are_merged_by_the_hour_while_their_rows_stand(warehouse: Warehouse) -> None:
+    events = web_requests(65, seed=1)
+    three_loads(warehouse, events, days=3)
+    # rows of an open day stay as they are, whoever has read them
+    warehouse.land("web_logs", events[60:])
+    slice_of(warehouse, 4, 70, 75, 5)
+    assert retain(warehouse.settings, dry_run=True).loads == 1
+    behind = "update ops.model_progress set position = 2 where relation = 'intermediate.int_web_logs__accounts'"
+    assert warehouse.reader.execute(behind).rowcount == 1
+    assert retain(warehouse.settings).loads == 0, "a model stands within"
+    warehouse.run()
+    assert retain(warehouse.settings).loads == 1
+    assert warehouse.rows(LOADS) == [(1, 1), (3, 2), (4, 1)]
+    assert warehouse.rows("select load_id, from_offset, until_offset, landed from landing.slices order by 1") == [
+        (1, 0, 20, 20),
+        (3, 20, 70, 50),
+        (4, 70, 75, 5),
+    ]
+    by_load = [(1, 20, 0, 0), (3, 40, 10, 0), (4, 5, 0, 0)]
+    assert warehouse.rows(BY_LOAD) == by_load
+    tables = warehouse.tables()
+    assert refresh(warehouse.settings, full_refresh=True).ok
+    assert warehouse.tables() == tables
+    assert warehouse.rows(BY_LOAD) == by_load
+    assert warehouse.one("select sum(landed) from marts.trust_loads where stream = 'web_logs'") == 75
+
+
+def test_loads_whose_rows_have_gone_are_merged_and_everything_adds_up_as_before(warehouse: Warehouse) -> None:
+    events = web_requests(65, seed=1)
+    three_loads(warehouse, events, days=40)
     warehouse.land("web_logs", events[60:])
     slice_of(warehouse, 4, 70, 75, 5)
     warehouse.run()
-    sums = (
-        "select sum(offsets), sum(landed), sum(winners), sum(rejected), sum(duplicates), sum(conflicting_duplicates),"
-        " sum(abs(unexplained_offsets)) + sum(abs(unexplained_rows)) from ops.reconciliation where stream = 'web_logs'"
-    )
-    before = warehouse.rows(sums)
+    before = warehouse.rows(SUMS)
     assert before == [(75, 75, 65, 0, 10, 0, 0)]
-
-    assert retain(warehouse.settings, dry_run=True).loads == 0, "their rows are there still"
     assert retain(warehouse.settings).loads == 2
-    assert warehouse.rows("select load_id, loads from landing.loads where stream = 'web_logs' order by 1") == [
-        (3, 3),
-        (4, 1),
-    ]
-    assert warehouse.rows("select load_id, from_offset, until_offset, landed from landing.slices order by 1") == [
-        (3, 0, 70, 70),
-        (4, 70, 75, 5),
-    ]
-    assert warehouse.rows(sums) == before
-    loads = "select load_id, winners, duplicates, unexplained_rows from ops.reconciliation where stream = 'web_logs'"
-    assert warehouse.rows(loads + " order by 1") == [(3, 60, 10, 0), (4, 5, 0, 0)]
+    assert warehouse.rows(LOADS) == [(3, 3), (4, 1)]
+    assert warehouse.rows(SUMS) == before
+    assert warehouse.rows(BY_LOAD) == [(3, 60, 10, 0), (4, 5, 0, 0)]
     assert retain(warehouse.settings).loads == 0
     assert refresh(warehouse.settings, full_refresh=True).ok
-    assert warehouse.rows(sums) == before
+    assert warehouse.rows(SUMS) == before
 
 
 def slice_of(warehouse: Warehouse, load_id: int, first: int, until: int, count: int) -> None:

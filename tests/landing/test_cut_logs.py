@@ -5,6 +5,7 @@ Where no broker is needed that was cut, what the ledger remembers is changed ins
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import uuid
@@ -28,6 +29,7 @@ from tests.landing.conftest import contract
 from tests.landing.streams import Stream
 from tests.landing.test_offsets import delete_records
 from tests.landing.test_outages import end
+from warehouse.merging import merge, stretches
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def remember_another_log(stream: Stream, first: int) -> None:
     )
 
 
-def test_where_the_logs_part_is_found_in_many_loads_and_again(stream: Stream) -> None:
+def test_where_the_logs_part_is_found_in_many_loads_and_again_in_merged_ones(stream: Stream) -> None:
     stream.number(0, 499)
     stream.land(max_offsets=40)
     remember_another_log(stream, 333)
@@ -128,6 +130,9 @@ def test_where_the_logs_part_is_found_in_many_loads_and_again(stream: Stream) ->
     assert histories(stream) == [(500, 0, 499), (167, 333, 499)]
     stream.number(500, 509)
     stream.land()
+    for stretch in stretches(stream.db, "things", dt.datetime.min, dt.datetime.max):
+        merge(stream.db, stretch)
+    assert stream.one("select count(*) from landing.loads") < 5
     remember_another_log(stream, 217)
     stream.land()
     assert histories(stream) == [(500, 0, 499), (177, 333, 509), (293, 217, 509)]

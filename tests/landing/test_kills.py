@@ -1,4 +1,4 @@
-"""The short form of `landfall-bench kills`: the driver, a worker and the JVM die while events flow."""
+"""The short form of `landfall-bench kills`: the driver, a worker and the JVM die while events flow and loads merge."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def test_every_event_lands_once_and_is_read_once_though_driver_worker_and_jvm_ar
     assert outcome.problems == []
     assert outcome.rounds == 4
     assert outcome.left_alone == 0
+    assert outcome.merged > 0
     for account in outcome.accounts:
         assert account.landed + account.quarantined == account.produced > 0
         assert account.quarantined > 0 or account.produced < 400

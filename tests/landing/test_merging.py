@@ -39,7 +39,7 @@ def merge(stream: Stream) -> int:
         connect(stream.settings.as_transformer, autocommit=True) as ops,
         connect(stream.settings.as_writer, autocommit=True) as landing,
     ):
-        return merge_loads(ops, landing, dry_run=False)
+        return merge_loads(ops, landing, 12, dry_run=False)
 
 
 def loads(stream: Stream) -> list[tuple[int, int]]:

@@ -2,7 +2,8 @@
     What became of each record that landed: it is the winner of its key, whose position the fact stores, or rejected, or a duplicate
     of a key held at another position, or of one that is known and has no fact: it was let go. Whatever came too late to become a fact
     (ops.late_events) is among the rejected. What is none of these is lost: `landed` less the three is shown as unexplained.
-    A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load; a whole model.
+    A duplicate that differs from the winner in one of the columns `compared` is conflicting. One row per load of the ledger; a whole
+    model. Filled anew, loads that were merged meanwhile are counted in those that stand for them.
 
     Nearly every record is the one that its fact was made of, which its position says before any of its other fields is cast. Facts are
     found by their key and its index: a join by position would have none, and be quadratic where the planner expects one new row.
@@ -55,16 +56,17 @@ counted as (
 
 final as (
     select
-        counted.load_id,
-        counted.landed,
-        counted.winners,
-        coalesce(rejected.rejected, 0) + counted.late as rejected,
-        counted.duplicates,
-        counted.conflicting_duplicates,
-        counted.newest_event_at,
-        counted.newest_kafka_timestamp
+        {{ standing_load(stream, 'counted.load_id') }} as load_id,
+        sum(counted.landed)::bigint as landed,
+        sum(counted.winners)::bigint as winners,
+        sum(coalesce(rejected.rejected, 0) + counted.late)::bigint as rejected,
+        sum(counted.duplicates)::bigint as duplicates,
+        sum(counted.conflicting_duplicates)::bigint as conflicting_duplicates,
+        max(counted.newest_event_at) as newest_event_at,
+        max(counted.newest_kafka_timestamp) as newest_kafka_timestamp
     from counted
     left join rejected on counted.load_id = rejected.load_id
+    group by 1
 )
 
 select * from final
