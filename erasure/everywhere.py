@@ -27,6 +27,21 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 LOCK_TIMEOUT_MS = 300_000
 """How long to wait for models that are being filled, and for the enricher."""
 
+SESSIONS = """
+select n.nspname, c.relname, person.attname
+from pg_class as c
+inner join pg_namespace as n on n.oid = c.relnamespace
+inner join pg_attribute as session on session.attrelid = c.oid and session.attname = 'session_key'
+inner join pg_attribute as person on person.attrelid = c.oid and person.attname in ('device_key', 'user_key')
+inner join pg_attribute as begun on begun.attrelid = c.oid and begun.attname = 'started_at'
+where
+    c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
+    and pg_get_userbyid(c.relowner) = current_user
+    and session.atttypid = 'uuid'::regtype and person.atttypid = 'uuid'::regtype
+    and begun.atttypid = 'timestamptz'::regtype
+order by 1, 2, 3
+"""
+
 
 @dataclass(frozen=True)
 class Sessions:
@@ -111,6 +126,7 @@ def replace_everywhere(
         rows["landing.quarantine"] += sweep_quarantine(landing, contract, replacer)
     for contract in contracts.values():
         rows[f"landing.{contract.stream}"] += sweep_renamed(landing, contract, renamed)
+    add_sessions(models, renamed)
     for connection, tables in swept_whole(at, contracts):
         for table in tables:
             rows[f"{table.schema}.{table.name}"] += sweep_table(connection, table, contracts, replacer, renamed)
@@ -119,6 +135,23 @@ def replace_everywhere(
         (list(renamed.keys.values()),),
     )
     return +rows
+
+
+def add_sessions(models: Connection, renamed: Renamed) -> None:
+    """The keys of the person's sessions, which models make of the device's or user's key and the time of their begin.
+
+    Models would make them anew, but not those of days whose facts were let go.
+    """
+    for schema, name, person in models.execute(SESSIONS).fetchall():
+        key = sql.Identifier(person)
+        made_of = sql.SQL("{} || ' ' || extract(epoch from started_at)").format(key)
+        query = sql.SQL(
+            "select session_key, {key}, extract(epoch from started_at)::text from {table}"
+            " where {key} = any(%s) and session_key = md5({made_of})::uuid"
+        ).format(key=key, table=sql.Identifier(schema, name), made_of=made_of)
+        new_keys = renamed.in_column(person)
+        for session_key, old, begun in models.execute(query, (list(new_keys),)).fetchall():
+            renamed.keys[session_key] = text_key(f"{new_keys[old]} {begun}")
 
 
 def swept_whole(at: Sessions, contracts: Mapping[str, Contract]) -> list[tuple[Connection, list[Table]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,13 @@ from psycopg.rows import dict_row
 from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
+from warehouse.letting_go import BEHIND
 
 Row = Mapping[str, Any]
 Marts = psycopg.Connection[tuple[Any, ...]]
 STREAM = "product_views"
+
+_KEPT_FROM = "select max(facts_kept_from) as bound from marts.trust_freshness where stream = %(stream)s"
 
 
 @contextmanager
@@ -44,6 +48,14 @@ def key_of(text: str) -> uuid.UUID | None:
         return None
 
 
+def let_go_until(marts: Marts) -> dt.datetime | None:
+    """The instant before which facts of the shop were let go; None where none were."""
+    bound: dt.datetime | None = rows(marts, _KEPT_FROM, stream=STREAM)[0]["bound"]
+    return bound and bound - BEHIND
+
+
 def position(row: Row) -> str:
     """Where an event stands in Kafka: `product_views/2@118`, its stream, partition and offset."""
+    if row["kafka_offset"] is None:
+        return "let go"
     return f"{STREAM}/{row['kafka_partition']}@{row['kafka_offset']}"

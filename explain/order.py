@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from explain.credits import MODELS, credits
-from explain.marts import Marts, Row, key_of, rows
+from explain.marts import Marts, Row, key_of, let_go_until, rows
 from landfall.errors import UserError
 
 NO_CHANNEL = "(none)"
@@ -104,9 +104,15 @@ class Order:
 
 
 def find_order(marts: Marts, text: str, rules: Rules) -> Order:
-    """An order by its key or its number. Raises UserError for one that is not there, or a number of several."""
+    """An order by its key or its number. Raises UserError for one that is not there, and for a number of several."""
     key = key_of(text)
     found = rows(marts, _KEYS, key=key, number=text)
+    if not found and (until := let_go_until(marts)):
+        raise UserError(
+            f"There is no order {text!r} in the facts that are kept: those of before {until:%Y-%m-%d} (UTC) were let go"
+            " (LANDFALL_FACT_RETENTION_DAYS), and orders of then with them. What the marts counted of these stays as it"
+            " was; of an order since, take an order_key or an order_id of marts.fct_order_lines."
+        )
     if not found:
         raise UserError(
             f"There is no order {text!r}: take an order_key or an order_id of marts.fct_order_lines, of a shop in"

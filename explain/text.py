@@ -43,16 +43,23 @@ def visitor_lines(visitor: Visitor, events: Mapping[object, Sequence[Row]]) -> l
         "",
     ]
     head = ("session began", "device", "why it is theirs", "channel", "events", "first event", "")
-    table = [head, *(session_row(str(row["identified_by"]), session) for session in visitor.sessions)]
+    table = [head, *(session_row(visitor, session) for session in visitor.sessions)]
     lines = columns(table)
     found.append(lines[0])
     for session, line in zip(visitor.sessions, lines[1:], strict=True):
         found += [line, *event_lines(events.get(session["session_key"], ()))]
     left = row["sessions"] - len(visitor.sessions)
-    return [*found, *([f"... and {counted(left, 'session')} more: see --limit"] if left > 0 else [])]
+    found += [f"... and {counted(left, 'session')} more: see --limit"] if left > 0 else []
+    if let_go := sum(map(visitor.is_let_go, visitor.sessions)):
+        found += [
+            "",
+            f"Facts of before {visitor.let_go_until:%Y-%m-%d} (UTC) were let go (LANDFALL_FACT_RETENTION_DAYS):"
+            f" {counted(let_go, 'session')} of these began before. What the marts counted stays as it was.",
+        ]
+    return found
 
 
-def session_row(identified_by: str, session: Row) -> tuple[str, ...]:
+def session_row(visitor: Visitor, session: Row) -> tuple[str, ...]:
     """A session's cells. Of a device, the first characters of its key are shown."""
     marks = ["new"] if session["is_first_of_visitor"] else []
     marks += ["shared device"] if session["is_on_shared_device"] else []
@@ -60,7 +67,7 @@ def session_row(identified_by: str, session: Row) -> tuple[str, ...]:
     return (
         instant(session["started_at"]),
         str(session["device_key"])[:8],
-        reason(identified_by, session),
+        "let go" if visitor.is_let_go(session) else reason(str(visitor.row["identified_by"]), session),
         str(session["channel"]),
         f"{session['events']:,}",
         position(session),

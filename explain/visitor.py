@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explain.marts import Marts, Row, key_of, rows
+from explain.marts import Marts, Row, key_of, let_go_until, rows
 from landfall.errors import UserError
 
 _SESSIONS = """
@@ -44,10 +45,15 @@ order by event_at, event_key
 
 @dataclass(frozen=True)
 class Visitor:
-    """A row of marts.dim_visitor, and its first sessions."""
+    """A row of marts.dim_visitor, and its first sessions. `let_go_until`: before this instant, facts were let go."""
 
     row: Row
     sessions: Sequence[Row]
+    let_go_until: dt.datetime | None = None
+
+    def is_let_go(self, session: Row) -> bool:
+        """Whether a session began before then: nobody knows any more who logged in."""
+        return self.let_go_until is not None and bool(session["started_at"] < self.let_go_until)
 
 
 def find_visitor(marts: Marts, text: str, most: int) -> Visitor:
@@ -59,7 +65,7 @@ def find_visitor(marts: Marts, text: str, most: int) -> Visitor:
             f"There is no visitor {text!r}: take a visitor_key of marts.dim_visitor as it is now;"
             " it changes when a login is learned."
         )
-    return Visitor(found[0], rows(marts, _SESSIONS, visitor=key, most=most))
+    return Visitor(found[0], rows(marts, _SESSIONS, visitor=key, most=most), let_go_until(marts))
 
 
 def events_of(marts: Marts, session: Row) -> Sequence[Row]:

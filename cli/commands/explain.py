@@ -29,6 +29,7 @@ def visitor(key: str, with_events: bool, limit: int) -> None:
     nobody logged in, on a shared device  the device has several logins, so silence joins none of them
     two people or more, so nobody's       two logins in one session
     its login stands for nobody           a placeholder, or a login on too many devices
+    let go                                its events are no longer kept (LANDFALL_FACT_RETENTION_DAYS)
     """
     # Imported here for start-up time.
     from explain.marts import open_marts

@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import zlib
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -158,11 +159,11 @@ def fill(warehouse: Warehouse) -> None:
     warehouse.run()
 
 
-def places_of(warehouse: Warehouse, written: tuple[str, ...] = WRITTEN) -> list[str]:
-    """Every column of every table in which one of these texts stands, or a key of an identifier."""
+def places_of(warehouse: Warehouse, written: tuple[str, ...] = WRITTEN, made: Collection[UUID] = ()) -> list[str]:
+    """Every column of every table in which one of these texts stands, a key of an identifier, or one made of them."""
     (salt,) = warehouse.rows("select salt from ops.pseudonym_salt")[0]
     identifiers = (USER, EMAIL.lower(), PHONE, LAPTOP, HOME)
-    keys = [*(salted_key(salt, text) for text in identifiers), text_key(PHONE), text_key(LAPTOP)]
+    keys = [*(salted_key(salt, text) for text in identifiers), text_key(PHONE), text_key(LAPTOP), *made]
     found = []
     with connect(warehouse.settings.as_admin, autocommit=True) as admin:
         columns = admin.execute(

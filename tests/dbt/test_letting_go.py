@@ -1,14 +1,22 @@
 """`landfall retention` lets old facts go: marts stay as they were counted, whatever comes afterwards."""
 
 import datetime as dt
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from database.connect import connect
+from erasure.erase import erase, given_identifiers
+from erasure.identifiers import text_key
+from explain.marts import open_marts
+from explain.order import Rules, find_order
+from explain.text import visitor_lines
+from explain.visitor import find_visitor
 from landfall.errors import UserError
 from landfall.settings import Settings
+from tests.dbt import erased_person
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import DAY, Event, job_events
 from tests.dbt.shop_events import shop_visits
@@ -178,6 +186,58 @@ def test_marts_stay_as_they_are_whatever_comes_behind_facts_that_were_let_go(fil
     assert counts_by_day(filled) == by_day
     assert counts(filled) == before
     filled.run("test", "--exclude", "test_type:unit", "events_have_nothing_odd")
+
+
+def test_nothing_of_a_person_is_left_of_what_was_let_go_or_came_too_late_and_every_count_stays(
+    warehouse: Warehouse,
+) -> None:
+    def page(number: int, moment: dt.datetime, **fields: str) -> Event:
+        named = {"id": f"{erased_person.EMAIL} {number}", "time_stamp": str(int(moment.timestamp()))}
+        return erased_person.page(number, **{**named, **fields})
+
+    line = json.dumps([{"product_id": 100, "amount": 1, "price": "50,00", "currency": "€", "option": ""}])
+    bought = {"collection": "checkout_success", "order_id": "of then", "cart_products": line}
+    warehouse.land("product_views", [page(1, THEN), page(2, THEN, **bought), page(3, NOW)])
+    warehouse.land("web_logs", [{**requests_of_then(1)[0], "user_id": erased_person.USER}])
+    warehouse.run()
+    assert {each.stream for each in retain(keeping(warehouse)).facts.dropped} == {"product_views", "web_logs"}
+    warehouse.land("product_views", [page(4, THEN), page(5, BOUND)])
+    warehouse.run()
+
+    with open_marts(warehouse.settings) as marts:
+        gone = f"no order 'of then' in the facts that are kept: those of before {MONTH_ENDS.date()} .UTC. were let go"
+        with pytest.raises(UserError, match=gone):
+            find_order(marts, "of then", Rules(720, 100))
+        visitor = warehouse.one("select visitor_key from marts.dim_visitor")
+        said = "\n".join(visitor_lines(find_visitor(marts, str(visitor), 10), {}))
+    assert f"before {MONTH_ENDS.date()} (UTC) were let go" in said
+    assert "1 session of these began before" in said
+    assert said.count("  let go") == 2, "why it is theirs, and where its first event stood"
+
+    made = [text_key(f"{erased_person.EMAIL} {number}") for number in range(1, 6)]
+    for table in ("int_product_sessions", "int_web_sessions"):
+        made += [key for (key,) in warehouse.rows(f"select session_key from intermediate.{table}")]
+    places = erased_person.places_of(warehouse, made=made)
+    sessions = {f"intermediate.{table}.session_key" for table in ("int_product_sessions", "int_web_sessions")}
+    assert {"ops.late_events.event_key", "ops.let_go_keys_product_views.event_key", *sessions} <= set(places)
+    before = {**erased_person.counts(warehouse), "fct_product_events": []}
+    late = "select stream, event_at, kafka_offset from ops.late_events"
+    issues = "select stream, issue, events from ops.data_quality order by 1, 2"
+    too_late, odd = warehouse.rows(late), warehouse.rows(issues)
+    assert erase(warehouse.settings, given_identifiers([erased_person.USER], [], [])) is not None
+    for full_refresh in (False, True):
+        assert erased_person.places_of(warehouse, made=made) == []
+        assert warehouse.rows(late) == too_late
+        assert refresh(warehouse.settings, full_refresh=full_refresh).ok
+        assert {**erased_person.counts(warehouse), "fct_product_events": []} == before, "but ids of events"
+        assert warehouse.rows(issues) == odd
+    assert erased_person.places_of(warehouse, made=made) == []
+    # the same records once more: they are known by their new keys
+    known = facts(warehouse)
+    warehouse.land("product_views", [page(1, THEN), page(4, THEN)])
+    warehouse.run()
+    assert erased_person.places_of(warehouse, made=made) == []
+    assert (warehouse.rows(late), facts(warehouse)) == (too_late, known)
 
 
 def test_a_model_that_is_behind_and_one_without_days_hold_old_facts(filled: Warehouse) -> None:

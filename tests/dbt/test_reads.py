@@ -32,7 +32,6 @@ BY_NO_INDEX = {
 """Filters that reach the table beneath, where no index has them: read whole it is, but nothing more is done with it."""
 
 OF_ALL = {
-    "kpi_products_daily.product_id": "ranks are among all products of a day",
     "kpi_stores_daily.store_id": "ranks are among all stores of a day and country",
     "kpi_countries_daily.country_name": "ranks are among all countries of a day",
     "kpi_referrers_daily.referrer_url": "ranks are among all pages of a day, and pages differ in their query",

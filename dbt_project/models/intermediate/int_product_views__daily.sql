@@ -1,6 +1,7 @@
 {{ config(
     incremental_strategy='rebuild_buckets',
     unique_key=['event_date', 'product_key'],
+    indexes=[{'columns': ['product_id'], 'type': 'hash'}],
     meta={'event_day': 'event_date'},
 ) }}
 

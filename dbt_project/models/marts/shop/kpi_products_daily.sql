@@ -1,19 +1,51 @@
-with daily as (
-    select * from {{ ref('int_product_views__daily') }}
+{#
+    A rank is among all products of a day. It stands in a join of its own, of which Postgres takes the days that are asked for, and which it
+    leaves out where nobody asks for a rank: a product is then read by its key. So `daily` must not become a table on the way, and ranks
+    are grouped by the key that they are joined by.
+#}
+with daily as not materialized (
+    select
+        *,
+        product_id collate "C" as sort_id
+    from {{ ref('int_product_views__daily') }}
     where views > 0
+),
+
+ends as (
+    select
+        min(event_date) as first_day,
+        max(event_date) as last_day
+    from {{ ref('int_product_views__daily') }}
+),
+
+days as (
+    select ends.first_day + counted.days_after as event_date
+    from ends
+    cross join lateral generate_series(0, ends.last_day - ends.first_day) as counted (days_after)
 ),
 
 final as (
     select
-        event_date,
-        product_id,
-        views,
-        human_views,
-        visitors,
-        human_visitors,
-        row_number() over (partition by event_date order by views desc, product_id collate "C") as rank,
-        row_number() over (partition by event_date order by human_views desc, product_id collate "C") as human_rank
-    from daily
+        days.event_date,
+        daily.product_id,
+        daily.views,
+        daily.human_views,
+        daily.visitors,
+        daily.human_visitors,
+        ranks.rank,
+        ranks.human_rank
+    from days
+    inner join daily on days.event_date = daily.event_date
+    left join lateral (
+        select
+            of_day.event_date,
+            of_day.product_key,
+            row_number() over (order by min(of_day.views) desc, min(of_day.sort_id)) as rank,
+            row_number() over (order by min(of_day.human_views) desc, min(of_day.sort_id)) as human_rank
+        from daily as of_day
+        where of_day.event_date = days.event_date
+        group by 1, 2
+    ) as ranks on daily.event_date = ranks.event_date and daily.product_key = ranks.product_key
 )
 
 select * from final
