@@ -167,7 +167,7 @@ def start_command(environ_of: Callable[[Settings], dict[str, str]]) -> Iterator[
         process.communicate()
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
     """Look again and again until the condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -70,7 +70,7 @@ def test_a_view_that_a_dashboard_left_open_is_waited_for_and_others_read_on(ware
         with psycopg.connect(warehouse.settings.as_reader.dsn, options="-c lock_timeout=10s") as other:
             assert other.execute("select * from marts.kpi_jobs_hourly").fetchall() == []
         assert run.is_alive()
-    run.join(timeout=60)
+    run.join(timeout=180)
     assert (
         warehouse.one("select definition_md5 from ops.model_definition where relation = 'marts.kpi_jobs_hourly'") != ""
     )
@@ -177,7 +177,7 @@ def test_a_watch_refreshes_when_a_load_finishes_and_stops_when_told(
     warehouse.land("job_tracking", events[10:])
     wait_until(lambda: clicks() == 20, "the pass after the second load")
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert output.count("refreshed in") >= 2
 
@@ -197,7 +197,7 @@ def test_a_watch_that_is_held_up_says_so_once_and_goes_on_when_that_is_mended(
     wait_until(lambda: warehouse.rows(noted) == [], "it goes on")
     wait_until(lambda: warehouse.one("select count(*) from marts.fct_job_events") > 0, "the first pass")
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert output.count("permission denied for view horizons") == 1
     assert "refresh: goes on" in output
