@@ -14,8 +14,8 @@ from database.connect import connect
 from landfall.settings import Settings
 from tests.dbt.conftest import Warehouse, wait_until, waiting_for_a_lock
 from tests.dbt.events import job_events
-from warehouse.dbt_arguments import NO_TESTS
-from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_arguments import NO_TESTS, pass_arguments
+from warehouse.dbt_manifest import read_manifest
 from warehouse.refresh import create_relations
 
 StartCommand = Callable[..., "subprocess.Popen[str]"]
@@ -96,7 +96,7 @@ def test_a_changed_definition_makes_no_index_twice(warehouse: Warehouse) -> None
 
 
 def test_every_column_of_every_model_is_described() -> None:
-    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    manifest = read_manifest()
     models = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
     undescribed = [
         f"{model['name']}.{column['name']}"
@@ -109,7 +109,7 @@ def test_every_column_of_every_model_is_described() -> None:
 
 
 def test_every_column_in_the_database_is_one_of_the_documentation(warehouse: Warehouse) -> None:
-    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    manifest = read_manifest()
     described = {
         (node["schema"], node["alias"], column)
         for node in manifest["nodes"].values()
@@ -124,7 +124,7 @@ def test_every_column_in_the_database_is_one_of_the_documentation(warehouse: War
 
 
 def test_sources_seeds_and_snapshots_have_the_columns_that_are_documented(warehouse: Warehouse) -> None:
-    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    manifest = read_manifest()
     relations = [*manifest["sources"].values(), *manifest["nodes"].values()]
     documented = {
         (node["schema"], node.get("identifier") or node["alias"], name, column["data_type"])
@@ -227,7 +227,7 @@ def test_source_freshness_is_read_from_the_ledger(
 
 
 def test_every_kpi_says_who_uses_it() -> None:
-    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    manifest = read_manifest()
     used = {key for exposure in manifest["exposures"].values() for key in exposure["depends_on"]["nodes"]}
     kpis = {key for key, node in manifest["nodes"].items() if key.startswith("model.landfall.kpi_")}
     latest_views = {key for key in kpis if key.endswith("_latest")}
