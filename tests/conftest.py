@@ -33,9 +33,12 @@ LONG_FIRST = ("dbt", "e2e", "dashboards", "landing", "orchestration")
 
 
 class MakeDatabase(Protocol):
-    """Makes a migrated database with landing tables, dropped after the test; `models`: with dbt's empty relations."""
+    """Makes a migrated database with landing tables, dropped after the test; `models`: with dbt's empty relations.
 
-    def __call__(self, *, models: bool = False) -> Settings: ...
+    `name`: of the database, for a test that needs the same as the one before; else one that no other has.
+    """
+
+    def __call__(self, *, models: bool = False, name: str = "") -> Settings: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,8 +107,8 @@ def make_database(settings: Settings, templates: Callable[[bool], str]) -> Itera
     """A maker of databases, so that no test sees another's rows."""
     names: list[str] = []
 
-    def make(*, models: bool = False) -> Settings:
-        name = f"test_{uuid.uuid4().hex[:12]}"
+    def make(*, models: bool = False, name: str = "") -> Settings:
+        name = name or f"test_{uuid.uuid4().hex[:12]}"
         create(settings, name, template=templates(models))
         names.append(name)
         fresh = at_database(settings, name)

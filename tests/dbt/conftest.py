@@ -124,12 +124,12 @@ class Warehouse:
 
 
 @pytest.fixture
-def make_warehouse(make_database: MakeDatabase) -> Iterator[Callable[[], Warehouse]]:
-    """A maker of warehouses whose relations are there and empty."""
+def make_warehouse(make_database: MakeDatabase) -> Iterator[Callable[..., Warehouse]]:
+    """A maker of warehouses whose relations are there and empty. `name`: of the database, see MakeDatabase."""
     made: list[Warehouse] = []
 
-    def make() -> Warehouse:
-        made.append(Warehouse(make_database(models=True)))
+    def make(name: str = "") -> Warehouse:
+        made.append(Warehouse(make_database(models=True, name=name)))
         return made[-1]
 
     yield make
