@@ -83,7 +83,7 @@ def test_a_table_grows_by_the_columns_that_its_contract_has_gained(warehouse: Wa
         "alter table intermediate.int_job_events drop column utm_medium cascade;"
         " update ops.model_definition set definition_md5 = '' where relation = 'intermediate.int_job_events'"
     )
-    warehouse.run()
+    warehouse.run(*pass_arguments(["job_tracking"]))
     assert warehouse.rows("select utm_medium from intermediate.int_job_events") == [(None,)] * 5
 
 
