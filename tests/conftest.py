@@ -1,6 +1,7 @@
 """One real Postgres and one real Kafka for the whole run; each test that writes gets its own database and topics."""
 
 import os
+import sys
 import tempfile
 import time
 import uuid
@@ -27,11 +28,17 @@ from local_stack.stack import down
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+LONG_FIRST = ("dbt", "e2e", "dashboards", "landing", "orchestration")
+"""Folders whose files take minutes; those of `unit` take seconds."""
+
 
 class MakeDatabase(Protocol):
-    """Makes a migrated database with landing tables, dropped after the test; `models`: with dbt's empty relations."""
+    """Makes a migrated database with landing tables, dropped after the test; `models`: with dbt's empty relations.
 
-    def __call__(self, *, models: bool = False) -> Settings: ...
+    `name`: of the database, for a test that needs the same as the one before; else one that no other has.
+    """
+
+    def __call__(self, *, models: bool = False, name: str = "") -> Settings: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,7 +46,23 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [*os.environ]:
         if name.startswith(("LANDFALL_", "PG", "DBT_", "DAGSTER_HOME")) and name != "LANDFALL_BUILD":
             del os.environ[name]
+    # Set in many images: each of the hundreds of processes would compile the project anew, for 0.6 s of a core.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     interrupt_when_told()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes begin first and those of seconds last, so that two workers end together.
+
+    xdist would order files by their number of tests, and the longest have one or two (--no-loadscope-reorder).
+    """
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST) + (folder == "unit")
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +107,8 @@ def make_database(settings: Settings, templates: Callable[[bool], str]) -> Itera
     """A maker of databases, so that no test sees another's rows."""
     names: list[str] = []
 
-    def make(*, models: bool = False) -> Settings:
-        name = f"test_{uuid.uuid4().hex[:12]}"
+    def make(*, models: bool = False, name: str = "") -> Settings:
+        name = name or f"test_{uuid.uuid4().hex[:12]}"
         create(settings, name, template=templates(models))
         names.append(name)
         fresh = at_database(settings, name)

@@ -1,14 +1,13 @@
 """The questions of analyses/: each is one select of one mart, which a BI tool may ask as it is."""
 
 import datetime as dt
-import json
 
 import psycopg
 
 from database.connect import connect
 from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events, views_at, web_requests
-from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_manifest import DBT_PROJECT, read_manifest
 
 NAMES = sorted(path.stem for path in (DBT_PROJECT / "analyses").glob("*.sql"))
 # The six questions about the shop: of these the rows are looked at too.
@@ -16,7 +15,7 @@ SHOP = [name for name in NAMES if name.startswith("shop__")]
 
 
 def test_every_analysis_is_one_select_of_one_mart() -> None:
-    manifest = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())
+    manifest = read_manifest()
     nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "analysis"}
     assert sorted(nodes) == NAMES
     assert len(SHOP) == 6

@@ -172,7 +172,7 @@ def test_it_waits_for_a_model_that_fills_the_table_and_readers_do_not_wait_for_i
         wait_until(lambda: waiting_for_a_lock(warehouse) == 1, "the backfill waits for the model")
         assert warehouse.one(f"select count(cat_id) from {FACT}") == 0
         model.rollback()
-    filling.join(timeout=60)
+    filling.join(timeout=180)
     assert warehouse.one(f"select count(cat_id) from {FACT}") == 12
 
 

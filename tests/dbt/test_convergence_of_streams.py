@@ -1,12 +1,9 @@
 """The short form of `landfall-bench convergence`, over all tables of all streams."""
 
-import pytest
-
 from benchmarks.convergence_trial.trial import Plan, run
 from tests.conftest import MakeDatabase
 
 
-@pytest.mark.timeout(600)
 def test_shuffled_late_repeated_events_in_many_refreshes_end_as_one_full_refresh_and_as_events_in_order(
     make_database: MakeDatabase,
 ) -> None:

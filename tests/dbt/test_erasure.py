@@ -175,7 +175,7 @@ def test_erasing_waits_for_a_model_that_is_being_filled(filled: Warehouse) -> No
         wait_until(lambda: filled.one(waits) == 1, "the erasure waits")
         assert places_of(filled) != []
         model.rollback()
-    erasing.join(timeout=60)
+    erasing.join(timeout=180)
     assert places_of(filled) == []
 
 
@@ -304,7 +304,7 @@ def test_what_lands_on_its_own_is_erased_too(filled: Warehouse) -> None:
 def test_the_command_says_what_it_did(filled: Warehouse, start_command: "Callable[..., subprocess.Popen[str]]") -> None:
     def said(*arguments: str) -> str:
         process = start_command(filled.settings, "erase", *arguments)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=180)
         assert process.returncode == 0, output
         return output
 

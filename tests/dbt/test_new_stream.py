@@ -74,7 +74,6 @@ def in_copy(
     return in_copy
 
 
-@pytest.mark.timeout(1200)
 def test_a_new_stream_registers_itself_everywhere(
     in_copy: Callable[..., str], database: Settings, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """What people read costs what they ask for: a filter reaches the tables beneath, behind three years of days."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from tests.dbt.conftest import Warehouse
 from tests.dbt.events import job_events
 from tests.dbt.shop_events import shop_visits
 from tests.dbt.web_counts import web_traffic
-from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_manifest import read_manifest
 
 DAYS, STEP = 1095, 11
 SMALL = 500
@@ -89,7 +88,7 @@ def test_a_filter_reads_what_it_asks_for_and_the_newest_day_costs_one_day(reader
 
 def reads() -> list[Read]:
     """KPIs by each column of their grain but an hour of each day, facts by their times, the newest day whole."""
-    nodes = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())["nodes"]
+    nodes = read_manifest()["nodes"]
     found: list[Read] = []
     for node in nodes.values():
         kind = node["config"]["meta"].get("kind")

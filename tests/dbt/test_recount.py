@@ -14,7 +14,7 @@ from tests.dbt.events import DAY, job_events
 from tests.dbt.shop_events import purchase, shop_visits
 from tests.dbt.web_counts import web_traffic
 from warehouse.dbt_arguments import EventDays
-from warehouse.dbt_manifest import DBT_PROJECT
+from warehouse.dbt_manifest import read_manifest
 from warehouse.refresh import recount
 
 StartCommand = Callable[..., "object"]
@@ -41,7 +41,7 @@ OVER_DAYS = {
 
 def rebuilt() -> list[dict[str, Any]]:
     """The models that count by bucket."""
-    nodes = json.loads((DBT_PROJECT / "target" / "manifest.json").read_text())["nodes"].values()
+    nodes = read_manifest()["nodes"].values()
     return [node for node in nodes if node["config"].get("incremental_strategy") == "rebuild_buckets"]
 
 

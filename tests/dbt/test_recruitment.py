@@ -112,6 +112,6 @@ def test_two_runs_at_once_keep_each_version_once(
             )
         wait_until(lambda: waiting_for_a_lock(warehouse) == 2, "one wants to write, the other waits for it")
         blocker.rollback()
-        said = [run.communicate(timeout=60)[0] for run in runs]
+        said = [run.communicate(timeout=180)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
     assert warehouse.one("select count(*) from snapshots.campaign_history") == 50

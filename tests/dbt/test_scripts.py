@@ -180,7 +180,7 @@ def test_the_watch_begins_the_next_pass_without_a_pause_and_without_dbt(
         warehouse.land("job_tracking", job_events(10, seed=70 + load))
         wait_until(lambda load=load: warehouse.position(HOURLY) == load, f"the pass after load {load}")  # type: ignore[misc]
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert "not built yet" not in output
     by_hand = warehouse.rows(

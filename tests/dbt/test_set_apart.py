@@ -1,6 +1,7 @@
 """A model that fails on what an event says: the event is found and set apart, and everything else goes on."""
 
 import datetime as dt
+import functools
 import subprocess
 from collections.abc import Callable, Mapping
 
@@ -59,6 +60,7 @@ OF_KEYS = {
 """Tables of keys and weeks: no row of theirs holds a text or the day of a single event."""
 
 
+@functools.cache
 def tables() -> list[ModelTable]:
     """The tables that are filled load by load, and can hold what one event says."""
     found = model_tables(load_manifest(DBT_PROJECT, "any")).values()

@@ -1,5 +1,7 @@
 """Models that a user adds: dbt's own materializations mean what dbt says; what cannot work says so in a sentence."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,29 @@ from warehouse.dbt_session import DbtSession
 
 
 @pytest.fixture
-def project(warehouse: Warehouse, tmp_path: Path) -> Project:
+def warehouse(make_warehouse: Callable[..., Warehouse]) -> Warehouse:
+    """One warehouse. Its database has one name in all tests, as dbt parses everything anew for another one."""
+    return make_warehouse("test_user_models")
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test leaves what dbt has parsed, so that in the others it parses only what is changed."""
+    return tmp_path_factory.mktemp("parsed") / "partial_parse.msgpack"
+
+
+@pytest.fixture
+def project(warehouse: Warehouse, tmp_path: Path, parsed: Path) -> Project:
     """The project with the user's models."""
-    return user_project(warehouse, tmp_path / "dbt_project")
+    project = user_project(warehouse, tmp_path / "dbt_project")
+    target = project.folder / "target"
+    if parsed.exists():
+        target.mkdir()
+        shutil.copy(parsed, target)
+    else:
+        project.run("parse")
+        shutil.copy(target / parsed.name, parsed)
+    return project
 
 
 def expected(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:

@@ -19,14 +19,15 @@ from landing_stream.contract import CONTRACTS
 
 
 def look(deployment: Deployment, *names: str, seconds: float | None = None) -> dict[str, Examined]:
-    """What the doctor says by these checks and those that they need; `seconds`: another bound for each of them."""
+    """What the doctor says by these checks and those that they need; `seconds`: another bound for those of servers."""
     wanted, waiting = set[str](), [*names]
     while waiting:
         name = waiting.pop()
         wanted.add(name)
         waiting += CHECKS[name].needs
     chosen = [check for check in CHECKS.values() if check.name in wanted]
-    bounded = chosen if seconds is None else [replace(check, seconds=seconds) for check in chosen]
+    servers = () if seconds is None else ("postgres", "kafka")
+    bounded = [replace(check, seconds=seconds or 0.0) if check.name in servers else check for check in chosen]
     return {each.check.name: each for each in examine(deployment, bounded)}
 
 

@@ -29,7 +29,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
     assert processes_of(home) == []
 
 
-@pytest.mark.timeout(600)
 def test_a_job_log_gives_the_same_fact_and_kpi_once_shuffled_and_in_full_again(home: Path, tmp_path: Path) -> None:
     events = job_events(400, seed=11)
     log = write_log(tmp_path / "tracking.csv", events)

@@ -23,7 +23,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo") / "home"
 
 
-@pytest.mark.timeout(600)
 def test_a_demo_accounts_for_every_event_beside_another_stack_and_leaves_no_process(
     home: Path, stack: Path, settings: Settings
 ) -> None:
@@ -47,7 +46,7 @@ def test_a_demo_accounts_for_every_event_beside_another_stack_and_leaves_no_proc
 def test_ctrl_c_stops_within_10_s_also_when_pressed_again_and_leaves_servers_that_ran_before(home: Path) -> None:
     landfall(home, "up")
     with demo(home) as run:
-        run.wait_for("Postgres and Kafka run already", 10)
+        run.wait_for("Postgres and Kafka run already", START_SECONDS)
         run.wait_for("landed +[1-9]", START_SECONDS)
         began = time.monotonic()
         run.process.send_signal(signal.SIGINT)
@@ -62,9 +61,9 @@ def test_ctrl_c_stops_within_10_s_also_when_pressed_again_and_leaves_servers_tha
 
 def test_ctrl_c_while_the_servers_start_leaves_no_process_either(tmp_path: Path) -> None:
     with demo(tmp_path / "home") as run:
-        run.wait_for("Starting Postgres and Kafka", 30)
+        run.wait_for("Starting Postgres and Kafka", START_SECONDS)
         began = time.monotonic()
-        while not running(tmp_path / "home") and time.monotonic() < began + 60:
+        while not running(tmp_path / "home") and time.monotonic() < began + START_SECONDS:
             time.sleep(0.05)
         run.process.send_signal(signal.SIGINT)
         assert run.exit_code(STOP_SECONDS) == 0, run.said
@@ -74,7 +73,7 @@ def test_ctrl_c_while_the_servers_start_leaves_no_process_either(tmp_path: Path)
 def test_a_second_demo_in_one_state_folder_is_refused(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with demo(home) as first:
-        first.wait_for("Starting Postgres and Kafka", 30)
+        first.wait_for("Starting Postgres and Kafka", START_SECONDS)
         with pytest.raises(AssertionError, match="Another demo runs in"):
             landfall(home, "demo")
 

@@ -4,12 +4,9 @@ import json
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.commands import LANDFALL
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_refresh_run_daemon_and_supervisor_need_no_hand(tmp_path: Path) -> None:
     """The command itself fails unless afterwards every dbt test passes and every landed record is accounted for."""
     figures = tmp_path / "figures.json"

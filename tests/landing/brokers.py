@@ -33,7 +33,7 @@ class Brokers:
         process = self.cluster.nodes[number - 1].broker()
         assert process is not None
         process.kill()
-        process.wait(30)
+        process.wait(60)
 
     def launch(self, number: int) -> None:
         """Start it again, and return at once."""
@@ -55,9 +55,9 @@ class Brokers:
     def copies(self, topic: str) -> tuple[set[int], str]:
         """How many copies the topic's partitions have, and its min.insync.replicas."""
         client = AdminClient({**self.settings.client_config(), "log_level": 0})
-        partitions = client.list_topics(topic, timeout=10).topics[topic].partitions.values()
+        partitions = client.list_topics(topic, timeout=60).topics[topic].partitions.values()
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        config = client.describe_configs([resource])[resource].result(timeout=10)
+        config = client.describe_configs([resource])[resource].result(timeout=60)
         return {len(each.replicas) for each in partitions}, str(config["min.insync.replicas"].value)
 
     def _wait_until(self, as_wanted: Callable[[Any], bool], what: str) -> None:
@@ -65,7 +65,7 @@ class Brokers:
 
         def answers_so() -> bool:
             with suppress(KafkaException):
-                return as_wanted(client.list_topics(timeout=10))
+                return as_wanted(client.list_topics(timeout=60))
             return False
 
         wait_until(answers_so, what)

@@ -74,7 +74,7 @@ class SparkCluster:
 
     def state(self) -> dict[str, Any]:
         """What the master's page says of workers and applications."""
-        with urllib.request.urlopen(f"http://{HOST}:{self._page}/json/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self._page}/json/", timeout=60) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 
@@ -91,7 +91,7 @@ class SparkCluster:
         """As somebody does who clicks `kill` on the master's page."""
         (application,) = self.state()["activeapps"]
         asked = urllib.parse.urlencode({"id": application["id"], "terminate": "true"}).encode()
-        urllib.request.urlopen(f"http://{HOST}:{self._page}/app/kill/", asked, timeout=10).close()
+        urllib.request.urlopen(f"http://{HOST}:{self._page}/app/kill/", asked, timeout=60).close()
 
     def _answers(self) -> bool:
         try:

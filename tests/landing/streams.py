@@ -27,7 +27,7 @@ from tests.conftest import Connection
 Row = dict[str, Any]
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
     """Look again and again until the condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

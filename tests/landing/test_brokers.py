@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from pyspark.sql import SparkSession
 
 from landfall.settings import Settings
@@ -15,7 +14,6 @@ from tests.landing.conftest import contract
 from tests.landing.streams import Stream
 
 
-@pytest.mark.timeout(600)
 def test_landing_goes_on_whichever_broker_dies(database: Settings, spark: SparkSession, tmp_path: Path) -> None:
     with three_brokers(tmp_path) as brokers:
         topic = brokers.make_topic("things", 6)

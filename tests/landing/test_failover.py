@@ -108,7 +108,7 @@ def test_a_synchronous_standby_has_all_that_was_acknowledged(
             wait_until(lambda: one(settings, counted) > before, "the refresh goes on")
     finally:
         watching.terminate()
-        watching.wait(60)
+        watching.wait(180)
     complete(stream, 4_500)
     assert refresh(settings).ok
     web = one(settings, "select count(*) from landing.web_logs")

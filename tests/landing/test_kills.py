@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks.kill_test.trial import Plan, run
 
 
-@pytest.mark.timeout(900)
 def test_every_event_lands_once_and_is_read_once_though_driver_worker_and_jvm_are_killed(breakable: Path) -> None:
     kinds = dict.fromkeys(("driver", "worker", "jvm", "everything"), 1.0)
     outcome = run(breakable, Plan(rounds=4, seed=1, kinds=kinds, rate=1_000, in_turn=True), print)

@@ -145,7 +145,6 @@ def test_a_bug_in_the_driver_ends_the_landing_too(stream: Stream, transformer: C
     assert [kind for _, kind, _ in troubles(transformer)] == ["bug"]
 
 
-@pytest.mark.timeout(300)
 def test_a_process_that_dies_of_a_bug_leaves_its_trace_and_is_a_finding_of_serve(
     database: Settings, environ_of: Callable[[Settings], dict[str, str]], tmp_path: Path
 ) -> None:

@@ -64,7 +64,7 @@ def servers(home: Path) -> tuple[psutil.Process, psutil.Process]:
 def kill(*processes: psutil.Process) -> None:
     for process in processes:
         process.kill()
-    assert wait_until(lambda: gone(list(processes)), 10)
+    assert wait_until(lambda: gone(list(processes)), 60)
 
 
 def test_up_repairs_after_both_servers_were_killed(home: Path) -> None:
@@ -86,7 +86,7 @@ def test_up_is_not_misled_by_a_pid_file_whose_pid_is_another_process_now(home: P
     pid_file = server.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     kill(servers(home)[0])
-    assert wait_until(lambda: not processes_in(server.data.resolve(), "postgres"), 10)
+    assert wait_until(lambda: not processes_in(server.data.resolve(), "postgres"), 60)
     user = server.user
     other = subprocess.Popen(["sleep", "600"], **(user.popen_options() if user else {}))
     try:
@@ -134,5 +134,5 @@ def test_the_servers_outlive_the_command_and_its_terminal(home: Path) -> None:
 def test_down_leaves_no_process_and_is_safe_to_repeat(home: Path) -> None:
     processes = [process for server in servers(home) for process in (server, *server.children(recursive=True))]
     assert down(home) == ["Kafka", "Postgres"]
-    assert wait_until(lambda: gone(processes), 10)
+    assert wait_until(lambda: gone(processes), 60)
     assert down(home) == []

@@ -135,9 +135,9 @@ def exporter(
 
 def test_the_command_serves_lag_on_loopback_and_stops_when_told(exporter: tuple[subprocess.Popen[str], str]) -> None:
     process, address = exporter
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         samples = parsed(answer.read().decode())
     lags = [labels for name, labels in samples if name == "landfall_landing_lag_records"]
     assert sorted(lags) == [("job_tracking",), ("product_views",), ("web_logs",)]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from database.connect import connect
 from landfall.layout import venv_bin
 from landfall.settings import Settings
@@ -84,7 +82,6 @@ STREAMS: dict[str, tuple[str, Callable[[random.Random], tuple[bytes, Hours]], li
 }
 
 
-@pytest.mark.timeout(1200)
 def test_streams_of_samples_count_what_a_plain_calculation_counts(
     project: ProjectCopy, database: Settings, make_topic: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ def ask(server: DagsterServer, query: str) -> dict[str, Any]:
         data=json.dumps({"query": query}).encode(),
         headers={"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         data: dict[str, Any] = json.load(response)["data"]
     return data
 
@@ -85,7 +85,7 @@ def status(server: DagsterServer, path: str, headers: dict[str, str], body: byte
     """The HTTP status of an answer."""
     request = urllib.request.Request(server.address + path, data=body, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -131,7 +131,7 @@ def test_dagster_dev_shows_what_landed_on_loopback_only_and_stops_without_a_trac
     server = start_dagster(warehouse, children)
     try:
         server.wait()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while (rows := rows_shown(server)) is None and time.monotonic() < deadline:
             time.sleep(0.5)
         assert rows == 7

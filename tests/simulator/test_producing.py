@@ -41,7 +41,7 @@ class Topics:
         return {number: self._end(TopicPartition(topic, number)) for number in partitions}
 
     def _end(self, partition: TopicPartition) -> int:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 return self._consumer.get_watermark_offsets(partition, timeout=10)[1]
@@ -55,7 +55,7 @@ class Topics:
         self._consumer.assign([TopicPartition(topic, number, offset) for number, offset in begin.items()])
         wanted = sum(end.values()) - sum(begin.values())
         found: dict[int, list[Message]] = {number: [] for number in end}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while sum(map(len, found.values())) < wanted:
             assert time.monotonic() < deadline, f"{topic}: {wanted} messages expected, {found} found"
             for message in self._consumer.consume(1_000, timeout=0.2):
@@ -82,7 +82,7 @@ def test_what_simulate_reports_is_what_is_in_the_topics(topics: Topics, environ:
         "--count 3000 --seed 4 --start 2025-06-15T15:00:00Z --late 0.1 --duplicates 0.05 --malformed 0.05 --json"
     )
     done = subprocess.run(
-        [LANDFALL, "simulate", *arguments.split()], env=environ, capture_output=True, text=True, timeout=60, check=True
+        [LANDFALL, "simulate", *arguments.split()], env=environ, capture_output=True, text=True, timeout=90, check=True
     )
     summary = json.loads(done.stdout)
     options = Options(count=3_000, seed=4, start=1_749_999_600.0, shares=Shares(0.1, 0.05, 0.05))
@@ -113,12 +113,12 @@ def test_a_stopped_simulation_ends_well_and_counts_what_kafka_has(
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while sum(topics.ends("web_logs").values()) < sum(before.values()) + 100:
             assert time.monotonic() < deadline, "nothing was produced"
             assert process.poll() is None
         process.send_signal(number)
-        stdout, _ = process.communicate(timeout=10)
+        stdout, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 0
@@ -131,7 +131,7 @@ def test_a_rate_is_kept(topics: Topics, environ: dict[str, str]) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
         check=True,
     )
     summary = json.loads(done.stdout)
@@ -172,7 +172,12 @@ def test_replay_as_typed_says_how_much_it_did(environ: dict[str, str], tmp_path:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b'{"event_id":"a"}\nno record\n')
     done = subprocess.run(
-        [LANDFALL, "replay", "web_logs", str(path)], env=environ, capture_output=True, text=True, timeout=60, check=True
+        [LANDFALL, "replay", "web_logs", str(path)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
     )
     assert done.stdout.startswith("web_logs: 2 records of events.jsonl produced")
 
@@ -187,7 +192,7 @@ def test_replay_as_typed_says_how_much_it_did(environ: dict[str, str], tmp_path:
     ],
 )
 def test_a_mistake_gets_one_clear_sentence(environ: dict[str, str], arguments: list[str], sentence: str) -> None:
-    asked = subprocess.run([LANDFALL, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    asked = subprocess.run([LANDFALL, *arguments], env=environ, capture_output=True, text=True, timeout=90, check=False)
     assert asked.returncode == 1
     assert sentence in asked.stderr
     assert "Traceback" not in asked.stderr

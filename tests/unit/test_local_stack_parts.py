@@ -48,8 +48,12 @@ def test_a_message_about_a_program_that_ended_quotes_its_exception(tmp_path: Pat
 
 
 def sleeper(code: str) -> psutil.Process:
-    """A Python process that runs `code`."""
-    return psutil.Process(subprocess.Popen([sys.executable, "-c", code]).pid)
+    """A Python process that runs `code`, when its start is behind it."""
+    process = subprocess.Popen([sys.executable, "-c", f"print(flush=True)\n{code}"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.readline()
+    return psutil.Process(process.pid)
 
 
 def test_who_waits_gives_up_when_nothing_moves_and_not_before(tmp_path: Path) -> None:
