@@ -19,6 +19,7 @@ COMMANDS = (
     "disk",
     "recovery",
     "kills",
+    "faults",
     "convergence",
 )
 """Modules of this package that export a click command named `command`, in the order of `--help`."""
