@@ -36,6 +36,8 @@ MENDED = (
     "`landfall retention`, in the midst of events: it looked through all events of 90 days once for each address of a"
     " page, as its condition read the clock for each row. With 5,475 addresses and 235,000 events it was not done after"
     " five minutes, and the models that fill these tables waited for it.",
+    "The landing's clock a day back: Spark's trigger waited for the wall clock to come to where it had been, so nothing"
+    " landed for as long, and nothing was said.",
 )
 """What earlier trials found, and what has been mended since."""
 
