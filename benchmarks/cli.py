@@ -20,6 +20,7 @@ COMMANDS = (
     "ledger",
     "recovery",
     "kills",
+    "faults",
     "convergence",
 )
 """Modules of this package that export a click command named `command`, in the order of `--help`."""

@@ -146,6 +146,11 @@ class LandingQuery:
         if self._gate.acquire(timeout=timeout_seconds):
             query.stop()
 
+    def stop_to_start_again(self, query: StreamingQuery) -> None:
+        """Waits for the running batch, then stops the query; the next one may start."""
+        with self._gate:
+            query.stop()
+
     def fails_with(self, error: BaseException) -> None:
         """The running query is about to fail, because of this."""
         self._failure = error

@@ -16,7 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from database.recovery import Recovery
 from landfall.errors import EXIT_FENCED
-from landfall.failures import Kind
+from landfall.failures import Kind, Passing
 from landfall.heartbeat import Heartbeat
 from landfall.settings import Settings
 from landing_stream.application import Application, ApplicationOver, NoExecutor
@@ -32,6 +32,14 @@ _TRIES_ONCE = {Kind.PASSING: 8, Kind.PERSON: 4, Kind.BUG: 1}
 # A batch of 300,000 events takes 4 s; after this long it is not waited for, its slices commit or roll back by
 # themselves.
 _STOP_SECONDS = 30.0
+
+_SET_BACK_SECONDS = 2.0
+"""A clock that is slewed loses less from one look to the next, a second later."""
+
+
+class ClockSetBack(Passing):
+    """The wall clock was set back. Spark's trigger waits until it is again what it was: an hour, where it was set back
+    by an hour. A query that starts anew does not."""
 
 
 class Supervisor:
@@ -88,12 +96,16 @@ class Supervisor:
 
     def _follow(self, landing: LandingQuery, query: StreamingQuery, recovery: Recovery, heartbeat: Heartbeat) -> None:
         """Waits for the query's end; raises why it failed, if it did."""
-        is_well = False
+        is_well, ahead = False, wall_clock() - time.monotonic()
         while not self._stop.is_set():
             heartbeat.beat()
             if query.awaitTermination(1):
                 recovery.well()
                 return
+            before, ahead = ahead, wall_clock() - time.monotonic()
+            if before - ahead > _SET_BACK_SECONDS:
+                landing.stop_to_start_again(query)
+                raise ClockSetBack(f"the clock was set back by {before - ahead:,.0f} s")
             self._check_application(landing)
             if not is_well and landing.is_well(query):
                 is_well = True
@@ -150,3 +162,8 @@ class Supervisor:
     def _end(self, exit_code: int) -> None:
         self._exit_code = max(self._exit_code, exit_code)
         self._stop.set()
+
+
+def wall_clock() -> float:
+    """Seconds since 1970, by a clock that may be set."""
+    return time.time()

@@ -85,7 +85,8 @@ def find_columns(ops: Connection, contracts: Mapping[str, Contract], days: int) 
         order by 1, 2, 3
         """
     ).fetchall()
-    cutoff = sql.SQL("clock_timestamp() - make_interval(days => {})").format(sql.Literal(days))
+    # Stable within a statement: with clock_timestamp() Postgres looks the events through once for each address.
+    cutoff = sql.SQL("statement_timestamp() - make_interval(days => {})").format(sql.Literal(days))
     found = []
     for schema, name, oid, stream, columns in rows:
         when = old_rows(schema, name, stream, columns, cutoff)

@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from benchmarks.kill_test.feed import NUMBER_FIELDS, Feed
+from benchmarks.kill_test.feed import Feed
 from benchmarks.kill_test.reader import Positions
 from landing_stream.topics import Topics
 
@@ -88,7 +88,7 @@ def _check_numbers(connection: psycopg.Connection, account: Account, feed: Feed)
     malformed = feed.malformed[account.stream]
     row = connection.execute(
         sql.SQL("select count({0}), count(distinct {0}::bigint), max({0}::bigint) from {1}").format(
-            sql.Identifier(NUMBER_FIELDS[account.stream]), sql.Identifier("landing", account.stream)
+            sql.Identifier(feed.number_fields[account.stream]), sql.Identifier("landing", account.stream)
         )
     ).fetchone()
     assert row is not None

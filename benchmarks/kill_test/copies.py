@@ -21,13 +21,14 @@ _ENRICHER = "enrichment.process"
 
 
 class Copy:
-    """A running `landfall land` with its JVM, the daemon and the workers that run Python for it, and its enricher."""
+    """A running `landfall land` with its JVM, the daemon and the workers that run Python for it, and its enricher; or
+    another command."""
 
-    def __init__(self, environ: Mapping[str, str], log: Path, *arguments: str) -> None:
+    def __init__(self, environ: Mapping[str, str], log: Path, *arguments: str, command: str = "land") -> None:
         with log.open("ab") as output:
             # A session of its own: Ctrl-C in this terminal stops the trial, which stops the copies.
             self.process = subprocess.Popen(
-                [str(venv_bin() / "landfall"), "land", *arguments],
+                [str(venv_bin() / "landfall"), command, *arguments],
                 env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self.started = time.monotonic()

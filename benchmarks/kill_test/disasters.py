@@ -37,7 +37,11 @@ class Scene:
         self.home, self.settings, self.rng = home, settings, rng
         self.starts = self.left_alone = 0
         self.moment = ""
+        self.over_at = self.went_on_at = 0.0
+        """When the last disaster was over, or, where it is a moment, came; and when landing was seen to go on."""
         self.log = home / "land.log"
+        self.kafka = Kafka(home / "kafka")
+        self.postgres = Postgres(home / "postgres")
         self._environ = environ
         self._copies: list[Copy] = []
         self._generation = 0
@@ -65,6 +69,7 @@ class Scene:
         self._wait(
             lambda: self._ask(query, self._generation) > 0, _START_SECONDS, "has landed nothing since it started"
         )
+        self.went_on_at = time.monotonic()
 
     def recovered(self) -> None:
         """Waits until a load that is drawn from now on is finished, by the copy that runs now."""
@@ -74,14 +79,20 @@ class Scene:
             " where stream = 'product_views' and door = 'stream' and state = 'finished' and load_id > %s"
         )
         self._wait(lambda: self._ask(query, last) > 0, _RECOVER_SECONDS, "lands no more")
+        self.went_on_at = time.monotonic()
+
+    def over(self) -> None:
+        """From now on it is waited for landing to go on."""
+        self.over_at = time.monotonic()
 
     def random_moment(self, *, landing: bool = False) -> None:
         """Waits for a random moment of the newest copy's life; with `landing`, one when it has landed something."""
         if not landing and self.rng.random() < _DURING_START:
-            self.moment = f"{self._pause(_LONGEST_START):.1f} s after its start"
-            return
-        self.landing()
-        self.moment = f"{self._pause(_LONGEST_LANDING):.1f} s after its first load"
+            self.moment = f"{self.pause(_LONGEST_START):.1f} s after its start"
+        else:
+            self.landing()
+            self.moment = f"{self.pause(_LONGEST_LANDING):.1f} s after its first load"
+        self.over()
 
     def part(self, *names: str) -> psutil.Process:
         """A random one of the copy's processes of the first name that has any, as soon as there is one."""
@@ -92,6 +103,7 @@ class Scene:
             return bool(found)
 
         self._wait(is_there, _START_SECONDS, f"has no {names[0]}")
+        self.over()
         return self.rng.choice(sorted(found, key=lambda process: process.pid))
 
     def ended(self, copy: Copy, *codes: int) -> None:
@@ -123,7 +135,8 @@ class Scene:
         self._copies.remove(old)
         self.left_alone += old.left_alone()
 
-    def _pause(self, longest: float) -> float:
+    def pause(self, longest: float) -> float:
+        """Waits for a random time of up to so many seconds; gives it."""
         seconds = self.rng.uniform(0, longest)
         time.sleep(seconds)
         return seconds
@@ -245,25 +258,27 @@ def restart_kafka(scene: Scene) -> None:
 
 def _postgres_away(scene: Scene, number: signal.Signals) -> None:
     scene.random_moment(landing=True)
-    server = Postgres(scene.home / "postgres")
+    server = scene.postgres
     process = server.postmaster()
     assert process is not None
     process.send_signal(number)
     wait_until(lambda: gone([process]), 60)
     time.sleep(scene.rng.uniform(0, 3))
     server.start()
+    scene.over()
     scene.recovered()
 
 
 def _kafka_away(scene: Scene, number: signal.Signals) -> None:
     scene.random_moment(landing=True)
-    server = Kafka(scene.home / "kafka")
+    server = scene.kafka
     process = server.broker()
     assert process is not None
     process.send_signal(number)
     wait_until(lambda: gone([process]), 60)
     time.sleep(scene.rng.uniform(0, 3))
     server.start()
+    scene.over()
     scene.recovered()
 
 

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -33,9 +34,21 @@ _CONFIG = {
 
 
 class Feed:
-    """Produces `rate` events a second in a thread of its own, between `start` and `stop`."""
+    """Produces `rate` events a second in a thread of its own, between `start` and `stop`.
 
-    def __init__(self, kafka: KafkaSettings, rate: float, seed: int) -> None:
+    `make` gives the bytes of an event by stream and number, which then stands in the stream's one of `number_fields`.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        rate: float,
+        seed: int,
+        make: Callable[[str, int], bytes] | None = None,
+        number_fields: Mapping[str, str] = NUMBER_FIELDS,
+    ) -> None:
+        self.number_fields = number_fields
+        self._make = make or event
         self.produced = dict.fromkeys(SHARES, 0)
         self.malformed: dict[str, Counter[str]] = {stream: Counter() for stream in SHARES}
         self.failed = 0
@@ -69,9 +82,9 @@ class Feed:
 
     def _produce(self, stream: str) -> None:
         number = self.produced[stream]
-        value: bytes | None = event(stream, number)
+        value: bytes | None = self._make(stream, number)
         if number % _MALFORMED_EVERY == _MALFORMED_EVERY - 1:
-            reason, value = broken(self._rng, event(stream, number))
+            reason, value = broken(self._rng, self._make(stream, number))
             self.malformed[stream][reason] += 1
         self._producer.produce(stream, value, str(number).encode(), on_delivery=self._on_delivery)
         self.produced[stream] += 1

@@ -101,7 +101,7 @@ def run(home: Path, plan: Plan, say: Callable[[str], None]) -> Outcome:
             )
         feed.stop()
         scene.stop()
-        _drain(environ, home)
+        drain(environ, home)
         seen = reader.stop()
     finally:
         scene.kill()
@@ -119,7 +119,8 @@ def _kind(plan: Plan, rng: random.Random, number: int) -> str:
     return rng.choices(kinds, list(plan.kinds.values()))[0]
 
 
-def _drain(environ: Mapping[str, str], home: Path) -> None:
+def drain(environ: Mapping[str, str], home: Path) -> None:
+    """Lands what waits. Raises RuntimeError when it does not."""
     copy = Copy(environ, home / "land.log", "--once")
     try:
         if (code := copy.wait(DRAIN_SECONDS)) != 0:

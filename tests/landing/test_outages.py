@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyspark.sql import SparkSession
 from cli.prepare import prepare
 from landfall.processes import gone
 from landfall.settings import Settings
+from landing_stream import supervisor
 from local_stack.kafka import Kafka
 from local_stack.postgres import Postgres
 from tests.conftest import at_database, create
@@ -96,6 +98,20 @@ def test_landing_that_starts_before_its_servers_waits_for_them(
         outage.landed(2_000)
     assert outage.exit_code == 0
     complete(outage, 2_000)
+
+
+def test_landing_goes_on_though_the_clock_is_set_back(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with stream.landing():
+        stream.number(1, 10)
+        stream.landed(10)
+        monkeypatch.setattr(supervisor, "wall_clock", lambda: time.time() - 3_600)
+        wait_until(told(caplog, "stopped by ClockSetBack: the clock was set back by 3,600 s"), "the query starts again")
+        stream.number(11, 20)
+        stream.landed(20)
+    assert stream.exit_code == 0
+    assert stream.numbers() == list(range(1, 21))
 
 
 def told(caplog: pytest.LogCaptureFixture, words: str) -> Callable[[], bool]:
