@@ -1,8 +1,12 @@
 {#
     A rank is among all products of a day. It stands in a join of its own, of which Postgres takes the days that are asked for, and which it
     leaves out where nobody asks for a rank: a product is then read by its key. So `daily` must not become a table on the way, and ranks
-    are grouped by the key that they are joined by.
+    are grouped by the key that they are joined by. Days are counted out, as looking for them would read every row, and those that no clock
+    shows are looked for.
 #}
+{%- set first_day = "date '1970-01-01'" -%}
+{%- set last_day = "date '2199-12-31'" %}
+
 with daily as not materialized (
     select
         *,
@@ -13,8 +17,8 @@ with daily as not materialized (
 
 ends as (
     select
-        min(event_date) as first_day,
-        max(event_date) as last_day
+        least(greatest(min(event_date), {{ first_day }}), {{ last_day }}) as first_day,
+        least(greatest(max(event_date), {{ first_day }}), {{ last_day }}) as last_day
     from {{ ref('int_product_views__daily') }}
 ),
 
@@ -22,6 +26,10 @@ days as (
     select ends.first_day + counted.days_after as event_date
     from ends
     cross join lateral generate_series(0, ends.last_day - ends.first_day) as counted (days_after)
+    union all
+    select distinct event_date
+    from {{ ref('int_product_views__daily') }}
+    where event_date < {{ first_day }} or event_date > {{ last_day }}
 ),
 
 final as (
