@@ -46,7 +46,7 @@ def load_manifest(project: Path, database: str) -> Any:
 def read_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
     """The manifest of `project` as it was written; a dbt that is typed by hand may be writing it just now.
 
-    Raises UserError when it is missing, broken, or older than a file of the project.
+    Raises UserError when it is missing, damaged, or older than a file of the project.
     """
     path = project / "target" / "manifest.json"
     if not path.is_file():
@@ -60,7 +60,7 @@ def read_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
             return written
         except ValueError as error:
             if time.monotonic() > deadline:
-                raise UserError(f"{path} is no whole manifest: run `make setup`.") from error
+                raise UserError(f"{path} is damaged: remove it and run `make setup`.") from error
         time.sleep(0.1)
 
 

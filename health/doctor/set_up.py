@@ -68,21 +68,18 @@ def manifest(deployment: Deployment) -> list[Finding]:
     """Is the parsed dbt project there, of these files and of this dbt?"""
     from warehouse.dbt_manifest import read_manifest
 
-    path = deployment.dbt_project / "target" / "manifest.json"
     try:
         written = read_manifest(deployment.dbt_project)
     except UserError as wrong:
-        return [
-            error("manifest", wrong.format_message().split(": run ")[0] + ".", f"{SETUP}, which parses the project.")
-        ]
-    except ValueError:
-        return [error("manifest", f"{path} is damaged.", "Remove it and run `make setup`.")]
+        what, _, advice = wrong.format_message().rpartition(": ")
+        return [error("manifest", f"{what}.", advice[0].upper() + advice[1:])]
     try:
         dbt = version("dbt-core")
     except PackageNotFoundError:
         return [error("manifest", "dbt is not installed.", f"{SETUP}.")]
     parsed_by = written["metadata"]["dbt_version"]
     if parsed_by != dbt:
+        path = deployment.dbt_project / "target" / "manifest.json"
         message = f"{path} was parsed by dbt {parsed_by}, and {dbt} is installed."
         return [error("manifest", message, "Remove it and run `make setup`.")]
     models = sum(node["resource_type"] == "model" for node in written["nodes"].values())

@@ -155,7 +155,9 @@ def test_a_manifest_that_is_missing_stale_damaged_or_of_another_dbt(fresh: Deplo
     target.parent.mkdir()
     os.utime(model, (1, 1))
     target.write_text("{", encoding="utf-8")
-    assert only(there, "manifest").message == f"{target} is damaged."
+    damaged = only(there, "manifest")
+    assert damaged.message == f"{target} is damaged."
+    assert damaged.advice == "Remove it and run `make setup`."
     target.write_text(json.dumps({"metadata": {"dbt_version": "1.0.0"}, "nodes": {}}), encoding="utf-8")
     other = only(there, "manifest")
     assert other.message == f"{target} was parsed by dbt 1.0.0, and {version('dbt-core')} is installed."

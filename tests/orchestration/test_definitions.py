@@ -140,5 +140,5 @@ def test_a_manifest_that_dbt_is_writing_is_waited_for_and_half_a_one_is_told(
     writing.join()
     manifest.write_text('{"nodes"', encoding="utf-8")
     monkeypatch.setattr(dbt_manifest, "WRITTEN_SECONDS", 0.0)
-    with pytest.raises(UserError, match=r"manifest\.json is no whole manifest: run `make setup`"):
+    with pytest.raises(UserError, match=r"manifest\.json is damaged: remove it and run `make setup`"):
         read_manifest(tmp_path)
