@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +82,10 @@ class Pair:
 
 
 def end(processes: list[psutil.Process]) -> None:
-    """Kill them, and wait until they are gone."""
+    """Kill them, and wait until they are gone. Those that are told by the end of another may be gone before."""
     for process in processes:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     assert wait_until(lambda: gone(processes), 20)
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,5 +111,6 @@ class SparkCluster:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     for each in family:
-        each.kill()
+        with suppress(psutil.NoSuchProcess):  # told by the end of another
+            each.kill()
     process.wait()
