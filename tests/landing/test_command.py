@@ -42,13 +42,13 @@ def test_a_copy_gives_way_to_a_newer_one_which_stops_when_told_and_no_log_holds_
     quarantined = "select count(*) from landing.quarantine where stream = 'product_views'"
     events(500)
     older = command.start()
-    wait_until(lambda: count(landing, quarantined) >= 7 and count(landing, landed) >= 500, "the first events", 120)
+    wait_until(lambda: count(landing, quarantined) >= 7 and count(landing, landed) >= 500, "the first events", 240)
     newer = command.start()
-    wait_until(lambda: "landing from the ledger's offsets" in command.log(1).read_text(), "the newer copy starts", 120)
+    wait_until(lambda: "landing from the ledger's offsets" in command.log(1).read_text(), "the newer copy starts", 240)
     before = count(landing, landed)
     events(500)  # at the next event at the latest the older one finds that it has been replaced
     assert older.wait(240) == EXIT_FENCED
-    wait_until(lambda: count(landing, landed) >= before + 500, "the newer copy lands", 120)
+    wait_until(lambda: count(landing, landed) >= before + 500, "the newer copy lands", 240)
     enricher = enricher_of(newer)
     assert enricher is not None
     enricher.kill()
