@@ -8,7 +8,6 @@ import dagster as dg
 import psycopg
 from pydantic import Field
 
-from database.connect import connect
 from landfall.errors import UserError
 from landfall.settings import Settings
 from orchestration.upkeep.logs import cut_logs, vacuum
@@ -16,7 +15,7 @@ from orchestration.upkeep.reports import forget_reports
 from orchestration.upkeep.runs import forget_orphans, forget_runs
 from orchestration.upkeep.ticks import forget_ticks
 from warehouse.merging import merge_loads
-from warehouse.retention import retain
+from warehouse.retention import open_ledger, retain
 
 # A tick may take 60 s at most: deleting a run takes 20-50 ms, a thousand rows 0.1 s.
 RUNS_A_TICK = 200
@@ -146,15 +145,7 @@ def old_loads(settings: Settings, *, most: int) -> Gone:
     """Loads of the ledger that become one an hour. What holds it up is no trouble of what else is old: the daily job
     says it."""
     try:
-        with (
-            connect(
-                settings.as_transformer,
-                autocommit=True,
-                application_name="landfall retention",
-                lock_timeout_ms=LOCK_TIMEOUT_MS,
-            ) as ops,
-            connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
-        ):
+        with open_ledger(settings, LOCK_TIMEOUT_MS) as (ops, landing):
             return {"loads_merged": merge_loads(ops, landing, settings.ledger_detail_hours, dry_run=False, most=most)}
     except (UserError, psycopg.Error):
         return {}

@@ -5,7 +5,8 @@ quarantine, the end of addresses, identifiers, and queries of pages; where asked
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,20 +61,27 @@ class Done:
     facts: LetGo = field(default_factory=LetGo)
 
 
-def retain(settings: Settings, *, dry_run: bool = False) -> Done:
-    """Drop and shorten what is older than the settings say; with `dry_run` only count it.
-
-    Raises UserError when a refresh is under way for longer than the lock timeout, or readers never let a table go.
-    """
+@contextmanager
+def open_ledger(settings: Settings, lock_timeout_ms: int) -> Iterator[tuple[Connection, Connection]]:
+    """Sessions of the owner of the models, who waits so long for a lock, and of the owner of the landing."""
     with (
         connect(
             settings.as_transformer,
             autocommit=True,
             application_name="landfall retention",
-            lock_timeout_ms=REFRESH_LOCK_TIMEOUT_MS,
+            lock_timeout_ms=lock_timeout_ms,
         ) as ops,
         connect(settings.as_writer, autocommit=True, application_name="landfall retention") as landing,
     ):
+        yield ops, landing
+
+
+def retain(settings: Settings, *, dry_run: bool = False) -> Done:
+    """Drop and shorten what is older than the settings say; with `dry_run` only count it.
+
+    Raises UserError when a refresh is under way for longer than the lock timeout, or readers never let a table go.
+    """
+    with open_ledger(settings, REFRESH_LOCK_TIMEOUT_MS) as (ops, landing):
         old = old_partitions(landing, settings.landing_retention_days)
         dropped, held = note_dropped(ops, old, dry_run=dry_run)
         if not dry_run:
