@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -36,9 +37,9 @@ class Fault:
     strike: Callable[[Lab], None]
 
 
-def fault(strike: Callable[[Lab], None]) -> Fault:
-    """The fault whose sentence is what the function says of itself."""
-    return Fault(" ".join((strike.__doc__ or "").split()), strike)
+def fault(strike: Callable[..., None], **bound: object) -> Fault:
+    """The fault whose sentence is what the function says of itself; `bound`: what it takes beside the lab."""
+    return Fault(" ".join((strike.__doc__ or "").split()), partial(strike, **bound))
 
 
 @dataclass(frozen=True)

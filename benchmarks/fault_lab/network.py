@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from benchmarks.fault_lab.lab import Fault, Lab
+from benchmarks.fault_lab.lab import Lab, fault
 from landfall.processes import wait_until
 
 LAND_POSTGRES, LAND_KAFKA, REFRESH_POSTGRES = "landing–Postgres", "landing–Kafka", "refresh–Postgres"
@@ -64,7 +63,7 @@ def _go_on(lab: Lab, name: str) -> None:
 
 
 NETWORK = {
-    f"{kind} {name}": Fault((strike.__doc__ or "").strip(), partial(strike, name=name))
+    f"{kind} {name}": fault(strike, name=name)
     for kind, strike, names in (
         ("cut", cut, LINKS),
         ("slow", slow, LINKS),
